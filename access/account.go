@@ -1,0 +1,89 @@
+package access
+
+import (
+	"slices"
+	"time"
+)
+
+// A Holder is the person for whom a temporary account exists, with what its
+// name is made from.
+type Holder struct {
+	Person string // ID
+	Login  string // example.user@msp.example
+	Name   string // for the display name
+}
+
+// An Account is one temporary account on a target. Whether grants of one
+// person share it is up to the kind of target.
+type Account struct {
+	ID       string // random; a connector leaves it on the target as our mark
+	Customer string
+	Target   string
+	Holder   Holder
+
+	// Learned from the target, and kept so that a later look finds the same thing.
+	Username string // as the person must type it
+	ObjectID string // the target's own immutable id
+
+	Seen     Observation // the last one; its At is zero if there never was one
+	Baseline string      // what the target's privileged places held before the first grant, as the connector wrote it
+	Version  int64
+}
+
+// An Observation is what a target showed for one account at one moment.
+type Observation struct {
+	At       time.Time `json:"at"`
+	Exists   bool      `json:"exists"`    // there is such an account, maybe a harmless one
+	Enabled  bool      `json:"enabled"`   // one can sign in with it, as far as the target is concerned
+	Username string    `json:"username"`  // as the person must type it
+	ObjectID string    `json:"object_id"` // the target's own immutable id
+
+	Entitlements []string  `json:"entitlements,omitempty"` // what it holds of what the connector offers
+	Until        time.Time `json:"until"`                  // the end that the target enforces by itself; zero if none
+	Extra        []string  `json:"extra,omitempty"`        // rights and back doors that nobody asked for, one phrase each
+	Left         []string  `json:"left,omitempty"`         // what else must go before the account is clean, one phrase each
+	Facts        []Fact    `json:"facts,omitempty"`        // the evidence, for people
+	Silent       []string  `json:"silent,omitempty"`       // places that should know and did not answer
+}
+
+// A Fact is one line of evidence: what was read, and what it said.
+type Fact struct {
+	Name  string `json:"name"`  // such as "Domain Admins"
+	Found string `json:"found"` // such as "member"
+	Clean bool   `json:"clean"` // whether this is how it looks when nothing is left
+}
+
+// Shows reports whether the entitlement can be used now.
+func (o Observation) Shows(entitlement string) bool {
+	return o.Enabled && slices.Contains(o.Entitlements, entitlement)
+}
+
+// Clean reports whether nothing is left: no sign-in, no right, no back door,
+// no unfinished clean-up. Only this lets the last grant of an account end.
+func (o Observation) Clean() bool {
+	return !o.At.IsZero() && !o.Enabled && len(o.Entitlements) == 0 && len(o.Extra) == 0 && len(o.Left) == 0
+}
+
+// A Want is what an account should look like. An empty one means: clean.
+type Want struct {
+	Entitlements []Entitled
+	Until        time.Time // latest end of all; a target that can enforce an end is told this one
+}
+
+// Entitled is one entitlement and until when it is wanted.
+type Entitled struct {
+	Name  string
+	Until time.Time
+}
+
+// Names lists the wanted entitlements.
+func (w Want) Names() []string {
+	names := make([]string, 0, len(w.Entitlements))
+	for _, e := range w.Entitlements {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// Empty reports whether nothing is wanted.
+func (w Want) Empty() bool { return len(w.Entitlements) == 0 }

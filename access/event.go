@@ -1,0 +1,36 @@
+package access
+
+import "time"
+
+// An Event is one thing that happened. It is stored in the transaction that
+// made it happen, and becomes an audit record and a line of the timeline.
+type Event struct {
+	At       time.Time
+	Kind     string // one of the constants below, or "thing.verb" of another package
+	Actor    string // ID of a person, or "jitney"
+	Customer string // ID; empty if it concerns none
+	Grant    string // ID; empty if it concerns none
+	Subject  string // ID of what else it is about: a target, a person, a ticket
+	Text     string // one line for people
+	Data     map[string]string
+}
+
+// The kinds of event in the life of a grant.
+const (
+	EventSubmitted  = "grant.submitted"
+	EventApproved   = "grant.approved"
+	EventVerified   = "grant.verified" // its clock starts
+	EventLost       = "grant.lost"     // wanted, and not there any more
+	EventStopped    = "grant.stopped"  // by a person, by drift, by a failed check
+	EventExtended   = "grant.extended"
+	EventRemoving   = "grant.removing" // the end is reached, clean-up starts
+	EventOverdue    = "grant.overdue"
+	EventEnded      = "grant.ended"     // read back as gone
+	EventContinued  = "grant.continued" // over, same access under another grant
+	EventFinding    = "grant.finding"   // something beyond the grant was seen
+	EventTrouble    = "grant.trouble"   // a step failed and will be tried again
+	EventRevealed   = "credential.revealed"
+	EventReissued   = "credential.reissued"
+	EventRetrieved  = "credential.retrieved"
+	EventCredential = "credential.set" // the target took the new password
+)
