@@ -19,6 +19,7 @@ type Account struct {
 	ID       string // random; a connector leaves it on the target as our mark
 	Customer string
 	Target   string
+	Key      string // unique on its target: the person's ID where grants share an account, else the grant's ID
 	Holder   Holder
 
 	// Learned from the target, and kept so that a later look finds the same thing.
@@ -28,6 +29,28 @@ type Account struct {
 	Seen     Observation // the last one; its At is zero if there never was one
 	Baseline string      // what the target's privileged places held before the first grant, as the connector wrote it
 	Version  int64
+}
+
+// A Credential is the password of a temporary account while jitney has it:
+// from when it is made until it is shown or the last grant ends.
+type Credential struct {
+	Account    string // ID
+	Seq        int64  // 1, 2, 3 … for each account; a new password is a new number
+	Place      string // the row that Sealed was sealed for; it opens nowhere else
+	Sealed     []byte // encrypted; nil once it was erased
+	Recipient  string // ID of the person who may see it
+	Retain     bool   // stays sealed after it was shown, until the last grant ends, for an administrator to retrieve
+	CreatedAt  time.Time
+	SetAt      time.Time // when the target had taken it; zero until then
+	RevealedAt time.Time // when it was first shown
+}
+
+// Waits reports whether the target still has to take c.
+func (c Credential) Waits() bool { return c.Sealed != nil && c.SetAt.IsZero() }
+
+// Ready reports whether c can be shown.
+func (c Credential) Ready() bool {
+	return c.Sealed != nil && !c.SetAt.IsZero() && c.RevealedAt.IsZero()
 }
 
 // An Observation is what a target showed for one account at one moment.

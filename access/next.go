@@ -19,9 +19,9 @@ const (
 type Case struct {
 	Account Account
 	Grants  []Grant // those that have not ended, oldest first
-	// CredentialWaits says that a password was made which the target has not
-	// taken yet. Access without it is of no use to the person.
-	CredentialWaits bool
+	// Credential is the account's password as far as jitney has it. One that
+	// waits was not taken by the target yet; access without it is of no use.
+	Credential Credential
 }
 
 // Rules are the times that Next goes by.
@@ -45,7 +45,7 @@ type Plan struct {
 // never says that a grant ended unless seen shows that its access is gone, or
 // that another live grant of the same account still wants it.
 func Next(c Case, seen Observation, now time.Time, r Rules) Plan {
-	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, waits: c.CredentialWaits}
+	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, waits: c.Credential.Waits()}
 	grants := slices.Clone(c.Grants)
 	for i := range grants { // first what was seen of those that are wanted: it can make one unwanted
 		p.see(&grants[i])

@@ -22,6 +22,13 @@ func stopped(g Grant, after time.Duration) Grant {
 	return g
 }
 
+func waiting(yes bool) (c Credential) {
+	if yes {
+		c.Sealed = []byte("sealed")
+	}
+	return c
+}
+
 func shows(entitlements ...string) Observation {
 	return Observation{At: t0, Exists: true, Enabled: true, Entitlements: entitlements}
 }
@@ -73,7 +80,7 @@ func TestNextOfOneGrant(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			now := t0.Add(tt.at)
-			p := Next(Case{Grants: []Grant{tt.grant}, CredentialWaits: tt.waits}, tt.seen, now, rules)
+			p := Next(Case{Grants: []Grant{tt.grant}, Credential: waiting(tt.waits)}, tt.seen, now, rules)
 			if p.Step != tt.step {
 				t.Errorf("step = %q, want %q", p.Step, tt.step)
 			}
@@ -224,7 +231,7 @@ func TestEnablingNeedsAFreshPassword(t *testing.T) {
 		{"the account is in use under another grant", shows("helpdesk"), false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := Next(Case{Grants: []Grant{a}, CredentialWaits: tt.waits}, tt.seen, t0, rules)
+			p := Next(Case{Grants: []Grant{a}, Credential: waiting(tt.waits)}, tt.seen, t0, rules)
 			if p.Step != StepApply || p.Fresh != tt.fresh {
 				t.Errorf("step %q, fresh %v", p.Step, p.Fresh)
 			}

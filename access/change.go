@@ -1,0 +1,92 @@
+package access
+
+import "time"
+
+// A Change is what one look at an account leaves behind. It is stored in one
+// transaction, or not at all.
+type Change struct {
+	Account    Account     // Username, ObjectID, Seen and Baseline are stored
+	Grants     []Grant     // each only if its Version is still the stored one
+	Events     []Event     // become audit records
+	Notes      []Note      // become work
+	Credential *Credential // a new password to be set on the target; nil for none
+	SetSeq     int64       // the password of this Seq was taken by the target at Account.Seen.At; 0 for none
+	DropSeq    int64       // erase passwords up to this Seq, because the last grant ended; 0 for none
+
+	// Done gives the account back to the schedule, to be looked at again at
+	// Again (zero: not before somebody wakes it). Otherwise the lease is kept.
+	Done  bool
+	Again time.Time
+}
+
+// A Note is a message to a ticket, rendered once and never changed.
+type Note struct {
+	Key     string    `json:"key"` // "jitney:<grant>:<kind>:<n>": the same key is never written twice
+	Grant   string    `json:"grant"`
+	Ticket  TicketRef `json:"ticket"`
+	Subject string    `json:"subject"`
+	Body    string    `json:"body"`
+}
+
+// Work is something to be done beside the grants: one row of the work table.
+type Work struct {
+	ID        string
+	Kind      string // "note"
+	Key       string // unique
+	Group     string // what shares limits and a circuit breaker, such as a ticket system's connection
+	Lane      string // what must stay in order: the rows of one lane are done one after the other
+	Grant     string // ID; may be empty
+	Payload   []byte // JSON; for "note" a Note
+	CreatedAt time.Time
+	TriedAt   time.Time // last time that it may have taken effect; zero before the first
+	DoneAt    time.Time
+	ParkedAt  time.Time // given up for now; a person can start it again
+	Result    string    // reference on success, reason when parked
+	Attempts  int64
+	Version   int64
+}
+
+// A NewGrant is a submitted request with all that is stored with it at once.
+type NewGrant struct {
+	Grant   Grant
+	Account Account // used if its target has none with that Key; else the existing one is, and Grant.Account follows
+	// Offer is the ID of the password that the form had shown; empty if none.
+	// It is used up by this, becoming the account's next credential.
+	Offer  string
+	Events []Event
+}
+
+// An Offer is a password that a form has shown and that no account has yet.
+type Offer struct {
+	ID        string
+	Person    string // to whom it was shown
+	Customer  string // for whose targets
+	Sealed    []byte
+	ExpiresAt time.Time
+}
+
+// A GrantQuery selects grants. Zero fields select everything.
+type GrantQuery struct {
+	Customers []string // IDs; nil means all, empty means none
+	Customer  string
+	Target    string
+	Requester string
+	Ticket    string // number or ID
+	Policy    string
+	Account   string
+	Text      string    // part of reason, ticket number or title, without regard to case
+	From, To  time.Time // submitted at
+	Open      bool      // only those that have not ended
+	States    []State   // computed at Now
+	Now       time.Time
+	Oldest    bool   // oldest first; else newest first
+	After     string // ID of the last grant of the page before
+	Limit     int    // at most this many; 0 means 100
+}
+
+// A Record is an event as the audit log keeps it.
+type Record struct {
+	ID string // random, made when written
+	Event
+	Seq int64 // its place in the log, from 0; -1 until it is sealed
+}

@@ -1,0 +1,66 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"jitney/access"
+	"jitney/schedule"
+	"jitney/secret"
+	"jitney/target"
+	"jitney/ticket"
+)
+
+// Cases is the part of the store that keeps accounts with their grants.
+type Cases interface {
+	// Case reads an account, its grants that have not ended, and its credential.
+	Case(ctx context.Context, accountID string) (access.Case, error)
+	// Record stores c in one transaction if lease still holds, and gives the
+	// account back if c.Done. A lease that was lost is schedule.ErrLost; a
+	// grant that somebody changed meanwhile is access.Conflict, and nothing is
+	// stored: look again.
+	Record(ctx context.Context, lease schedule.Lease, c access.Change) error
+	// WakeOpen makes every account with a grant that has not ended due at
+	// latest in within, spread evenly, and reports how many there are.
+	WakeOpen(ctx context.Context, within time.Duration) (int, error)
+	// Accounts lists the accounts of a target that have a grant that has not ended.
+	Accounts(ctx context.Context, targetID string) ([]access.Account, error)
+}
+
+// Targets is the part of the store that keeps targets.
+type Targets interface {
+	Target(ctx context.Context, id string) (access.Target, error)
+	Targets(ctx context.Context, customer string) ([]access.Target, error) // of every customer if empty
+}
+
+// Rules is the part of the store that keeps policies and people.
+type Rules interface {
+	Policy(ctx context.Context, name string) (access.Policy, error)
+	Person(ctx context.Context, id string) (access.Person, error)
+}
+
+// Outbox is the part of the store that keeps side work.
+type Outbox interface {
+	// Tried records durably that a row is about to take effect.
+	Tried(ctx context.Context, lease schedule.Lease) error
+	// Finish records that it did, with what the other side calls it, or that
+	// it is parked until a person starts it again, with the reason.
+	Finish(ctx context.Context, lease schedule.Lease, result string, parked bool, events ...access.Event) error
+}
+
+// Log writes audit records that go with no other change.
+type Log interface {
+	Write(ctx context.Context, events ...access.Event) error
+}
+
+// Sealer seals and opens passwords.
+type Sealer interface {
+	Seal(ctx context.Context, customer string, place secret.Place, text secret.Text) ([]byte, error)
+	Open(ctx context.Context, customer string, place secret.Place, sealed []byte) (secret.Text, error)
+}
+
+// Opener opens the System of a target, or reuses an open one.
+type Opener func(ctx context.Context, targetID string) (target.System, error)
+
+// Tickets opens the ticket system of a connection.
+type Tickets func(ctx context.Context, connection string) (ticket.System, error)
