@@ -10,7 +10,7 @@ import (
 // row at any time, so what it does must be idempotent.
 //
 // Its ctx ends when the time allowed for one call is over, or with cause
-// [ErrLeaseLost] when the row is not ours any more; then nothing that it
+// [ErrLost] when the row is not ours any more; then nothing that it
 // returns is recorded.
 //
 // An error makes the row due again after [Backoff], for ever, or after the
@@ -55,9 +55,10 @@ func Never() Result { return Result{kind: resultNever} }
 // the error still counts for the group's circuit breaker.
 func Recorded() Result { return Result{kind: resultRecorded} }
 
-// ErrLeaseLost is the cause with which a handler's context ends when its row
-// is not ours any more.
-var ErrLeaseLost = errors.New("the lease was lost")
+// ErrLost says that a row is not leased any more by who thought so. It is the
+// cause with which a handler's context then ends, and what the store answers
+// to a fenced write of such a one.
+var ErrLost = errors.New("the lease was lost")
 
 // ErrStopping is the cause with which a handler's context ends when the loop
 // was told to stop and the time for that is over.
