@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"io"
+	"time"
 
 	"jitney/access"
 	"jitney/secret"
@@ -91,8 +93,36 @@ type Sealer interface {
 	Open(ctx context.Context, customer string, place secret.Place, sealed []byte) (secret.Text, error)
 }
 
-// Kinds finds the kind of a target by its name.
-type Kinds func(name string) (target.Kind, bool)
+// Desk keeps the tickets of the built-in desk.
+type Desk interface {
+	// DeskTickets lists the tickets of a customer, of all if empty, newest first; closed ones only if asked for.
+	DeskTickets(ctx context.Context, customer string, closed bool) ([]access.DeskTicket, error)
+	DeskTicket(ctx context.Context, id string) (access.DeskTicket, error)
+	DeskNotes(ctx context.Context, ticketID string) ([]access.DeskNote, error) // oldest first
+	// SaveDeskTicket stores t; Version 0 opens it and gives it a number.
+	SaveDeskTicket(ctx context.Context, t access.DeskTicket, events ...access.Event) (access.DeskTicket, error)
+}
+
+// Records reads the audit log as a whole.
+type Records interface {
+	Records(ctx context.Context, q access.RecordQuery) ([]access.Record, error) // newest first
+}
+
+// An AuditReport is what a verification of the audit log found.
+type AuditReport struct {
+	OK         bool
+	Size       int64     // sealed records that were read
+	Unsealed   int64     // records that wait to be sealed
+	Oldest     time.Time // the oldest of those; zero if none
+	Checkpoint time.Time // when the last checkpoint was signed; zero if never
+	Text       string    // one sentence; names the first bad record, if there is one
+}
+
+// Proof verifies the audit log and writes it out.
+type Proof interface {
+	Verify(ctx context.Context) (AuditReport, error)
+	Export(ctx context.Context, w io.Writer) error // JSON lines with what offline verification needs
+}
 
 // Opener opens the System of a target, or reuses an open one.
 type Opener func(ctx context.Context, targetID string) (target.System, error)
