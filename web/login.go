@@ -1,0 +1,115 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"jitney/access"
+	"jitney/secret"
+)
+
+// SignIn knows who is visiting. Its sessions live in cookies that it sets.
+type SignIn interface {
+	// Load makes the session of a request available to the other methods,
+	// through the context, and stores what changed.
+	Load(next http.Handler) http.Handler
+	// Who reports the person who is signed in; access.Denied if nobody is.
+	Who(ctx context.Context) (access.Person, error)
+	// In signs a person in, in a new session. It is access.Denied if name and
+	// password do not fit, and access.Unavailable after too many tries.
+	In(r *http.Request, login string, password secret.Text) error
+	// Out ends the session.
+	Out(ctx context.Context) error
+}
+
+// Setup makes the first administrator.
+type Setup interface {
+	// Needed reports whether there is nobody yet who could sign in.
+	Needed(ctx context.Context) (bool, error)
+	// First makes the first administrator. It is access.Denied if token is not
+	// the one that the server's log shows, and access.NotFound if none is needed.
+	First(ctx context.Context, token secret.Text, name, login string, password secret.Text) error
+}
+
+type loginBody struct {
+	Problem *access.Error
+	Login   string
+	Next    string
+	Hint    string
+}
+
+func (s *Server) showLogin(v *visit) error {
+	if needed, err := s.Setup.Needed(v.ctx()); err != nil || needed {
+		if err != nil {
+			return err
+		}
+		http.Redirect(v.w, v.r, "/setup", http.StatusSeeOther)
+		return nil
+	}
+	if _, err := s.SignIn.Who(v.ctx()); err == nil {
+		return v.back(localPath(v.form("next"), "/request"), "")
+	}
+	hint := s.LoginHint
+	if v.r.URL.Query().Has("out") {
+		hint = "You are signed out."
+	}
+	return s.show(v, http.StatusOK, "login", "Sign in", loginBody{Next: v.form("next"), Hint: hint})
+}
+
+func (s *Server) login(v *visit) error {
+	login := v.form("login")
+	err := s.SignIn.In(v.r, login, secret.New(v.r.PostFormValue("password")))
+	if err == nil {
+		return v.back(localPath(v.form("next"), "/request"), "")
+	}
+	p, err := problem(err)
+	if err != nil {
+		return err
+	}
+	return s.show(v, statuses[p.Kind], "login", "Sign in", loginBody{Problem: p, Login: login, Next: v.form("next")})
+}
+
+func (s *Server) logout(v *visit) error {
+	if err := s.SignIn.Out(v.ctx()); err != nil {
+		return err
+	}
+	return v.back("/login?out", "")
+}
+
+type setupBody struct {
+	Problem     *access.Error
+	Name, Login string
+}
+
+// setupNeeded keeps the set-up away once there is somebody.
+func (s *Server) setupNeeded(v *visit) error {
+	needed, err := s.Setup.Needed(v.ctx())
+	if err == nil && !needed {
+		return notFound()
+	}
+	return err
+}
+
+func (s *Server) showSetup(v *visit) error {
+	if err := s.setupNeeded(v); err != nil {
+		return err
+	}
+	return s.show(v, http.StatusOK, "setup", "Set up", setupBody{})
+}
+
+func (s *Server) setup(v *visit) error {
+	if err := s.setupNeeded(v); err != nil {
+		return err
+	}
+	name, login := v.form("name"), v.form("login")
+	err := s.Setup.First(v.ctx(), secret.New(v.form("token")), name, login, secret.New(v.r.PostFormValue("password")))
+	if err == nil {
+		return v.back("/login?next="+url.QueryEscape("/customers"), "")
+	}
+	p, err := problem(err)
+	if err != nil {
+		return err
+	}
+	return s.show(v, statuses[p.Kind], "setup", "Set up", setupBody{Problem: p, Name: name, Login: login})
+}

@@ -1,0 +1,164 @@
+// Comfort on top of pages that work without it: countdowns, copying, the end
+// that a duration leads to, menus that close. It writes text only, never HTML.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const zone = root.dataset.zone || "UTC";
+  const started = performance.now();
+  const serverNow = () => Number(root.dataset.now) + (performance.now() - started);
+  const all = (selector) => document.querySelectorAll(selector);
+  const say = (text) => {
+    const box = document.getElementById("say");
+    if (box) box.textContent = text;
+  };
+
+  // Countdowns: data-ends is the end in milliseconds since 1970.
+  const pad = (n) => String(n).padStart(2, "0");
+  const clock = (ms) => {
+    const s = Math.max(0, Math.ceil(ms / 1000));
+    const h = Math.floor(s / 3600);
+    const m = Math.floor((s % 3600) / 60);
+    return h ? `${h}:${pad(m)}:${pad(s % 60)}` : `${pad(m)}:${pad(s % 60)}`;
+  };
+  const spoken = new Set();
+  function tick() {
+    const now = serverNow();
+    for (const el of all("[data-ends]")) {
+      const left = Number(el.dataset.ends) - now;
+      const text = clock(left);
+      if (el.textContent !== text) el.textContent = text;
+      const card = el.closest("[data-urgent]");
+      if (card) card.classList.toggle("is-expiring", left < Number(card.dataset.urgent));
+      if (el.dataset.say === undefined) continue;
+      for (const minutes of [10, 5, 1]) {
+        const key = el.dataset.ends + ":" + minutes;
+        if (left <= minutes * 60000 && left > (minutes - 1) * 60000 && !spoken.has(key)) {
+          spoken.add(key);
+          if (left > minutes * 60000 - 5000) say(`${minutes} minute${minutes > 1 ? "s" : ""} left.`);
+        }
+      }
+      if (left <= 0 && !spoken.has(el.dataset.ends)) {
+        spoken.add(el.dataset.ends);
+        say("The time is up. Access is being removed.");
+        const timeline = document.getElementById("timeline");
+        if (timeline) timeline.dispatchEvent(new CustomEvent("changed"));
+      }
+    }
+    for (const el of all("progress[data-to]")) {
+      el.value = Math.max(0, Number(el.dataset.to) - now);
+    }
+    for (const el of all("[data-since]")) {
+      el.textContent = ago(now - Number(el.dataset.since));
+    }
+  }
+  function ago(ms) {
+    const s = Math.max(0, Math.round(ms / 1000));
+    if (s < 90) return `${s} s ago`;
+    const m = Math.round(s / 60);
+    return m < 90 ? `${m} min ago` : `${Math.round(m / 60)} h ago`;
+  }
+  setInterval(tick, 500);
+  tick();
+
+  // The end that the chosen duration leads to.
+  function minutesOf(form) {
+    const chip = form.querySelector("input[name=minutes]:checked");
+    const other = form.querySelector("input[name=other]");
+    return Number(chip && chip.value !== "other" ? chip.value : other && other.value);
+  }
+  function endText(minutes, from) {
+    const end = new Date(from + minutes * 60000);
+    const day = (d) => new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" }).format(d);
+    const time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" }).format(end);
+    if (day(end) === day(new Date(serverNow()))) return time;
+    return new Intl.DateTimeFormat("en-GB", { timeZone: zone, weekday: "short", day: "numeric", month: "short" }).format(end) + " " + time;
+  }
+  function showEnd(form) {
+    const out = form.querySelector("[data-endat]");
+    if (!out) return;
+    const minutes = minutesOf(form);
+    const from = Number(out.dataset.endat) || serverNow();
+    const good = Number.isInteger(minutes) && minutes > 0 && minutes <= 1440;
+    out.textContent = good ? endText(minutes, from) : "–";
+  }
+  function eachEnd() {
+    for (const form of all("form[data-ending]")) showEnd(form);
+  }
+  setInterval(eachEnd, 15000);
+  eachEnd();
+
+  document.addEventListener("change", (e) => {
+    const form = e.target.closest("form");
+    if (!form) return;
+    if (e.target.name === "minutes" && e.target.value === "other") {
+      const other = form.querySelector("input[name=other]");
+      if (other) other.focus();
+    }
+    if (form.dataset.ending !== undefined) showEnd(form);
+    if (e.target.dataset.submit !== undefined) form.requestSubmit();
+    if (e.target.dataset.all) {
+      for (const box of form.querySelectorAll(`input[name=${e.target.dataset.all}]`)) box.checked = e.target.checked;
+    }
+  });
+  document.addEventListener("input", (e) => {
+    const form = e.target.closest("form[data-ending]");
+    if (!form) return;
+    if (e.target.name === "other") {
+      const chip = form.querySelector("input[name=minutes][value=other]");
+      if (chip) chip.checked = true;
+    }
+    showEnd(form);
+  });
+
+  // Copy buttons: data-copy names the element that holds the text.
+  document.addEventListener("click", async (e) => {
+    const button = e.target.closest("[data-copy]");
+    if (button) {
+      const from = document.querySelector(button.dataset.copy);
+      const label = button.querySelector("[data-label]");
+      if (!from) return;
+      const text = from.value ?? from.textContent;
+      const before = label ? label.textContent : "";
+      try {
+        await navigator.clipboard.writeText(text.trim());
+        if (label) label.textContent = "Copied";
+        say("Copied.");
+      } catch {
+        if (from.select) from.select();
+        else getSelection().selectAllChildren(from);
+        if (label) label.textContent = "Selected";
+      }
+      if (label) setTimeout(() => (label.textContent = before), 1600);
+    }
+    for (const menu of all("details.pop[open]")) {
+      if (!menu.contains(e.target)) menu.open = false;
+    }
+    for (const link of e.composedPath()) {
+      if (link.hash && link.dataset && link.dataset.field !== undefined) {
+        const field = document.querySelector(link.hash);
+        if (field) field.focus();
+      }
+    }
+  });
+  document.addEventListener("keydown", (e) => {
+    if (e.key !== "Escape") return;
+    for (const menu of all("details.pop[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // The list of what is wrong takes the focus, so that it is read first.
+  const wrong = document.querySelector("[data-focus]");
+  if (wrong) wrong.focus();
+
+  // A shown password does not stay in a page that was left.
+  addEventListener("pagehide", () => {
+    for (const el of all("[data-once]")) el.textContent = "";
+  });
+
+  // Say whether the timeline is live.
+  const live = () => document.getElementById("live");
+  document.addEventListener("htmx:sse:after:connection", () => live() && live().removeAttribute("data-off"));
+  document.addEventListener("htmx:sse:error", () => live() && live().setAttribute("data-off", ""));
+})();

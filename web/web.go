@@ -1,0 +1,57 @@
+// Package web is the website of jitney: forms in, pages out.
+//
+// Every page works without JavaScript, every action is a plain form, and every
+// fragment that htmx fetches is a page as well. The package decides nothing:
+// what a person may see or do is decided by package broker, and an error that
+// comes back becomes a page in exactly one place, [Server.fail]. It never reads
+// the database, and never puts a secret into an address, a log or any page but
+// the one that reveals it.
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// A Server serves the website. Its exported fields are set before [Server.Open].
+type Server struct {
+	SignIn SignIn
+	Setup  Setup
+	// Banner stands above every page, LoginHint below the sign-in; empty for none.
+	Banner, LoginHint string
+
+	zone  *time.Location
+	pages map[string]*template.Template
+	files assets
+}
+
+// Open reads templates, icons and static files, and returns the website.
+func (s *Server) Open(zone *time.Location) (http.Handler, error) {
+	icons, err := readIcons()
+	if err != nil {
+		return nil, err
+	}
+	if s.files, err = readAssets(); err != nil {
+		return nil, err
+	}
+	if s.pages, err = readPages(icons, s.files); err != nil {
+		return nil, fmt.Errorf("read pages: %w", err)
+	}
+	s.zone = zone
+	return guard(s.SignIn.Load(s.routes())), nil
+}
+
+// localPath is path if it is an address within this website, and otherwise not:
+// no form may send a visitor elsewhere.
+func localPath(path, otherwise string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(path, "/") ||
+		strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") {
+		return otherwise
+	}
+	return path
+}
