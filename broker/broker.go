@@ -1,0 +1,104 @@
+// Package broker is what people do: ask for access, end it, extend it, see a
+// password once, revoke, and set everything up.
+//
+// Every method takes, after its context, the person who acts. What that person
+// may not see answers exactly like what does not exist, so that nobody learns
+// from an error which customers, grants or tickets there are. A changing
+// method reads the person again before it believes in their rights.
+//
+// The package never touches a target to give or take access: it writes what a
+// person decided, with the audit record in the same transaction, and the store
+// wakes the reconciler. It never ends a grant; it only says that one should.
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/secret"
+	"jitney/target"
+)
+
+// Ports are what the brokers need from the rest of the program. All are
+// needed, except where a comment says otherwise.
+type Ports struct {
+	Grants      Grants
+	Credentials Credentials
+	People      People
+	Customers   Customers
+	Targets     Targets
+	Rules       Rules
+	Log         Log
+	Notes       Notes
+	Sealer      Sealer
+	Desk        Desk
+	Records     Records
+	Proof       Proof // nil if this program cannot verify
+	Kinds       []target.Kind
+	Open        Opener
+	Desks       Desks
+	Password    func() secret.Text // makes a password that was never made before
+}
+
+// A Broker holds the services of this package over one set of ports.
+type Broker struct {
+	Access   *Access
+	Places   *Places
+	People   *Staff
+	Settings *Settings
+	Desk     *Deskbook
+	Audit    *Audit
+}
+
+// New makes the services.
+func New(p Ports) *Broker {
+	gate := gate{people: p.People}
+	names := &names{people: p.People, customers: p.Customers, targets: p.Targets, kinds: p.Kinds}
+	a := &Access{Ports: p, gate: gate, names: names}
+	return &Broker{
+		Access:   a,
+		Places:   &Places{ports: p, gate: gate},
+		People:   &Staff{ports: p, gate: gate, access: a},
+		Settings: &Settings{rules: p.Rules, gate: gate},
+		Desk:     &Deskbook{desk: p.Desk, gate: gate, customers: p.Customers},
+		Audit:    &Audit{records: p.Records, proof: p.Proof, log: p.Log, names: names},
+	}
+}
+
+// An Access is everything that people do with grants.
+type Access struct {
+	Ports
+	gate  gate
+	names *names
+}
+
+// newID makes random lowercase text.
+func newID() string { return strings.ToLower(rand.Text()) }
+
+// by makes an event of who.
+func by(who access.Person, kind, customer, grant, subject, text string) access.Event {
+	return access.Event{At: time.Now().UTC(), Kind: kind, Actor: who.ID, Customer: customer, Grant: grant, Subject: subject, Text: text}
+}
+
+func (a *Access) kind(name string) (target.Kind, bool) { return findKind(a.Kinds, name) }
+
+func findKind(kinds []target.Kind, name string) (target.Kind, bool) {
+	for _, k := range kinds {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return target.Kind{}, false
+}
+
+// policyOf reads the newest version of the policy that rules t.
+func (a *Access) policyOf(ctx context.Context, t access.Target) (access.Policy, error) {
+	name := t.Policy
+	if name == "" {
+		name = access.DefaultPolicy().Name
+	}
+	return a.Rules.Policy(ctx, name)
+}

@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/target"
+	"jitney/ticket"
+)
+
+// A GrantList is one page of grants.
+type GrantList struct {
+	Rows []GrantRow
+	Next string // After of the next page; empty if this is the last
+}
+
+// List reads the grants that q selects and who may see, 50 a page unless q
+// says otherwise, 500 at most.
+func (a *Access) List(ctx context.Context, who access.Person, q access.GrantQuery) (GrantList, error) {
+	if err := allow(who); err != nil {
+		return GrantList{}, err
+	}
+	if q.Requester != who.ID { // one's own are always to be seen
+		q.Customers = visible(who)
+	}
+	if q.Limit <= 0 {
+		q.Limit = 50
+	}
+	limit := min(q.Limit, 500)
+	q.Limit, q.Now = limit+1, time.Now().UTC()
+	grants, err := a.Grants.Find(ctx, q)
+	if err != nil {
+		return GrantList{}, err
+	}
+	b, err := a.names.read(ctx)
+	if err != nil {
+		return GrantList{}, err
+	}
+	var list GrantList
+	for i, g := range grants {
+		if i == limit {
+			list.Next = grants[i-1].ID
+			break
+		}
+		if seesGrant(who, g) { // the store was asked for these only; this is the second lock
+			list.Rows = append(list.Rows, b.row(g, q.Now))
+		}
+	}
+	return list, nil
+}
+
+// Mine reads the grants of who, newest first: those that are open, and then
+// the last that are over.
+func (a *Access) Mine(ctx context.Context, who access.Person) (open, past []GrantRow, err error) {
+	list, err := a.List(ctx, who, access.GrantQuery{Requester: who.ID, Limit: 200})
+	for _, r := range list.Rows {
+		if r.Grant.EndedAt.IsZero() {
+			open = append(open, r)
+		} else {
+			past = append(past, r)
+		}
+	}
+	return open, past, err
+}
+
+// CSV calls row with a header and then with every grant that q selects and who
+// may see. Cells that a spreadsheet would run as a formula begin with '.
+func (a *Access) CSV(ctx context.Context, who access.Person, q access.GrantQuery, row func([]string) error) error {
+	if err := row([]string{"id", "state", "cause", "requester", "login", "customer", "target", "entitlement", "ticket", "title", "reason",
+		"minutes", "extension", "submitted", "approved", "approved_by", "active", "end", "ended", "continued_by", "findings"}); err != nil {
+		return err
+	}
+	q.Limit = 500
+	for {
+		list, err := a.List(ctx, who, q)
+		if err != nil {
+			return err
+		}
+		for _, r := range list.Rows {
+			if err := row(csvRow(r)); err != nil {
+				return err
+			}
+		}
+		if q.After = list.Next; q.After == "" {
+			return nil
+		}
+	}
+}
+
+func csvRow(r GrantRow) []string {
+	g := r.Grant
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return t.UTC().Format(time.RFC3339)
+	}
+	cells := []string{g.ID, string(r.State), string(r.Cause), r.Requester, r.RequesterLogin, r.Customer, r.Target, r.Entitlement, g.Ticket.Number, g.Ticket.Title, g.Reason,
+		strconv.Itoa(int(g.Duration / time.Minute)), strconv.Itoa(int(g.Extension / time.Minute)), at(g.SubmittedAt), at(g.ApprovedAt), g.ApprovedBy,
+		at(g.VerifiedAt), at(r.EndsAt), at(g.EndedAt), g.ContinuedBy, strings.Join(g.Findings, "; ")}
+	for i, c := range cells {
+		if c != "" && strings.ContainsRune("=+-@\t\r\n", rune(c[0])) {
+			cells[i] = "'" + c
+		}
+	}
+	return cells
+}
+
+// A Form is what the request form offers to one person.
+type Form struct {
+	Customers []access.Customer // those they may ask for
+	Customer  access.Customer   // the chosen one; empty if none
+	Targets   []TargetChoice    // of the chosen customer
+	Kinds     []target.Kind     // all that this program knows
+}
+
+// A TargetChoice is one target that may be asked for.
+type TargetChoice struct {
+	Target access.Target // without its settings
+	Kind   target.Kind
+	Policy access.Policy
+}
+
+// Form reads what who may ask for; customer is the ID of the chosen one, or
+// empty. One that who may not ask for is the same as none.
+func (a *Access) Form(ctx context.Context, who access.Person, customer string) (Form, error) {
+	if err := allow(who, access.Requester); err != nil {
+		return Form{}, err
+	}
+	all, err := a.Customers.Customers(ctx)
+	if err != nil {
+		return Form{}, err
+	}
+	f := Form{Kinds: a.Kinds}
+	for _, c := range all {
+		if !asks(who, c.ID) || !c.ArchivedAt.IsZero() {
+			continue
+		}
+		f.Customers = append(f.Customers, c)
+		if c.ID == customer {
+			f.Customer = c
+		}
+	}
+	if f.Customer.ID == "" {
+		return f, nil
+	}
+	targets, err := a.Targets.Targets(ctx, f.Customer.ID)
+	if err != nil {
+		return Form{}, err
+	}
+	for _, t := range targets {
+		k, ok := a.kind(t.Kind)
+		if !ok || !t.DisabledAt.IsZero() {
+			continue
+		}
+		policy, err := a.policyOf(ctx, t)
+		if err != nil {
+			return Form{}, err
+		}
+		t.Settings, t.Findings = nil, nil
+		f.Targets = append(f.Targets, TargetChoice{Target: t, Kind: k, Policy: policy})
+	}
+	return f, nil
+}
+
+// Tickets lists open tickets of a customer for the form. It may be slow, as
+// the ticket system is asked; what does not belong to the customer, or is not
+// open, is left out whatever the ticket system says.
+func (a *Access) Tickets(ctx context.Context, who access.Person, customer, text, cursor string) (ticket.Page, error) {
+	if err := allow(who, access.Requester); err != nil {
+		return ticket.Page{}, err
+	}
+	if _, err := a.Customers.Customer(ctx, customer); err != nil {
+		return ticket.Page{}, hide(err)
+	}
+	if !asks(who, customer) {
+		return ticket.Page{}, notFound()
+	}
+	sys, _, company, err := a.Desks(ctx, customer)
+	if err != nil {
+		return ticket.Page{}, &access.Error{Kind: access.Unavailable, Text: "The ticket system of this customer cannot be reached.", Hint: "Try again in a moment.", Err: err}
+	}
+	page, err := sys.Tickets(ctx, ticket.Query{Company: company, Text: clip(text, 200), Cursor: cursor, Limit: 50})
+	if err != nil {
+		return ticket.Page{}, &access.Error{Kind: access.Unavailable, Text: "The ticket system did not list its tickets.", Hint: "Try again in a moment.", Err: err}
+	}
+	kept := page.Tickets[:0:0]
+	for _, t := range page.Tickets {
+		if t.Open && t.Company == company {
+			t.Number, t.Title, t.Status = clip(t.Number, 100), clip(t.Title, 300), clip(t.Status, 100)
+			kept = append(kept, t)
+		}
+	}
+	page.Tickets = kept
+	return page, nil
+}

@@ -1,0 +1,347 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/secret"
+	"jitney/target"
+)
+
+// The kinds of event about customers and targets.
+const (
+	EventCustomerSaved = "customer.saved"
+	EventTargetSaved   = "target.saved"
+	EventTargetChecked = "target.checked"
+)
+
+// Places is everything that people do with customers and their targets. Only
+// administrators change anything; auditors read everything.
+type Places struct {
+	ports Ports
+	gate  gate
+}
+
+// A CustomerPage is a customer with its targets.
+type CustomerPage struct {
+	Customer access.Customer
+	Targets  []TargetPage
+	Open     int // grants that have not ended, counted up to 500
+}
+
+// A TargetPage is a target with its kind.
+type TargetPage struct {
+	Target  access.Target
+	Kind    target.Kind
+	Known   bool            // this program has the kind
+	Secrets map[string]bool // the secret fields that have a value
+	Policy  string          // title
+}
+
+// A TargetInput is a target as a form sends it.
+type TargetInput struct {
+	ID       string // empty to add one
+	Version  int64
+	Customer string // ID; cannot change
+	Kind     string // cannot change
+	Name     string
+	Policy   string                 // name; empty means the default
+	Values   map[string]string      // fields that are no secret
+	Secrets  map[string]secret.Text // one that is absent or empty stays as it is
+	Disabled bool
+}
+
+// Kinds lists the kinds of target that this program knows.
+func (p *Places) Kinds() []target.Kind { return p.ports.Kinds }
+
+// Customers lists the customers that who sees, by name.
+func (p *Places) Customers(ctx context.Context, who access.Person) ([]access.Customer, error) {
+	if err := allow(who); err != nil {
+		return nil, err
+	}
+	all, err := p.ports.Customers.Customers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(c access.Customer) bool { return !sees(who, c.ID) }), nil
+}
+
+// Customer reads one customer with its targets. Settings of targets are there
+// for administrators and auditors only.
+func (p *Places) Customer(ctx context.Context, who access.Person, id string) (CustomerPage, error) {
+	if !sees(who, id) {
+		return CustomerPage{}, notFound()
+	}
+	c, err := p.ports.Customers.Customer(ctx, id)
+	if err != nil {
+		return CustomerPage{}, hide(err)
+	}
+	targets, err := p.ports.Targets.Targets(ctx, id)
+	if err != nil {
+		return CustomerPage{}, err
+	}
+	page := CustomerPage{Customer: c}
+	for _, t := range targets {
+		tp, err := p.page(ctx, t)
+		if err != nil {
+			return CustomerPage{}, err
+		}
+		if !who.Is(access.Administrator) && !who.Is(access.Auditor) {
+			tp.Target.Settings, tp.Target.Findings, tp.Secrets = nil, nil, nil
+		}
+		page.Targets = append(page.Targets, tp)
+	}
+	open, err := p.ports.Grants.Find(ctx, access.GrantQuery{Customer: id, Open: true, Limit: 500, Now: time.Now().UTC()})
+	page.Open = len(open)
+	return page, err
+}
+
+// SaveCustomer adds a customer (without ID) or changes one.
+func (p *Places) SaveCustomer(ctx context.Context, who access.Person, c access.Customer) (access.Customer, error) {
+	who, err := p.gate.fresh(ctx, who, access.Administrator)
+	if err != nil {
+		return access.Customer{}, err
+	}
+	c.Name, c.Note = strings.TrimSpace(clip(c.Name, 200)), clip(c.Note, 1000)
+	if c.Name == "" {
+		return access.Customer{}, invalid("name", "Name is required.")
+	}
+	text := "Changed the customer " + c.Name + "."
+	if c.ID == "" {
+		c.ID, c.CreatedAt, c.Version, text = newID(), time.Now().UTC(), 0, "Added the customer "+c.Name+"."
+	} else {
+		old, err := p.ports.Customers.Customer(ctx, c.ID)
+		if err != nil {
+			return access.Customer{}, hide(err)
+		}
+		c.CreatedAt = old.CreatedAt
+	}
+	saved, err := p.ports.Customers.SaveCustomer(ctx, c, by(who, EventCustomerSaved, c.ID, "", c.ID, text))
+	return saved, hide(err)
+}
+
+// Target reads one target with its settings, but never a secret one.
+func (p *Places) Target(ctx context.Context, who access.Person, id string) (TargetPage, error) {
+	if err := allow(who, access.Administrator, access.Auditor); err != nil {
+		return TargetPage{}, err
+	}
+	t, err := p.ports.Targets.Target(ctx, id)
+	if err != nil {
+		return TargetPage{}, hide(err)
+	}
+	return p.page(ctx, t)
+}
+
+func (p *Places) page(ctx context.Context, t access.Target) (TargetPage, error) {
+	out := TargetPage{Target: t, Secrets: map[string]bool{}, Policy: t.Policy}
+	out.Kind, out.Known = findKind(p.ports.Kinds, t.Kind)
+	sealed, err := p.ports.Targets.TargetSecrets(ctx, t.ID)
+	if err != nil {
+		return TargetPage{}, err
+	}
+	for name, s := range sealed {
+		out.Secrets[name] = len(s) > 0
+	}
+	policy, err := p.ports.Rules.Policy(ctx, t.Policy)
+	if err == nil {
+		out.Policy = policy.Title
+	}
+	return out, nil
+}
+
+// SaveTarget adds a target (without ID) or changes one. A customer and a kind
+// are chosen once. The connection is not tried; see Check.
+func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInput) (access.Target, error) {
+	who, err := p.gate.fresh(ctx, who, access.Administrator)
+	if err != nil {
+		return access.Target{}, err
+	}
+	t, err := p.begin(ctx, in)
+	if err != nil {
+		return access.Target{}, err
+	}
+	kind, ok := findKind(p.ports.Kinds, t.Kind)
+	if !ok {
+		return access.Target{}, invalid("kind", "Choose one of the kinds in the list.")
+	}
+	old, err := p.oldSecrets(ctx, in.ID)
+	if err != nil {
+		return access.Target{}, err
+	}
+	settings := target.Settings{Values: map[string]string{}, Secrets: map[string]secret.Text{}}
+	wrong := read(kind, in, old, settings)
+	if t.Name = strings.TrimSpace(clip(in.Name, 200)); t.Name == "" {
+		wrong = append(wrong, access.FieldError{Field: "name", Text: "Name is required."})
+	}
+	if t.Policy = in.Policy; t.Policy == "" {
+		t.Policy = access.DefaultPolicy().Name
+	}
+	if _, err := p.ports.Rules.Policy(ctx, t.Policy); err != nil {
+		wrong = append(wrong, access.FieldError{Field: "policy", Text: "Choose a policy from the list."})
+	}
+	if len(wrong) == 0 && kind.Valid != nil {
+		wrong = p.valid(ctx, kind, t, settings, old)
+	}
+	if len(wrong) > 0 {
+		return access.Target{}, &Invalid{Fields: wrong}
+	}
+	t.Settings = settings.Values
+	switch {
+	case in.Disabled && t.DisabledAt.IsZero():
+		t.DisabledAt = time.Now().UTC()
+	case !in.Disabled:
+		t.DisabledAt = time.Time{}
+	}
+	return p.store(ctx, who, t, settings.Secrets, in.ID == "")
+}
+
+// begin finds the target that in changes, or starts a new one.
+func (p *Places) begin(ctx context.Context, in TargetInput) (access.Target, error) {
+	if in.ID != "" {
+		t, err := p.ports.Targets.Target(ctx, in.ID)
+		t.Version = in.Version
+		return t, hide(err)
+	}
+	if _, err := p.ports.Customers.Customer(ctx, in.Customer); err != nil {
+		return access.Target{}, hide(err)
+	}
+	return access.Target{ID: newID(), Customer: in.Customer, Kind: in.Kind, CreatedAt: time.Now().UTC()}, nil
+}
+
+func (p *Places) oldSecrets(ctx context.Context, id string) (map[string][]byte, error) {
+	if id == "" {
+		return nil, nil
+	}
+	return p.ports.Targets.TargetSecrets(ctx, id)
+}
+
+// read takes the fields of the kind, and nothing else, from in.
+func read(kind target.Kind, in TargetInput, old map[string][]byte, into target.Settings) (wrong []access.FieldError) {
+	for _, f := range kind.Fields {
+		if f.Secret {
+			s := in.Secrets[f.Name]
+			if !s.IsZero() {
+				into.Secrets[f.Name] = s
+			}
+			if f.Required && s.IsZero() && len(old[f.Name]) == 0 {
+				wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " is required."})
+			}
+			continue
+		}
+		v := strings.TrimSpace(in.Values[f.Name])
+		switch {
+		case v == "" && len(f.Options) > 0:
+			v = f.Options[0]
+		case v == "" && f.Required:
+			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " is required."})
+		case len(v) > 64<<10 || !f.Lines && (len(v) > 2000 || strings.ContainsAny(v, "\r\n")):
+			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " is too long, or has more than one line."})
+		case len(f.Options) > 0 && !slices.Contains(f.Options, v):
+			wrong = append(wrong, access.FieldError{Field: f.Name, Text: "Choose one of the values in the list."})
+		}
+		into.Values[f.Name] = v
+	}
+	return wrong
+}
+
+// valid asks the kind about the settings as they will be, secrets that stay included.
+func (p *Places) valid(ctx context.Context, kind target.Kind, t access.Target, s target.Settings, old map[string][]byte) []access.FieldError {
+	full := target.Settings{Values: s.Values, Secrets: map[string]secret.Text{}}
+	for name, sealed := range old {
+		if text, err := p.ports.Sealer.Open(ctx, t.Customer, SettingPlace(t.ID, name), sealed); err == nil {
+			full.Secrets[name] = text
+		}
+	}
+	for name, text := range s.Secrets {
+		full.Secrets[name] = text
+	}
+	err := kind.Valid(full)
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*access.Error](err); ok {
+		return []access.FieldError{{Field: "settings", Text: strings.TrimSpace(e.Text + " " + e.Hint)}}
+	}
+	return []access.FieldError{{Field: "settings", Text: "These settings cannot work."}}
+}
+
+// SettingPlace is where the secret setting called name of a target is sealed for.
+func SettingPlace(targetID, name string) secret.Place {
+	return secret.Place{Table: "target_secrets", Row: targetID, Column: name}
+}
+
+func (p *Places) store(ctx context.Context, who access.Person, t access.Target, secrets map[string]secret.Text, added bool) (access.Target, error) {
+	sealed := map[string][]byte{}
+	for name, text := range secrets {
+		b, err := p.ports.Sealer.Seal(ctx, t.Customer, SettingPlace(t.ID, name), text)
+		if err != nil {
+			return access.Target{}, fmt.Errorf("seal setting %s: %w", name, err)
+		}
+		sealed[name] = b
+	}
+	e := by(who, EventTargetSaved, t.Customer, "", t.ID, choose(added, "Added", "Changed")+" the target "+t.Name+".")
+	saved, err := p.ports.Targets.SaveTarget(ctx, t, sealed, e)
+	return saved, hide(err)
+}
+
+// CheckFor bounds one check of a connection.
+const CheckFor = 45 * time.Second
+
+// Check tries the connection of a target, changes nothing there, and keeps
+// what it found.
+func (p *Places) Check(ctx context.Context, who access.Person, id string) ([]access.Finding, error) {
+	who, err := p.gate.fresh(ctx, who, access.Administrator)
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.ports.Targets.Target(ctx, id)
+	if err != nil {
+		return nil, hide(err)
+	}
+	findings := p.try(ctx, id)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	worst := "ok"
+	for _, f := range findings {
+		if f.Level == "error" || f.Level == "warning" && worst == "ok" {
+			worst = f.Level
+		}
+	}
+	t.CheckedAt, t.Findings = time.Now().UTC(), findings
+	e := by(who, EventTargetChecked, t.Customer, "", t.ID, "Checked the connection of "+t.Name+": "+worst+".")
+	if _, err := p.ports.Targets.SaveTarget(ctx, t, nil, e); err != nil {
+		return findings, hide(err)
+	}
+	return findings, nil
+}
+
+func (p *Places) try(ctx context.Context, id string) []access.Finding {
+	ctx, cancel := context.WithTimeout(ctx, CheckFor)
+	defer cancel()
+	sys, err := p.ports.Open(ctx, id)
+	if err != nil {
+		return []access.Finding{problem(err, "The target could not be opened.")}
+	}
+	checker, ok := sys.(target.Checker)
+	if !ok {
+		return []access.Finding{{Level: "info", What: "This kind of target cannot be checked beforehand."}}
+	}
+	findings, err := checker.Check(ctx)
+	if err != nil {
+		findings = append(findings, problem(err, "The check took too long."))
+	}
+	return findings
+}
+
+func problem(err error, text string) access.Finding {
+	if e, ok := errors.AsType[*access.Error](err); ok {
+		return access.Finding{Level: "error", What: e.Text, Fix: e.Hint}
+	}
+	return access.Finding{Level: "error", What: text, Fix: "The server's log says more."}
+}

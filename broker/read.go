@@ -1,0 +1,269 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"jitney/access"
+	"jitney/target"
+)
+
+// A GrantRow is a grant as lists show it, with the names of what it points to.
+type GrantRow struct {
+	Grant          access.Grant
+	State          access.State
+	Cause          access.Cause
+	Requester      string // name
+	RequesterLogin string
+	Customer       string // name
+	Target         string // name
+	KindTitle      string
+	Icon           string // of the kind
+	Entitlement    string // title
+	EndsAt         time.Time
+}
+
+// A GrantPage is everything that the page of one grant shows to one person.
+type GrantPage struct {
+	GrantRow
+	Account     access.Account     // its Seen is what the target showed last
+	SeenAge     time.Duration      // since then; 0 if the target was never looked at
+	Policy      string             // title
+	ApprovedBy  string             // name; empty while it is not approved
+	StoppedBy   string             // name; empty if nobody stopped it
+	ContinuedBy string             // ID of the grant under which it goes on, if the person may see that
+	SignIn      string             // how to sign in, one sentence; may be empty
+	Outlives    string             // what may outlive the end; may be empty
+	Rows        []Comparison       // wanted and found
+	Timeline    []Line             // oldest first
+	Next        []Upcoming         // what will happen, in order
+	Notes       []NoteView         // to the ticket
+	Password    CredentialState    // what became of the password
+	Notices     []string           // what the holder must know: re-issued, retrieved, taken away
+	May         Rights             // what this person may do with it now
+	ExtendUpTo  time.Duration      // 0 if it cannot be extended
+	Offered     []time.Duration    // extensions to offer, at most ExtendUpTo
+	Observation access.Observation // the same as Account.Seen
+	Version     string             // changes whenever anything on the page does
+}
+
+// A Comparison is one line of what is wanted and what was found.
+type Comparison struct {
+	What   string
+	Wanted string // now
+	Found  string // at the last look; "not looked at yet" before
+	AtEnd  string // what is wanted at the end
+	OK     bool   // found is as wanted
+}
+
+// A Line is one line of a timeline.
+type Line struct {
+	At    time.Time
+	Kind  string // of the event
+	Actor string // name
+	Text  string
+	Seq   int64 // in the audit log; -1 while it waits to be sealed
+}
+
+// An Upcoming is something that will happen.
+type Upcoming struct {
+	At   time.Time // zero: nobody knows when, or at once
+	Text string
+}
+
+// A NoteView is one ticket note and whether it arrived.
+type NoteView struct {
+	WorkID  string
+	Kind    string // "granted", "ended", …
+	Subject string
+	Body    string
+	State   NoteState
+	At      time.Time // when it reached that state
+	Reason  string    // why it is parked, or what the ticket system calls it
+}
+
+// A NoteState is how far a ticket note is.
+type NoteState string
+
+const (
+	NoteWaits  NoteState = "waits"   // to be written
+	NoteDone   NoteState = "written" // read back, or confirmed by the ticket system
+	NoteParked NoteState = "parked"  // given up until a person starts it again
+)
+
+// A CredentialState is what became of the password of a grant's account.
+type CredentialState string
+
+const (
+	NoPassword    CredentialState = "none"     // this kind has none, or the grant is over
+	PasswordSoon  CredentialState = "soon"     // the target still has to take it
+	PasswordReady CredentialState = "ready"    // its recipient can reveal it
+	PasswordShown CredentialState = "shown"    // and it is not kept
+	PasswordKept  CredentialState = "kept"     // shown on the form; an administrator can retrieve it
+	PasswordOther CredentialState = "reissued" // re-issued to somebody else
+)
+
+// Rights say what a person may do with a grant now.
+type Rights struct {
+	End, Withdraw, Extend, Revoke, Approve, Reveal, NewPassword, Reissue, Retrieve bool
+}
+
+// Grant reads the page of one grant.
+func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (GrantPage, error) {
+	g, err := a.visible(ctx, who, grantID)
+	if err != nil {
+		return GrantPage{}, err
+	}
+	b, err := a.names.read(ctx)
+	if err != nil {
+		return GrantPage{}, err
+	}
+	c, err := a.Grants.Case(ctx, g.Account)
+	if err != nil {
+		return GrantPage{}, hide(err)
+	}
+	now := time.Now().UTC()
+	p := GrantPage{GrantRow: b.row(g, now), Account: c.Account, Observation: c.Account.Seen, Policy: g.Policy,
+		SignIn: b.kind(g.Target).SignIn, Outlives: b.kind(g.Target).Outlives}
+	if !c.Account.Seen.At.IsZero() {
+		p.SeenAge = now.Sub(c.Account.Seen.At)
+	}
+	if g.ApprovedBy != "" {
+		p.ApprovedBy = b.person(g.ApprovedBy)
+	}
+	if g.StoppedBy != "" {
+		p.StoppedBy = b.person(g.StoppedBy)
+	}
+	if g.ContinuedBy != "" {
+		if _, err := a.visible(ctx, who, g.ContinuedBy); err == nil {
+			p.ContinuedBy = g.ContinuedBy
+		}
+	}
+	if err := a.rules(ctx, &p, now); err != nil {
+		return GrantPage{}, err
+	}
+	if err := a.history(ctx, b, &p); err != nil {
+		return GrantPage{}, err
+	}
+	p.Rows = compare(b.kind(g.Target), g, c, now)
+	p.Next = upcoming(b.kind(g.Target), p, now)
+	p.Password = credentialState(b.kind(g.Target), g, c.Credential, now)
+	p.May = rights(who, p, c.Credential, now)
+	p.Version = fmt.Sprintf("%d.%d.%d.%d.%s.%s", g.Version, c.Account.Seen.At.UnixMicro(), len(p.Timeline), c.Credential.Seq, p.Password, p.State)
+	for _, n := range p.Notes {
+		p.Version += "." + string(n.State)
+	}
+	return p, nil
+}
+
+func (b book) row(g access.Grant, now time.Time) GrantRow {
+	k := b.kind(g.Target)
+	return GrantRow{Grant: g, State: g.State(now), Cause: g.Cause(now), Requester: b.person(g.Requester), RequesterLogin: b.people[g.Requester].Login,
+		Customer: b.customer(g.Customer), Target: b.target(g.Target), KindTitle: k.Title, Icon: k.Icon,
+		Entitlement: b.entitlement(g.Target, g.Entitlement), EndsAt: g.EndsAt()}
+}
+
+// rules reads what the policy of the grant still allows.
+func (a *Access) rules(ctx context.Context, p *GrantPage, now time.Time) error {
+	policy, err := a.Rules.Policy(ctx, p.Grant.Policy)
+	switch {
+	case err != nil && access.KindOf(err) == access.NotFound:
+		return nil
+	case err != nil:
+		return err
+	}
+	p.Policy = policy.Title
+	if policy.CheckExtension(p.Grant, time.Minute, now) != nil {
+		return nil
+	}
+	p.ExtendUpTo = min(policy.Max, access.Ceiling) - p.Grant.Duration - p.Grant.Extension
+	for _, d := range []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour} {
+		if d <= p.ExtendUpTo {
+			p.Offered = append(p.Offered, d)
+		}
+	}
+	if len(p.Offered) == 0 {
+		p.Offered = []time.Duration{p.ExtendUpTo}
+	}
+	return nil
+}
+
+// history reads timeline and notes.
+func (a *Access) history(ctx context.Context, b book, p *GrantPage) error {
+	records, err := a.Log.Timeline(ctx, p.Grant.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		p.Timeline = append(p.Timeline, Line{At: r.At, Kind: r.Kind, Actor: b.person(r.Actor), Text: r.Text, Seq: r.Seq})
+		switch r.Kind {
+		case access.EventReissued, access.EventRetrieved:
+			p.Notices = append(p.Notices, r.Text)
+		case access.EventStopped:
+			if r.Actor != p.Grant.Requester {
+				p.Notices = append(p.Notices, r.Text)
+			}
+		}
+	}
+	works, err := a.Notes.WorkOf(ctx, p.Grant.ID)
+	if err != nil {
+		return err
+	}
+	for _, w := range works {
+		p.Notes = append(p.Notes, noteView(w))
+	}
+	return nil
+}
+
+func noteView(w access.Work) NoteView {
+	v := NoteView{WorkID: w.ID, Kind: noteKind(w.Key), State: NoteWaits, At: w.CreatedAt, Reason: w.Result}
+	switch {
+	case !w.DoneAt.IsZero():
+		v.State, v.At = NoteDone, w.DoneAt
+	case !w.ParkedAt.IsZero():
+		v.State, v.At = NoteParked, w.ParkedAt
+	}
+	var n access.Note
+	if json.Unmarshal(w.Payload, &n) == nil {
+		v.Subject, v.Body = n.Subject, n.Body
+	}
+	return v
+}
+
+func credentialState(k target.Kind, g access.Grant, c access.Credential, now time.Time) CredentialState {
+	switch {
+	case !k.Passwords, over(g, now), g.ApprovedAt.IsZero():
+		return NoPassword
+	case c.Account == "", c.Waits(), g.VerifiedAt.IsZero():
+		return PasswordSoon
+	case c.Recipient != g.Requester && c.Recipient != "":
+		return PasswordOther
+	case c.Retain && c.Sealed != nil:
+		return PasswordKept
+	case c.Ready():
+		return PasswordReady
+	default:
+		return PasswordShown
+	}
+}
+
+func rights(who access.Person, p GrantPage, c access.Credential, now time.Time) Rights {
+	g := p.Grant
+	holder, admin := g.Requester == who.ID, who.Is(access.Administrator)
+	pending := p.State == access.Pending
+	active := g.Wanted(now) && !g.VerifiedAt.IsZero()
+	passwords := active && p.Password != NoPassword
+	return Rights{
+		End:         holder && g.Wanted(now),
+		Withdraw:    holder && pending,
+		Extend:      holder && p.ExtendUpTo > 0 && asks(who, g.Customer),
+		Revoke:      admin && !over(g, now),
+		Approve:     pending && !holder && who.Is(access.Approver) && who.WorksFor(g.Customer),
+		Reveal:      active && c.Recipient == who.ID && c.Ready() && !c.Retain,
+		NewPassword: passwords && holder && !c.Waits(),
+		Reissue:     passwords && admin && !c.Waits(),
+		Retrieve:    passwords && admin && c.Retain && c.Sealed != nil && !c.SetAt.IsZero(),
+	}
+}

@@ -1,0 +1,139 @@
+package broker
+
+import (
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/target"
+)
+
+// noteKind reads the kind of a note from its key: "jitney:<grant>:<kind>:<n>".
+func noteKind(key string) string {
+	if parts := strings.Split(key, ":"); len(parts) == 4 {
+		return parts[2]
+	}
+	return ""
+}
+
+// compare lays what is wanted of g beside what the target showed last.
+func compare(k target.Kind, g access.Grant, c access.Case, now time.Time) []Comparison {
+	seen := c.Account.Seen
+	wanted := g.Wanted(now)
+	title := g.Entitlement
+	if e, ok := k.Find(g.Entitlement); ok {
+		title = e.Title
+	}
+	unknown := seen.At.IsZero()
+	row := func(what string, want, found bool, yes, no string) Comparison {
+		r := Comparison{What: what, Wanted: choose(want, yes, no), Found: choose(found, yes, no), AtEnd: no, OK: want == found}
+		if unknown {
+			r.Found, r.OK = "not looked at yet", !want
+		}
+		return r
+	}
+	others := false
+	for _, o := range c.Grants {
+		others = others || o.ID != g.ID && o.Wanted(now)
+	}
+	rows := []Comparison{
+		row("Sign-in", wanted || others, seen.Enabled, "enabled", "disabled"),
+		row(title, wanted || others && holds(c.Grants, g.Entitlement, now), contains(seen.Entitlements, g.Entitlement), "held", "not held"),
+	}
+	if unknown {
+		return rows
+	}
+	if !seen.Until.IsZero() {
+		rows = append(rows, Comparison{What: "The target's own end", Wanted: stamp(endOf(c.Grants, now)), Found: stamp(seen.Until), AtEnd: "—", OK: true})
+	}
+	for _, x := range seen.Extra {
+		rows = append(rows, Comparison{What: "Not part of any grant", Wanted: "nothing", Found: x, AtEnd: "nothing"})
+	}
+	for _, x := range seen.Left {
+		rows = append(rows, Comparison{What: "Clean-up", Wanted: choose(wanted || others, "later", "done"), Found: x, AtEnd: "done", OK: wanted || others})
+	}
+	for _, f := range seen.Facts {
+		rows = append(rows, Comparison{What: f.Name, Wanted: "", Found: f.Found, AtEnd: choose(f.Clean, f.Found, ""), OK: f.Clean != (wanted || others)})
+	}
+	for _, s := range seen.Silent {
+		rows = append(rows, Comparison{What: s, Wanted: "an answer", Found: "no answer", AtEnd: "an answer"})
+	}
+	return rows
+}
+
+func choose(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func holds(grants []access.Grant, entitlement string, now time.Time) bool {
+	for _, g := range grants {
+		if g.Entitlement == entitlement && g.Wanted(now) {
+			return true
+		}
+	}
+	return false
+}
+
+func endOf(grants []access.Grant, now time.Time) (end time.Time) {
+	for _, g := range grants {
+		if g.Wanted(now) && g.EndsAt().After(end) {
+			end = g.EndsAt()
+		}
+	}
+	return end
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "none"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
+// upcoming tells what will happen, as far as it is decided.
+func upcoming(k target.Kind, p GrantPage, now time.Time) []Upcoming {
+	g := p.Grant
+	atTheEnd := k.AtTheEnd
+	if atTheEnd == "" {
+		atTheEnd = "The access is taken away."
+	}
+	ends := []Upcoming{
+		{At: g.ExpiresAt(), Text: atTheEnd},
+		{Text: "Jitney reads back that nothing is left, and writes it to ticket " + clip(g.Ticket.Number, 100) + "."},
+	}
+	switch p.State {
+	case access.Pending:
+		return []Upcoming{{Text: "An approver decides."}, {Text: "After that, Jitney gives the access and reads it back."}}
+	case access.Starting:
+		return append([]Upcoming{
+			{Text: "Jitney gives the access and reads it back. The time starts to run only then."},
+			{At: g.StartBy, Text: "If it is not usable by then, the request lapses and everything is cleaned up."},
+		}, Upcoming{Text: atTheEnd}, ends[1])
+	case access.Active, access.Expiring:
+		return ends
+	case access.Ending, access.Overdue:
+		return []Upcoming{{Text: "Jitney keeps removing, at least once a minute, until the target shows nothing any more."}, ends[1]}
+	default:
+		return nil
+	}
+}
+
+// Remaining is how long g still lasts at now; 0 if it is over or its clock does not run.
+func Remaining(g access.Grant, now time.Time) time.Duration {
+	if !g.Wanted(now) || g.VerifiedAt.IsZero() {
+		return 0
+	}
+	return g.EndsAt().Sub(now)
+}

@@ -1,0 +1,286 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/target"
+	"jitney/ticket"
+)
+
+// A Submission is a request as a form, the API or the command line sends it.
+type Submission struct {
+	Customer    string // ID
+	Target      string // ID
+	Entitlement string // name; may be empty where the target offers only one
+	Ticket      string // the ticket system's own id
+	Minutes     int64
+	Reason      string
+	Offer       string // ID of the password that the form showed; empty if none
+}
+
+// A Preview is what would happen if a Submission was sent now. Parts that
+// cannot be told yet are empty.
+type Preview struct {
+	Wrong       []access.FieldError // what keeps it from being sent
+	Customer    string              // name
+	Target      string              // name
+	Kind        target.Kind
+	Entitlement target.Entitlement
+	Policy      access.Policy
+	Ticket      ticket.Ticket
+	Duration    time.Duration
+	EndsAt      time.Time // if it became usable this instant
+	Username    string    // of the temporary account
+	Approval    bool      // somebody must approve
+	Shares      bool      // live access of the same person uses the same account
+}
+
+// A TicketTrouble is the field error text when the ticket system gave no answer.
+const TicketTrouble = "The ticket system did not answer, so the ticket could not be checked. Try again in a moment."
+
+// checked is a Submission of which everything was looked up.
+type checked struct {
+	who        access.Person
+	customer   access.Customer
+	target     access.Target
+	connection string
+	request    access.Request
+	Preview
+}
+
+func (c *checked) wrong(field, text string) {
+	for _, w := range c.Wrong {
+		if w.Field == field {
+			return
+		}
+	}
+	c.Wrong = append(c.Wrong, access.FieldError{Field: field, Text: text})
+}
+
+// Preview tells what would happen. What is wrong with s is in the answer; the
+// error is about who may not ask at all, and about what does not work now.
+func (a *Access) Preview(ctx context.Context, who access.Person, s Submission) (Preview, error) {
+	c, err := a.check(ctx, who, s)
+	if err != nil {
+		return Preview{}, err
+	}
+	return c.Preview, nil
+}
+
+// Submit makes a grant of s, or reports what is wrong with it as *Invalid.
+// Where the policy asks for no approval, granting begins at once.
+func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (access.Grant, error) {
+	c, err := a.check(ctx, who, s)
+	if err != nil {
+		return access.Grant{}, err
+	}
+	if c.Preview.Policy.Password == access.ChosenOnForm && c.Kind.Passwords && s.Offer == "" {
+		c.wrong("password", "Temporary password is required: press Refresh, and copy it before you send the form.")
+	}
+	if len(c.Wrong) > 0 {
+		return access.Grant{}, &Invalid{Fields: c.Wrong}
+	}
+	now := time.Now().UTC()
+	g := access.Grant{ID: newID(), Request: c.request, Policy: c.Policy.Name, PolicyVersion: c.Policy.Version, SubmittedAt: now}
+	submitted := by(c.who, access.EventSubmitted, g.Customer, g.ID, g.Target,
+		fmt.Sprintf("Asked for %s on %s for %s, ticket %s.", c.Entitlement.Title, c.target.Name, access.Length(g.Duration), g.Ticket.Number))
+	submitted.Data = map[string]string{"policy": fmt.Sprintf("%s v%d", g.Policy, g.PolicyVersion), "minutes": fmt.Sprint(int64(g.Duration / time.Minute))}
+	events := []access.Event{submitted}
+	if !c.Policy.NeedsApproval {
+		g.ApprovedAt, g.ApprovedBy, g.StartBy = now, "policy", now.Add(c.Policy.StartWithin)
+		ok := by(c.who, access.EventApproved, g.Customer, g.ID, g.Target, fmt.Sprintf("Allowed by the policy %q, version %d, without approval.", c.Policy.Title, c.Policy.Version))
+		ok.Actor = "jitney"
+		events = append(events, ok)
+	}
+	key := g.ID
+	if c.Kind.Shared {
+		key = c.who.ID
+	}
+	offer := ""
+	if c.Policy.Password == access.ChosenOnForm && c.Kind.Passwords {
+		offer = s.Offer
+	}
+	account := access.Account{ID: newID(), Customer: g.Customer, Target: g.Target, Key: key, Holder: holderOf(c.who)}
+	g.Account = account.ID
+	made, err := a.Grants.Create(ctx, access.NewGrant{Grant: g, Account: account, Offer: offer, Events: events})
+	if offer != "" && err != nil && access.KindOf(err) == access.NotFound {
+		return access.Grant{}, invalid("password", "That password is not valid any more. Press Refresh for a new one, and copy it.")
+	}
+	return made, hide(err)
+}
+
+func holderOf(p access.Person) access.Holder {
+	return access.Holder{Person: p.ID, Login: p.Login, Name: p.Name}
+}
+
+// check looks up everything that s names and collects what is wrong. Preview
+// and Submit share it, so that what one says the other does.
+func (a *Access) check(ctx context.Context, who access.Person, s Submission) (c checked, err error) {
+	if c.who, err = a.gate.fresh(ctx, who, access.Requester); err != nil {
+		return c, err
+	}
+	if s.Customer == "" {
+		c.wrong("customer", "Customer is required.")
+	} else if err := a.checkCustomer(ctx, s, &c); err != nil {
+		return c, err
+	}
+	if c.customer.ID != "" {
+		if err := a.checkTarget(ctx, s, &c); err != nil {
+			return c, err
+		}
+	} else if s.Target == "" {
+		c.wrong("target", "Target is required.")
+	}
+	if err := a.checkTicket(ctx, s, &c); err != nil {
+		return c, err
+	}
+	a.checkRequest(s, &c)
+	if c.target.ID != "" && c.Entitlement.Name != "" {
+		return c, a.foresee(ctx, &c)
+	}
+	return c, nil
+}
+
+func (a *Access) checkCustomer(ctx context.Context, s Submission, c *checked) error {
+	customer, err := a.Customers.Customer(ctx, s.Customer)
+	switch {
+	case err != nil && access.KindOf(err) != access.NotFound:
+		return err
+	case err != nil || !asks(c.who, customer.ID) || !customer.ArchivedAt.IsZero():
+		c.wrong("customer", "Choose a customer from the list.")
+	default:
+		c.customer, c.Customer = customer, customer.Name
+	}
+	return nil
+}
+
+func (a *Access) checkTarget(ctx context.Context, s Submission, c *checked) error {
+	if s.Target == "" {
+		c.wrong("target", "Target is required.")
+		return nil
+	}
+	t, err := a.Targets.Target(ctx, s.Target)
+	if err != nil && access.KindOf(err) != access.NotFound {
+		return err
+	}
+	kind, known := a.kind(t.Kind)
+	if err != nil || t.Customer != c.customer.ID || !t.DisabledAt.IsZero() || !known {
+		c.wrong("target", "Choose a target from the list.")
+		return nil
+	}
+	policy, err := a.policyOf(ctx, t)
+	if err != nil {
+		return fmt.Errorf("read policy of target %s: %w", t.ID, err)
+	}
+	c.target, c.Target, c.Kind, c.Preview.Policy = t, t.Name, kind, policy
+	name := s.Entitlement
+	if name == "" && len(kind.Entitlements) == 1 {
+		name = kind.Entitlements[0].Name
+	}
+	if e, ok := kind.Find(name); ok {
+		c.Entitlement = e
+	} else {
+		c.wrong("entitlement", "Choose what you need on this target.")
+	}
+	return nil
+}
+
+// checkTicket finds the ticket, and believes neither that it is open nor whose
+// it is before it has seen both.
+func (a *Access) checkTicket(ctx context.Context, s Submission, c *checked) error {
+	if s.Ticket == "" || c.customer.ID == "" || len(s.Ticket) > 200 {
+		c.wrong("ticket", map[bool]string{true: "Ticket is required.", false: "Choose an open ticket of this customer."}[s.Ticket == ""])
+		return nil
+	}
+	t, connection, err := findTicket(ctx, a.Desks, c.customer.ID, s.Ticket)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, errNoTicket):
+		c.wrong("ticket", "Choose an open ticket of this customer.")
+	case err != nil:
+		c.wrong("ticket", TicketTrouble)
+	default:
+		c.Ticket, c.connection = t, connection
+	}
+	return nil
+}
+
+var errNoTicket = errors.New("no such open ticket of that customer")
+
+func findTicket(ctx context.Context, desks Desks, customer, id string) (ticket.Ticket, string, error) {
+	sys, connection, company, err := desks(ctx, customer)
+	if err != nil {
+		return ticket.Ticket{}, "", err
+	}
+	found, err := sys.Find(ctx, id)
+	if err != nil {
+		return ticket.Ticket{}, "", err
+	}
+	t, ok := found[id]
+	if !ok || t.ID != id || t.Company != company || !t.Open {
+		return ticket.Ticket{}, "", errNoTicket
+	}
+	return t, connection, nil
+}
+
+// checkRequest builds the request and asks the policy.
+func (a *Access) checkRequest(s Submission, c *checked) {
+	c.request = access.Request{Requester: c.who.ID, Customer: c.customer.ID, Target: c.target.ID, Entitlement: c.Entitlement.Name,
+		Ticket: access.TicketRef{System: c.connection, ID: c.Ticket.ID, Number: clip(c.Ticket.Number, 100), Title: clip(c.Ticket.Title, 300)},
+		Reason: strings.TrimSpace(s.Reason)}
+	d, err := access.Minutes(s.Minutes)
+	if err != nil {
+		e, _ := errors.AsType[*access.Error](err)
+		c.wrong("duration", e.Text)
+	}
+	c.request.Duration, c.Duration = d, d
+	policy := c.Preview.Policy
+	if policy.Name == "" { // no target yet: what every policy demands
+		policy = access.Policy{Title: "Jitney", Max: access.Ceiling, MinReason: 1}
+	}
+	for _, w := range policy.Check(c.request) {
+		c.wrong(w.Field, w.Text)
+	}
+}
+
+// foresee tells what will come of it.
+func (a *Access) foresee(ctx context.Context, c *checked) error {
+	c.Approval = c.Preview.Policy.NeedsApproval
+	if c.Duration > 0 {
+		c.EndsAt = time.Now().UTC().Add(c.Duration)
+	}
+	if c.Kind.Username != nil {
+		c.Username = c.Kind.Username(target.Settings{Values: c.target.Settings}, holderOf(c.who))
+	}
+	if !c.Kind.Shared {
+		return nil
+	}
+	live, err := a.Grants.Find(ctx, access.GrantQuery{Target: c.target.ID, Requester: c.who.ID, Open: true, Limit: 50, Now: time.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	for _, g := range live {
+		c.Shares = c.Shares || g.Wanted(time.Now())
+	}
+	return nil
+}
+
+// clip bounds text from outside to n characters and drops control characters.
+func clip(s string, n int) string {
+	out := make([]rune, 0, min(len(s), n))
+	for _, r := range s {
+		if len(out) == n {
+			break
+		}
+		if r >= ' ' && r != 0x7f {
+			out = append(out, r)
+		}
+	}
+	return string(out)
+}
