@@ -1,0 +1,71 @@
+package schedule
+
+import (
+	"context"
+	"time"
+)
+
+// watchEvery is how often replicas look after each other.
+const watchEvery = time.Second
+
+// holdBeacon shows that we live, until ctx ends. While others cannot see it,
+// they may free our rows and work on them; so nothing is claimed then, and
+// leases are checked at once.
+func (l *Loop[T]) holdBeacon(ctx context.Context) {
+	for ctx.Err() == nil {
+		lost, err := l.cfg.Beacon.Hold(ctx, l.cfg.Owner)
+		if err != nil {
+			l.refused(ctx, "hold", err)
+			sleep(ctx, watchEvery/4)
+			continue
+		}
+		l.setAlive(true)
+		select {
+		case <-lost:
+		case <-ctx.Done():
+		}
+		l.setAlive(false)
+	}
+}
+
+func (l *Loop[T]) setAlive(alive bool) {
+	l.mu.Lock()
+	l.alive = alive
+	l.mu.Unlock()
+	signal(l.wake)
+	signal(l.recheck)
+}
+
+// freeDead takes over the rows of replicas that died. Their breakers died with
+// them, so rows that wait for a try are brought forward as well.
+func (l *Loop[T]) freeDead(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		dead, err := l.cfg.Beacon.Dead(ctx, l.cfg.Owner)
+		if err != nil {
+			l.refused(ctx, "dead", err)
+			continue
+		}
+		for _, owner := range dead {
+			l.takeOver(ctx, owner)
+		}
+	}
+}
+
+func (l *Loop[T]) takeOver(ctx context.Context, owner string) {
+	n, err := l.cfg.Recovery.Free(ctx, owner)
+	if err == nil && n > 0 {
+		l.cfg.Log.Warn("took over from a replica that died", "owner", owner, "rows", n)
+		_, err = l.cfg.Recovery.Hasten(ctx, "")
+	}
+	if err != nil {
+		l.refused(ctx, "take over", err)
+	}
+	l.Wake()
+}
