@@ -1,0 +1,57 @@
+# Everything a developer of jitney does more than once. `make` lists it.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)"
+TOOL     = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
+
+# The packages in which two goroutines meet; make race runs their tests under
+# the race detector.
+CORE := ./access ./secret ./audit ./schedule/... ./store/... ./reconcile/... ./broker/... ./ticket/... ./target/fake/...
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test need verify race crash bench screenshots css sqlc clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build ./jitney, one static binary
+	$(BUILD) -o jitney ./cmd/jitney
+
+demo: ## Try everything in a browser, with simulated systems; nothing to install but Go
+	@echo "Building jitney (the first time takes a minute or two) ..."
+	@$(BUILD) -o jitney ./cmd/jitney
+	@exec ./jitney demo
+
+test: need verify race crash ## Run every test, against real peers (installs them as root where they are missing)
+	JITNEY_TEST_REQUIRE=1 $(GO) test -timeout 9m ./...
+
+need: # Install the peers of the tests: Samba AD DC, PostgreSQL, Chromium
+	@lab/need
+
+verify: ## Check format, go vet, staticcheck
+	@fmt=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+		if [ -n "$$fmt" ]; then echo "gofmt these files:"; echo "$$fmt"; exit 1; fi
+	$(GO) vet ./...
+	$(call TOOL,staticcheck) ./...
+
+race: ## Run the tests of the core under the race detector
+	JITNEY_TEST_REQUIRE=1 $(GO) test -race -short -timeout 6m $(CORE)
+
+crash: ## kill -9 the real server at every crash point, on both databases
+	JITNEY_TEST_REQUIRE=1 $(GO) test -tags crashpoints -timeout 6m -run 'Crash' ./cmd/jitney
+
+bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up
+	$(GO) run ./cmd/jitney-bench
+
+screenshots: build ## Take the pictures of the documentation from the demo (needs Chromium)
+	JITNEY_SCREENSHOTS=docs/img $(GO) test -count=1 -run TestScreenshots ./cmd/jitney
+
+css: ## Make the style sheet from tools/web (needs Node)
+	cd tools/web && npm ci --no-audit --no-fund && npm run build
+
+sqlc: ## Make store/db from store/query and the schema
+	$(call TOOL,sqlc) generate -f store/sqlc.yaml
+
+clean: ## Remove what make build left
+	rm -f jitney
