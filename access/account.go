@@ -28,6 +28,7 @@ type Account struct {
 
 	Seen     Observation // the last one; its At is zero if there never was one
 	Baseline string      // what the target's privileged places held before the first grant, as the connector wrote it
+	Trouble  string      // what went wrong at the last look, for people; empty if nothing did
 	Version  int64
 }
 

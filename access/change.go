@@ -5,11 +5,11 @@ import "time"
 // A Change is what one look at an account leaves behind. It is stored in one
 // transaction, or not at all.
 type Change struct {
-	Account    Account     // Username, ObjectID, Seen and Baseline are stored
+	Account    Account     // Username, ObjectID, Seen, Baseline and Trouble are stored
 	Grants     []Grant     // each only if its Version is still the stored one
 	Events     []Event     // become audit records
 	Notes      []Note      // become work
-	Credential *Credential // a new password to be set on the target; nil for none
+	Credential *Credential // a new password to be set on the target, with the Seq after the newest; nil for none
 	SetSeq     int64       // the password of this Seq was taken by the target at Account.Seen.At; 0 for none
 	DropSeq    int64       // erase passwords up to this Seq, because the last grant ended; 0 for none
 
@@ -31,7 +31,7 @@ type Note struct {
 // Work is something to be done beside the grants: one row of the work table.
 type Work struct {
 	ID        string
-	Kind      string // "note"
+	Kind      string // "note" or "sweep"
 	Key       string // unique
 	Group     string // what shares limits and a circuit breaker, such as a ticket system's connection
 	Lane      string // what must stay in order: the rows of one lane are done one after the other

@@ -58,6 +58,7 @@ type Grant struct {
 	// Written by package reconcile only.
 	VerifiedAt  time.Time // first read back as present: its clock starts
 	LostAt      time.Time // since when the access is missing although wanted; zero if it is not
+	RemovingAt  time.Time // when clean-up began
 	OverdueAt   time.Time // when people were told that it does not end
 	EndedAt     time.Time // when the target was read back without it
 	ContinuedBy string    // ID of the grant under which the same access goes on; then EndedAt is no proof of absence

@@ -16,9 +16,10 @@ type Cases interface {
 	// Case reads an account, its grants that have not ended, and its credential.
 	Case(ctx context.Context, accountID string) (access.Case, error)
 	// Record stores c in one transaction if lease still holds, and gives the
-	// account back if c.Done. A lease that was lost is schedule.ErrLost; a
-	// grant that somebody changed meanwhile is access.Conflict, and nothing is
-	// stored: look again.
+	// account back if c.Done, without failures. It raises the Version of each
+	// stored grant by one. A lease that was lost is schedule.ErrLost; a grant
+	// that somebody changed meanwhile, or a credential whose Seq is taken, is
+	// access.Conflict, and nothing is stored: look again.
 	Record(ctx context.Context, lease schedule.Lease, c access.Change) error
 	// WakeOpen makes every account with a grant that has not ended due at
 	// latest in within, spread evenly, and reports how many there are.
@@ -46,6 +47,9 @@ type Outbox interface {
 	// Finish records that it did, with what the other side calls it, or that
 	// it is parked until a person starts it again, with the reason.
 	Finish(ctx context.Context, lease schedule.Lease, result string, parked bool, events ...access.Event) error
+	// Ensure stores w, due now. If there is one with its Key, that one is made
+	// due now instead.
+	Ensure(ctx context.Context, w access.Work) error
 }
 
 // Log writes audit records that go with no other change.
@@ -61,6 +65,10 @@ type Sealer interface {
 
 // Opener opens the System of a target, or reuses an open one.
 type Opener func(ctx context.Context, targetID string) (target.System, error)
+
+// Desks finds the ticket system of a customer, with its own id of the
+// customer's company there and the ID of the connection.
+type Desks func(ctx context.Context, customer string) (sys ticket.System, connection, company string, err error)
 
 // Tickets opens the ticket system of a connection.
 type Tickets func(ctx context.Context, connection string) (ticket.System, error)
