@@ -16,9 +16,11 @@ type breaker struct {
 	failures int       // in a row
 	probes   int       // running now
 	probeAt  time.Time // when the next one starts
+	workedAt time.Time // last answer
 	troubled bool      // rows failed since they were last hastened
 	hastenAt time.Time // when to hasten them; zero if nothing worked since
 	hastened time.Time
+	again    bool // hasten once more: rows that failed last may not have been written then
 }
 
 // maxProbes bounds how many probes of one group may hang at once.
@@ -27,22 +29,36 @@ const maxProbes = 3
 // worked notes that the group answers. It reports whether that closed it.
 func (b *breaker) worked(now time.Time, every time.Duration) (closed bool) {
 	closed = b.open
-	b.open, b.failures = false, 0
+	b.open, b.failures, b.workedAt = false, 0, now
+	b.again = b.again || closed
 	if b.troubled && b.hastenAt.IsZero() {
 		b.hastenAt = now
-		// A group of which some rows always fail must not be hastened for ever.
-		if soonest := b.hastened.Add(2 * every); !closed && soonest.After(now) {
-			b.hastenAt = soonest
+		if !closed {
+			b.hastenAt = b.hastenSoon(now, every)
 		}
 	}
 	return closed
 }
 
-// failed notes that the group did not answer, and asked for a pause of later.
-// It reports whether that opened it.
-func (b *breaker) failed(now time.Time, every, later time.Duration, limit int) (opened bool) {
-	b.failures++
+// hastenSoon reports when to hasten a group of which some rows always fail:
+// that must not go on without a pause.
+func (b *breaker) hastenSoon(now time.Time, every time.Duration) time.Time {
+	soon := now.Add(100 * time.Millisecond) // what just failed must be written by then
+	if soonest := b.hastened.Add(2 * every); soonest.After(soon) {
+		return soonest
+	}
+	return soon
+}
+
+// failed notes that the group did not answer a call that began at began, and
+// asked for a pause of later. It reports whether that opened it.
+func (b *breaker) failed(began, now time.Time, every, later time.Duration, limit int) (opened bool) {
 	b.troubled = true
+	if !b.open && later == 0 && b.workedAt.After(began) {
+		b.hastenAt = b.hastenSoon(now, every) // old news: it answered others since
+		return false
+	}
+	b.failures++
 	b.hastenAt = time.Time{}
 	if b.open || b.failures < limit && later == 0 {
 		b.probeAt = pushed(b.probeAt, now, later)
@@ -61,8 +77,9 @@ func pushed(at, now time.Time, later time.Duration) time.Time {
 	return at
 }
 
+// quiet reports whether b can be forgotten.
 func (b *breaker) quiet(now time.Time) bool {
-	return !b.open && b.failures == 0 && !b.troubled && b.hastenAt.IsZero()
+	return now.Sub(b.hastened) > time.Minute && !b.open && b.failures == 0 && !b.troubled && b.hastenAt.IsZero()
 }
 
 // due reports when the breaker wants something to be done; zero for never.
@@ -154,6 +171,9 @@ func (l *Loop[T]) dueGroups(fits func(*breaker) bool) []string {
 			b.probeAt = now.Add(l.cfg.ProbeEvery)
 		} else {
 			b.troubled, b.hastenAt, b.hastened = false, time.Time{}, now
+			if b.again {
+				b.again, b.hastenAt = false, now.Add(l.cfg.ProbeEvery)
+			}
 		}
 	}
 	return names

@@ -54,7 +54,7 @@ func (l *Loop[T]) run(ctx context.Context, h *held[T], late time.Duration) {
 		counts = false
 		l.counting--
 	}
-	l.finish(ctx, h, res, err)
+	l.finish(ctx, h, began, res, err)
 	l.mu.Unlock()
 	if l.cfg.OnDone != nil {
 		l.cfg.OnDone(Done{Lease: h.item.Lease, Late: late, Took: took, Err: err})
@@ -84,7 +84,7 @@ type panicked struct{ value any }
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 // finish settles what becomes of h and makes room for others; l.mu is held.
-func (l *Loop[T]) finish(ctx context.Context, h *held[T], res Result, err error) {
+func (l *Loop[T]) finish(ctx context.Context, h *held[T], began time.Time, res Result, err error) {
 	g := h.group
 	l.running--
 	g.running--
@@ -99,7 +99,7 @@ func (l *Loop[T]) finish(ctx context.Context, h *held[T], res Result, err error)
 	case err != nil && errors.Is(cause, ErrStopping):
 		l.giveUnstarted(h)
 	default:
-		l.judge(ctx, g, err)
+		l.judge(ctx, g, began, err)
 		l.settle(h, res, err)
 	}
 	l.ready(g)
@@ -113,10 +113,10 @@ func (l *Loop[T]) finish(ctx context.Context, h *held[T], res Result, err error)
 }
 
 // judge tells the group's breaker how a call went.
-func (l *Loop[T]) judge(ctx context.Context, g *group[T], err error) {
+func (l *Loop[T]) judge(ctx context.Context, g *group[T], began time.Time, err error) {
 	b := &g.breaker
 	if err != nil && unavailable(ctx, err) {
-		if b.failed(time.Now(), l.cfg.ProbeEvery, laterOf(err), l.cfg.OpenAfter) {
+		if b.failed(began, time.Now(), l.cfg.ProbeEvery, laterOf(err), l.cfg.OpenAfter) {
 			l.opened(g, err)
 		}
 		return
@@ -165,7 +165,10 @@ func (l *Loop[T]) settle(h *held[T], res Result, err error) {
 // publicText is what of err may be stored and shown.
 func publicText(err error) string {
 	e, ok := errors.AsType[*access.Error](err)
-	if !ok {
+	switch {
+	case !ok && errors.Is(err, context.DeadlineExceeded):
+		return "There was no answer in time."
+	case !ok:
 		return "Something inside jitney failed; its log says more."
 	}
 	if len(e.Text) > 500 {

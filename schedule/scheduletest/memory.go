@@ -194,13 +194,13 @@ func (m *Memory) Next(ctx context.Context, skip []string) (time.Duration, bool, 
 		return 0, false, err
 	}
 	defer m.mu.Unlock()
-	rows := m.sorted(func(r *memoryRow) bool {
-		return !r.next.IsZero() && !slices.Contains(skip, r.group)
-	})
-	if len(rows) == 0 {
-		return 0, false, nil
+	var next time.Time
+	for _, r := range m.rows {
+		if !r.next.IsZero() && !slices.Contains(skip, r.group) && (next.IsZero() || r.next.Before(next)) {
+			next = r.next
+		}
 	}
-	return time.Until(rows[0].next), true, nil
+	return time.Until(next), !next.IsZero(), nil
 }
 
 // Hasten implements [schedule.Recovery].
