@@ -90,3 +90,15 @@ func (c clock) NowMilli() int64 { return c.now.UnixMilli() }
 
 // Milli writes an instant in milliseconds since 1970.
 func (c clock) Milli(t time.Time) int64 { return t.UnixMilli() }
+
+// Now is the moment of the page.
+func (c clock) Now() time.Time { return c.now }
+
+// Day is one day in the zone of the person, as date fields send it; zero if it is none.
+func (c clock) Day(text string) time.Time {
+	t, err := time.ParseInLocation(time.DateOnly, text, c.zone)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}

@@ -15,18 +15,24 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"jitney/broker"
 )
 
 // A Server serves the website. Its exported fields are set before [Server.Open].
 type Server struct {
-	SignIn SignIn
-	Setup  Setup
+	Broker   *broker.Broker
+	SignIn   SignIn
+	Setup    Setup
+	Accounts Accounts
 	// Banner stands above every page, LoginHint below the sign-in; empty for none.
 	Banner, LoginHint string
 
 	zone  *time.Location
 	pages map[string]*template.Template
 	files assets
+
+	closing chan struct{}
 }
 
 // Open reads templates, icons and static files, and returns the website.
@@ -41,7 +47,7 @@ func (s *Server) Open(zone *time.Location) (http.Handler, error) {
 	if s.pages, err = readPages(icons, s.files); err != nil {
 		return nil, fmt.Errorf("read pages: %w", err)
 	}
-	s.zone = zone
+	s.zone, s.closing = zone, make(chan struct{})
 	return guard(s.SignIn.Load(s.routes())), nil
 }
 
@@ -55,3 +61,7 @@ func localPath(path, otherwise string) string {
 	}
 	return path
 }
+
+// Close ends the open event streams, so that a server can shut down. It may be
+// called once, after Open.
+func (s *Server) Close() { close(s.closing) }

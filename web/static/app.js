@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const root = document.documentElement;
+  root.classList.add("js");
   const zone = root.dataset.zone || "UTC";
   const started = performance.now();
   const serverNow = () => Number(root.dataset.now) + (performance.now() - started);

@@ -1,0 +1,123 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"jitney/access"
+)
+
+// streamEvery is how often a stream looks whether a grant changed, and
+// streamFor how long one stream lasts before the browser opens another, so
+// that a session that ended does not read on.
+const (
+	streamEvery = time.Second
+	streamFor   = 5 * time.Minute
+)
+
+// grantEvents streams the timeline of a grant: each new step as a line of the
+// list, and "changed" when another part of the page is not what it was. The id
+// of an event is the number of steps so far, so that a stream that broke
+// resumes behind the last one that arrived. Without an event stream it is the
+// same as the page of the grant.
+func (s *Server) grantEvents(v *visit) error {
+	if !strings.Contains(v.r.Header.Get("Accept"), "text/event-stream") {
+		http.Redirect(v.w, v.r, "/grants/"+v.r.PathValue("id"), http.StatusSeeOther)
+		return nil
+	}
+	at, _ := strconv.Atoi(v.form("after"))
+	if last := v.r.Header.Get("Last-Event-ID"); last != "" {
+		at, _ = strconv.Atoi(last)
+	}
+	st := stream{s: s, v: v, at: max(0, at), out: http.NewResponseController(v.w)}
+	if err := st.look(true); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(v.ctx(), streamFor)
+	defer cancel()
+	tick := time.NewTicker(streamEvery)
+	defer tick.Stop()
+	for !st.over {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.closing:
+			return nil
+		case <-tick.C:
+			if err := st.look(false); err != nil {
+				return nil // the head is written: the browser opens a new stream and learns why
+			}
+		}
+	}
+	return nil
+}
+
+// A stream is one open event stream.
+type stream struct {
+	s       *Server
+	v       *visit
+	at      int    // steps that were sent
+	version string // of the page when it was looked at last
+	quiet   int    // looks without anything to send
+	over    bool
+	out     *http.ResponseController
+}
+
+func (st *stream) look(first bool) error {
+	v := st.v
+	if !first { // rights may have changed since the stream was opened
+		who, err := st.s.SignIn.Who(v.ctx())
+		if err != nil {
+			return err
+		}
+		v.Person = who
+	}
+	p, err := st.s.Broker.Access.Grant(v.ctx(), v.Person, v.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if first {
+		h := v.w.Header()
+		h.Set("Content-Type", "text/event-stream")
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Accel-Buffering", "no")
+		if err := st.out.SetWriteDeadline(time.Now().Add(streamFor + time.Minute)); err != nil && !strings.Contains(err.Error(), "not supported") {
+			return fmt.Errorf("set deadline of stream: %w", err)
+		}
+	}
+	var b bytes.Buffer
+	v.now = time.Now()
+	for ; st.at < len(p.Timeline); st.at++ {
+		var li bytes.Buffer
+		if err := st.s.pages["grant"].ExecuteTemplate(&li, "step", stepOfLine(v.clock, p.Timeline[st.at])); err != nil {
+			return fmt.Errorf("make step: %w", err)
+		}
+		fmt.Fprintf(&b, "id: %d\ndata: %s\n\n", st.at+1, strings.ReplaceAll(li.String(), "\n", " "))
+	}
+	if p.Version != st.version {
+		if st.version != "" || first && b.Len() > 0 {
+			fmt.Fprint(&b, "event: changed\ndata: now\n\n")
+		}
+		st.version = p.Version
+	}
+	st.over = p.State == access.Ended || p.State == access.Continued || p.State == access.NotGiven
+	if st.quiet++; b.Len() == 0 && st.quiet > 20 {
+		fmt.Fprint(&b, ": still here\n\n")
+	}
+	if first && b.Len() == 0 {
+		fmt.Fprint(&b, ": here\n\n")
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	st.quiet = 0
+	if _, err := b.WriteTo(v.w); err != nil {
+		return err
+	}
+	return st.out.Flush()
+}

@@ -1,0 +1,104 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"jitney/access"
+	"jitney/broker"
+)
+
+type policyForm struct {
+	ID, Name, Title, Changed  string
+	Version, Following        int64
+	Default, Max, Start       int64 // minutes
+	MinReason                 int
+	OnForm, Approval, Orphans bool
+}
+
+type settingsBody struct {
+	Policies        []policyForm
+	TimeZone        string
+	CanEdit, Adding bool
+	Wrong           []wrongField
+	Problem         *access.Error
+}
+
+func (s *Server) showSettings(v *visit) error { return s.settingsPage(v, nil, nil) }
+
+func formOf(v *visit, p access.Policy) policyForm {
+	return policyForm{ID: "policy-" + p.Name, Name: p.Name, Title: p.Title, Changed: v.Short(p.ChangedAt), Version: p.Version, Following: p.Version + 1,
+		Default: int64(p.Default / time.Minute), Max: int64(p.Max / time.Minute), Start: int64(p.StartWithin / time.Minute),
+		MinReason: p.MinReason, OnForm: p.Password == access.ChosenOnForm, Approval: p.NeedsApproval, Orphans: p.EndOrphans}
+}
+
+// settingsPage shows the policies; typed is one that could not be saved.
+func (s *Server) settingsPage(v *visit, typed *access.Policy, failed error) error {
+	policies, err := s.Broker.Settings.Policies(v.ctx(), v.Person)
+	if err != nil {
+		return err
+	}
+	b := settingsBody{CanEdit: v.Person.Is(access.Administrator), Adding: v.form("add") == "policy" || typed != nil && typed.Version == 0}
+	for _, p := range policies {
+		if typed != nil && typed.Name == p.Name && typed.Version > 0 {
+			typed.ChangedAt = p.ChangedAt
+			p = *typed
+		}
+		b.Policies = append(b.Policies, formOf(v, p))
+	}
+	if b.Adding && b.CanEdit {
+		p := access.DefaultPolicy()
+		p.Name, p.Title, p.Version = "", "", 0
+		if typed != nil {
+			p = *typed
+		}
+		f := formOf(v, p)
+		f.ID = "policy-"
+		b.Policies = append(b.Policies, f)
+	}
+	if b.TimeZone, err = s.Broker.Settings.Setting(v.ctx(), v.Person, broker.SettingTimeZone); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if failed != nil {
+		if b.Wrong = wrongOf(broker.FieldsOf(failed)); len(b.Wrong) == 0 {
+			if b.Problem, err = problem(failed); err != nil {
+				return err
+			}
+		}
+		for i := range b.Wrong {
+			if b.Wrong[i].Anchor == "name" {
+				b.Wrong[i].Anchor = "policy--name"
+			}
+		}
+		status = statuses[access.KindOf(failed)]
+	}
+	return s.show(v, status, "settings", "Settings", b)
+}
+
+func (s *Server) savePolicy(v *visit) error {
+	minutes := func(name string) time.Duration {
+		d, _ := access.Minutes(number(v.form(name))) // what is wrong with it, Valid says
+		return d
+	}
+	p := access.Policy{Name: v.form("name"), Title: v.form("title"), Version: number(v.form("version")), Default: minutes("default"), Max: minutes("max"),
+		StartWithin: minutes("start"), MinReason: int(min(max(number(v.form("min_reason")), 0), 1000)), NeedsApproval: v.form("approval") != "",
+		Password: access.PasswordMode(v.form("password")), EndOrphans: v.form("orphans") != ""}
+	if _, err := s.Broker.Settings.SavePolicy(v.ctx(), v.Person, p); err != nil {
+		if access.KindOf(err) == access.NotFound {
+			return err
+		}
+		return s.settingsPage(v, &p, err)
+	}
+	return v.back("/settings", "saved")
+}
+
+func (s *Server) saveSettings(v *visit) error {
+	if err := s.Broker.Settings.SetSetting(v.ctx(), v.Person, broker.SettingTimeZone, v.form("time_zone")); err != nil {
+		if access.KindOf(err) == access.NotFound {
+			return err
+		}
+		return s.settingsPage(v, nil, err)
+	}
+	return v.back("/settings", "saved")
+}
