@@ -105,8 +105,11 @@ func laterOf(err error) time.Duration {
 	return min(max(l.RetryAfter(), 0), maxLater)
 }
 
+// breakers are the part of a loop that minds the breakers of its groups.
+type breakers[T any] struct{ *Loop[T] }
+
 // probeOpen starts the probes that are due.
-func (l *Loop[T]) probeOpen(ctx context.Context) {
+func (l breakers[T]) probeOpen(ctx context.Context) {
 	for _, name := range l.dueGroups(func(b *breaker) bool { return b.open && b.probes < maxProbes }) {
 		began := time.Now()
 		it, ok, err := l.table.Probe(ctx, l.cfg.Owner, name, l.cfg.Lease)
@@ -118,7 +121,7 @@ func (l *Loop[T]) probeOpen(ctx context.Context) {
 	}
 }
 
-func (l *Loop[T]) probe(name string, it Item[T], ok bool, began time.Time) {
+func (l breakers[T]) probe(name string, it Item[T], ok bool, began time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.groupOf(name)
@@ -138,7 +141,7 @@ func (l *Loop[T]) probe(name string, it Item[T], ok bool, began time.Time) {
 }
 
 // hastenTroubled brings forward the failed rows of groups that answer again.
-func (l *Loop[T]) hastenTroubled(ctx context.Context) {
+func (l breakers[T]) hastenTroubled(ctx context.Context) {
 	due := l.dueGroups(func(b *breaker) bool { return !b.open && !b.hastenAt.IsZero() })
 	for _, name := range due {
 		if l.cfg.Recovery == nil {
@@ -156,7 +159,7 @@ func (l *Loop[T]) hastenTroubled(ctx context.Context) {
 
 // dueGroups reports the groups whose breaker wants something now and fits, and
 // notes that it is being done.
-func (l *Loop[T]) dueGroups(fits func(*breaker) bool) []string {
+func (l breakers[T]) dueGroups(fits func(*breaker) bool) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var names []string

@@ -5,111 +5,12 @@ import (
 	"time"
 )
 
-// A giveBack is a Return on its way. row is nil if the row is not in l.held.
-type giveBack[T any] struct {
-	Return
-	row *held[T]
-}
-
-// maxBatch bounds one call of Return or Renew: no write may hold up others.
-const maxBatch = 256
-
-// giveLater has ret written with the next batch; l.mu is held.
-func (l *Loop[T]) giveLater(ret Return, h *held[T]) {
-	if h != nil {
-		h.returning = true
-	}
-	l.returns = append(l.returns, giveBack[T]{ret, h})
-	signal(l.given)
-}
-
-// giveUnstarted gives a row back as it was claimed; l.mu is held.
-func (l *Loop[T]) giveUnstarted(h *held[T]) {
-	l.giveLater(Return{Lease: h.item.Lease, At: h.item.Due, Attempts: h.item.Attempts}, h)
-}
-
-// writeReturns writes returns in batches until ctx ends, and then the rest.
-func (l *Loop[T]) writeReturns(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.cfg.Margin)
-			defer cancel()
-			for l.writeBatch(last) && last.Err() == nil {
-			}
-			return
-		case <-l.given:
-		}
-		if l.waiting() < maxBatch {
-			sleep(ctx, l.cfg.Linger)
-		}
-		for l.writeBatch(ctx) && ctx.Err() == nil {
-		}
-	}
-}
-
-func (l *Loop[T]) waiting() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.returns)
-}
-
-// writeBatch writes one batch and reports whether there is another. A batch
-// that cannot be written waits for the next attempt, until its leases run out.
-func (l *Loop[T]) writeBatch(ctx context.Context) (more bool) {
-	l.mu.Lock()
-	batch := l.returns[:min(len(l.returns), maxBatch)]
-	l.returns = l.returns[len(batch):]
-	if len(l.returns) == 0 {
-		l.returns = nil
-	}
-	l.mu.Unlock()
-	if len(batch) == 0 {
-		return false
-	}
-	rows := make([]Return, 0, len(batch))
-	for _, b := range batch {
-		rows = append(rows, b.Return)
-	}
-	lost, err := l.table.Return(ctx, rows)
-	if err != nil {
-		pause := l.refused(ctx, "return", err)
-		l.keepReturns(batch)
-		sleep(ctx, pause)
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stats.Lost += int64(len(lost))
-	for _, b := range batch {
-		if b.row != nil {
-			l.drop(b.row)
-		}
-	}
-	return len(l.returns) > 0
-}
-
-// keepReturns puts back what could not be written, but for rows that are due
-// again by themselves because their lease ran out.
-func (l *Loop[T]) keepReturns(batch []giveBack[T]) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := time.Now()
-	for _, b := range batch {
-		switch {
-		case b.row == nil:
-		case b.row.until.After(now):
-			l.returns = append(l.returns, b)
-		default:
-			l.stats.Lost++
-			l.drop(b.row)
-		}
-	}
-}
+// A keeper is the part of a loop that keeps leases.
+type keeper[T any] struct{ *Loop[T] }
 
 // renewAll renews what is held for longer than a third of a lease, and ends
 // handlers whose lease is lost or may be.
-func (l *Loop[T]) renewAll(ctx context.Context) {
+func (l keeper[T]) renewAll(ctx context.Context) {
 	every := l.cfg.Lease / 3
 	timer := time.NewTimer(every)
 	defer timer.Stop()
@@ -131,7 +32,7 @@ func (l *Loop[T]) renewAll(ctx context.Context) {
 }
 
 // renew reports whether the table answered.
-func (l *Loop[T]) renew(ctx context.Context, all bool) bool {
+func (l keeper[T]) renew(ctx context.Context, all bool) bool {
 	rows := l.renewable(all)
 	for len(rows) > 0 {
 		batch := rows[:min(len(rows), maxBatch)]
@@ -154,7 +55,7 @@ func (l *Loop[T]) renew(ctx context.Context, all bool) bool {
 	return true
 }
 
-func (l *Loop[T]) renewable(all bool) []*held[T] {
+func (l keeper[T]) renewable(all bool) []*held[T] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var rows []*held[T]
@@ -167,7 +68,7 @@ func (l *Loop[T]) renewable(all bool) []*held[T] {
 	return rows
 }
 
-func (l *Loop[T]) renewed(batch []*held[T], lost []string, until time.Time) {
+func (l keeper[T]) renewed(batch []*held[T], lost []string, until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	gone := make(map[string]bool, len(lost))
@@ -185,7 +86,7 @@ func (l *Loop[T]) renewed(batch []*held[T], lost []string, until time.Time) {
 }
 
 // expire ends what may have lost its lease because the table does not answer.
-func (l *Loop[T]) expire() {
+func (l keeper[T]) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	limit := time.Now().Add(l.cfg.Margin)
@@ -198,7 +99,7 @@ func (l *Loop[T]) expire() {
 
 // lose ends the work on a row that is not ours any more. A running handler
 // keeps its place until it is back, so that no second one starts beside it.
-func (l *Loop[T]) lose(h *held[T]) {
+func (l keeper[T]) lose(h *held[T]) {
 	h.lost = true
 	l.cfg.Log.Warn("lost a lease", "id", h.item.ID, "group", h.item.Group)
 	if h.cancel != nil {

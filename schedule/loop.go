@@ -64,23 +64,24 @@ func (l *Loop[T]) Run(ctx context.Context) {
 	l.base, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	defer l.cancel(ErrStopping)
 
+	others := replica[T]{l}
 	// What writes returns must outlive the handlers, and what keeps leases
 	// must outlive that.
 	write, endWriting := context.WithCancel(context.WithoutCancel(ctx))
 	keep, release := context.WithCancel(context.WithoutCancel(ctx))
 	var keepers, feeders sync.WaitGroup
 	if l.cfg.Beacon != nil {
-		keepers.Go(func() { l.holdBeacon(keep) })
-		feeders.Go(func() { l.freeDead(ctx) })
+		keepers.Go(func() { others.holdBeacon(keep) })
+		feeders.Go(func() { others.freeDead(ctx) })
 	}
 	if l.cfg.Listen != nil {
-		feeders.Go(func() { l.listen(ctx) })
+		feeders.Go(func() { others.listen(ctx) })
 	}
-	keepers.Go(func() { l.renewAll(keep) })
+	keepers.Go(func() { keeper[T]{l}.renewAll(keep) })
 	written := make(chan struct{})
-	go func() { defer close(written); l.writeReturns(write) }()
+	go func() { defer close(written); writer[T]{l}.writeReturns(write) }()
 
-	l.recover(ctx)
+	others.recover(ctx)
 	l.dispatch(ctx)
 	feeders.Wait()
 	l.stop()
@@ -102,8 +103,8 @@ func (l *Loop[T]) dispatch(ctx context.Context) {
 			sleep(ctx, time.Until(l.notBefore))
 		case <-timer.C:
 		}
-		l.probeOpen(ctx)
-		l.hastenTroubled(ctx)
+		breakers[T]{l}.probeOpen(ctx)
+		breakers[T]{l}.hastenTroubled(ctx)
 		timer.Reset(l.fill(ctx))
 	}
 }
@@ -147,28 +148,6 @@ func (l *Loop[T]) refused(ctx context.Context, what string, err error) time.Dura
 	return min(l.cfg.MaxSleep, 250*time.Millisecond)
 }
 
-// recover brings forward, before the first claim, what a process before this
-// one left: leases that nobody works on, and rows that wait for a try although
-// the target may long be back.
-func (l *Loop[T]) recover(ctx context.Context) {
-	if l.cfg.Recovery == nil {
-		return
-	}
-	for ctx.Err() == nil {
-		err := error(nil)
-		if l.cfg.Exclusive {
-			_, err = l.cfg.Recovery.Free(ctx, "")
-		}
-		if err == nil {
-			_, err = l.cfg.Recovery.Hasten(ctx, "")
-		}
-		if err == nil {
-			return
-		}
-		sleep(ctx, l.refused(ctx, "recover", err))
-	}
-}
-
 // stop gives back what has not started and waits for what has.
 func (l *Loop[T]) stop() {
 	l.mu.Lock()
@@ -191,17 +170,6 @@ func (l *Loop[T]) stop() {
 	case <-l.idle:
 	case <-time.After(l.cfg.StopWithin / 4):
 		l.cfg.Log.Warn("stopped while handlers are still running", "running", l.Stats().Running)
-	}
-}
-
-// listen keeps hearing from other processes.
-func (l *Loop[T]) listen(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := l.cfg.Listen(ctx, l.Wake); err != nil && ctx.Err() == nil {
-			l.cfg.Log.Warn("cannot hear wake-ups of other processes", "err", err)
-		}
-		l.Wake() // something may have been missed
-		sleep(ctx, time.Second)
 	}
 }
 

@@ -25,10 +25,13 @@ func (l *Loop[T]) start(h *held[T]) {
 	l.stats.MaxLate = max(l.stats.MaxLate, late)
 	ctx, cancel := context.WithCancelCause(l.base)
 	h.cancel = cancel
-	go l.run(ctx, h, late)
+	go worker[T]{l}.run(ctx, h, late)
 }
 
-func (l *Loop[T]) run(ctx context.Context, h *held[T], late time.Duration) {
+// A worker is the part of a loop that runs the handler and settles the rest.
+type worker[T any] struct{ *Loop[T] }
+
+func (l worker[T]) run(ctx context.Context, h *held[T], late time.Duration) {
 	defer h.cancel(nil)
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Lease-l.cfg.Margin)
 	defer cancel()
@@ -62,7 +65,7 @@ func (l *Loop[T]) run(ctx context.Context, h *held[T], late time.Duration) {
 }
 
 // call calls the handler, and turns a panic into an error.
-func (l *Loop[T]) call(ctx context.Context, it Item[T]) (res Result, err error) {
+func (l worker[T]) call(ctx context.Context, it Item[T]) (res Result, err error) {
 	if it.Err != nil {
 		return Result{}, fmt.Errorf("load the row: %w", it.Err)
 	}
@@ -84,7 +87,7 @@ type panicked struct{ value any }
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 // finish settles what becomes of h and makes room for others; l.mu is held.
-func (l *Loop[T]) finish(ctx context.Context, h *held[T], began time.Time, res Result, err error) {
+func (l worker[T]) finish(ctx context.Context, h *held[T], began time.Time, res Result, err error) {
 	g := h.group
 	l.running--
 	g.running--
@@ -113,7 +116,7 @@ func (l *Loop[T]) finish(ctx context.Context, h *held[T], began time.Time, res R
 }
 
 // judge tells the group's breaker how a call went.
-func (l *Loop[T]) judge(ctx context.Context, g *group[T], began time.Time, err error) {
+func (l worker[T]) judge(ctx context.Context, g *group[T], began time.Time, err error) {
 	b := &g.breaker
 	if err != nil && unavailable(ctx, err) {
 		if b.failed(began, time.Now(), l.cfg.ProbeEvery, laterOf(err), l.cfg.OpenAfter) {
@@ -131,7 +134,7 @@ func (l *Loop[T]) judge(ctx context.Context, g *group[T], began time.Time, err e
 }
 
 // settle gives h back as the handler said.
-func (l *Loop[T]) settle(h *held[T], res Result, err error) {
+func (l worker[T]) settle(h *held[T], res Result, err error) {
 	ret := Return{Lease: h.item.Lease}
 	if err != nil {
 		l.stats.Failed++
