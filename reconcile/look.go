@@ -1,0 +1,315 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"jitney/access"
+	"jitney/schedule"
+	"jitney/secret"
+	"jitney/target"
+)
+
+// A look is one look at one account.
+type look struct {
+	r     *Reconciler
+	lease schedule.Lease
+	c     access.Case // as it is now: changed by everything that the look learns and stores
+	kind  target.Kind
+	where access.Target
+	sys   target.System
+
+	stored map[string]access.Grant // grants as the database has them
+	doubt  error                   // why some grants, which are left out of c, may not be given yet
+	change access.Change           // what is to be recorded next
+
+	compared bool     // who is privileged was to be compared, because the last grant ended
+	matched  bool     // and could be
+	differ   []string // what differs
+}
+
+// errNotYet says that a step was taken and the target does not show it yet.
+var errNotYet = &access.Error{Kind: access.Conflict, Text: "The target does not show the change yet; looking again."}
+
+// Look looks at one account and takes at most one step there. It is the
+// handler of the loop over accounts.
+func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) (schedule.Result, error) {
+	l := &look{r: r, lease: item.Lease, c: item.Value, stored: map[string]access.Grant{}}
+	l.c.Grants = slices.Clone(item.Value.Grants)
+	for _, g := range l.c.Grants {
+		l.stored[g.ID] = g
+	}
+	again, err := l.run(ctx)
+	switch {
+	case errors.Is(err, schedule.ErrLost):
+		return schedule.Result{}, err
+	case access.KindOf(err) == access.Conflict && errors.Is(err, errChanged):
+		return schedule.In(0), nil // a person was first: look again at once, at what they decided
+	case err != nil:
+		return l.failed(ctx, err)
+	}
+	l.c.Account.Trouble = ""
+	l.change.Done, l.change.Again = true, again
+	if err := l.record(ctx); err != nil {
+		if errors.Is(err, errChanged) {
+			return schedule.In(0), nil
+		}
+		return schedule.Result{}, err
+	}
+	return schedule.Recorded(), nil
+}
+
+// run does everything up to the last recording. An error means that the look
+// must come again, whatever else it has to record.
+func (l *look) run(ctx context.Context) (again time.Time, err error) {
+	if l.idle() {
+		plan := access.Next(l.c, l.c.Account.Seen, time.Now().UTC(), l.r.cfg.Rules)
+		l.take(plan)
+		if plan.Step == access.StepNone {
+			return plan.Again, nil
+		}
+	}
+	if err := l.open(ctx); err != nil {
+		return again, err
+	}
+	seen, err := l.observe(ctx)
+	if err != nil {
+		return again, err
+	}
+	if err := l.admit(ctx); err != nil {
+		return again, err
+	}
+	plan := l.next(seen)
+	switch plan.Step {
+	case access.StepApply:
+		err = l.apply(ctx, plan)
+	case access.StepRemove:
+		err = l.remove(ctx)
+	default:
+		l.witness(ctx)
+		return plan.Again, l.doubt
+	}
+	return l.readBack(ctx, err)
+}
+
+// idle reports whether nothing was ever given for any of the open grants, and
+// the account was clean before: then the target has nothing to say.
+func (l *look) idle() bool {
+	seen := l.c.Account.Seen
+	return (seen.At.IsZero() || seen.Clean()) &&
+		!slices.ContainsFunc(l.c.Grants, func(g access.Grant) bool { return !g.ApprovedAt.IsZero() })
+}
+
+func (l *look) open(ctx context.Context) (err error) {
+	if l.where, err = l.r.Targets.Target(ctx, l.c.Account.Target); err != nil {
+		return fmt.Errorf("read target %s: %w", l.c.Account.Target, err)
+	}
+	kind, ok := l.r.kind(l.where.Kind)
+	if !ok {
+		return &access.Error{Kind: access.Invalid, Text: "This version of Jitney does not know targets of the kind " + clean(l.where.Kind, 40) + ".", Hint: "Start the version that does."}
+	}
+	l.kind = kind
+	if l.sys, err = l.r.Open(ctx, l.where.ID); err != nil {
+		return fmt.Errorf("open target %s: %w", l.where.ID, err)
+	}
+	return nil
+}
+
+func (l *look) observe(ctx context.Context) (access.Observation, error) {
+	seen, err := l.sys.Observe(ctx, l.c.Account)
+	if err != nil {
+		return seen, fmt.Errorf("observe account %s: %w", l.c.Account.ID, err)
+	}
+	if seen.At.IsZero() {
+		seen.At = time.Now().UTC()
+	}
+	return seen, nil
+}
+
+// next decides, takes over what was decided, and keeps what was seen.
+func (l *look) next(seen access.Observation) access.Plan {
+	plan := access.Next(l.c, seen, time.Now().UTC(), l.r.cfg.Rules)
+	l.c.Account.Seen = seen
+	if seen.Username != "" {
+		l.c.Account.Username = clean(seen.Username, 300)
+	}
+	if seen.Exists && seen.ObjectID != "" {
+		l.c.Account.ObjectID = clean(seen.ObjectID, 300)
+	}
+	l.take(plan)
+	return plan
+}
+
+// take merges the facts and events of a plan into the look.
+func (l *look) take(plan access.Plan) {
+	l.change.Events = append(l.change.Events, plan.Events...)
+	for _, g := range plan.Grants {
+		l.replace(g)
+	}
+}
+
+// replace puts g in the place of the grant with its ID.
+func (l *look) replace(g access.Grant) {
+	for i := range l.c.Grants {
+		if l.c.Grants[i].ID == g.ID {
+			l.c.Grants[i] = g
+		}
+	}
+}
+
+// apply makes the account look as wanted. What must be known before is stored
+// before: a password that was set and then forgotten would be of no use, and
+// one that was not stored could not be shown.
+func (l *look) apply(ctx context.Context, plan access.Plan) error {
+	first := l.baseline(ctx)
+	password, err := l.password(ctx, plan)
+	if err != nil {
+		return err
+	}
+	if l.change.Credential != nil || first {
+		if err := l.record(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.sys.Apply(ctx, l.c.Account, plan.Want, password); err != nil {
+		return fmt.Errorf("apply to account %s: %w", l.c.Account.ID, err)
+	}
+	if !password.IsZero() {
+		l.passwordSet()
+	}
+	return nil
+}
+
+// remove takes everything away.
+func (l *look) remove(ctx context.Context) error {
+	now := time.Now().UTC()
+	for _, g := range slices.Clone(l.c.Grants) {
+		if g.RemovingAt.IsZero() && g.EndedAt.IsZero() && !g.ApprovedAt.IsZero() && !g.Wanted(now) {
+			g.RemovingAt = now
+			l.replace(g)
+			l.event(g, access.EventRemoving, "The end is reached ("+string(g.Cause(now))+"). Clean-up begins.")
+		}
+	}
+	if err := l.sys.Remove(ctx, l.c.Account); err != nil {
+		return fmt.Errorf("remove account %s: %w", l.c.Account.ID, err)
+	}
+	return nil
+}
+
+// readBack looks at what the step did. A step that failed is read back as
+// well, because a part of it may be done and the rest told as evidence, but
+// not if the target did not answer.
+func (l *look) readBack(ctx context.Context, failed error) (again time.Time, err error) {
+	if failed != nil && (access.KindOf(failed) == access.Unavailable || ctx.Err() != nil || errors.Is(failed, errChanged) || errors.Is(failed, schedule.ErrLost)) {
+		return again, failed
+	}
+	seen, err := l.observe(ctx)
+	if err != nil {
+		return again, errors.Join(failed, err)
+	}
+	plan := l.next(seen)
+	l.witness(ctx)
+	switch {
+	case plan.Step == access.StepNone:
+		return plan.Again, l.doubt
+	case failed != nil:
+		return again, failed
+	case l.doubt != nil:
+		return again, l.doubt
+	default:
+		return again, errNotYet
+	}
+}
+
+func (l *look) event(g access.Grant, kind, text string) {
+	l.change.Events = append(l.change.Events, access.Event{At: time.Now().UTC(), Kind: kind, Actor: "jitney",
+		Customer: g.Customer, Grant: g.ID, Subject: g.Target, Text: text})
+}
+
+// errChanged marks that somebody changed a grant while it was looked at.
+var errChanged = errors.New("somebody changed a grant meanwhile")
+
+// record stores what the look has learned so far. What it stored counts as
+// stored from then on, so that it may be called more than once in a look.
+func (l *look) record(ctx context.Context) error {
+	l.change.Account = l.c.Account
+	l.change.Grants = nil
+	for _, g := range l.c.Grants {
+		if before := l.stored[g.ID]; !same(g, before) {
+			l.change.Grants = append(l.change.Grants, g)
+			l.announce(ctx, before, g)
+		}
+	}
+	rctx, cancel := l.r.keep(ctx)
+	defer cancel()
+	err := l.r.Cases.Record(rctx, l.lease, l.change)
+	switch {
+	case err != nil && access.KindOf(err) == access.Conflict && !errors.Is(err, schedule.ErrLost):
+		return &access.Error{Kind: access.Conflict, Text: "Somebody changed this grant a moment ago.", Err: errors.Join(errChanged, err)}
+	case err != nil:
+		return fmt.Errorf("record account %s: %w", l.c.Account.ID, err)
+	}
+	for _, g := range l.change.Grants {
+		l.count(l.stored[g.ID], g)
+		g.Version++
+		l.stored[g.ID] = g
+		l.replace(g)
+	}
+	l.change = access.Change{}
+	return nil
+}
+
+// same reports whether two versions of a grant say the same as far as a look
+// can change it.
+func same(a, b access.Grant) bool {
+	return a.VerifiedAt.Equal(b.VerifiedAt) && a.LostAt.Equal(b.LostAt) && a.StoppedAt.Equal(b.StoppedAt) && a.RemovingAt.Equal(b.RemovingAt) &&
+		a.OverdueAt.Equal(b.OverdueAt) && a.EndedAt.Equal(b.EndedAt) && slices.Equal(a.Findings, b.Findings)
+}
+
+// password finds the password that the step must set: one that waits, a new
+// one for an account that is to be enabled, or none.
+func (l *look) password(ctx context.Context, plan access.Plan) (secret.Text, error) {
+	if !l.kind.Passwords {
+		return secret.Text{}, nil
+	}
+	cred := l.c.Credential
+	switch {
+	case cred.Waits() && ours(cred):
+		text, err := l.r.Sealer.Open(ctx, l.c.Account.Customer, place(cred), cred.Sealed)
+		if err == nil {
+			return text, nil
+		}
+		// It opens nowhere any more; a new one takes its place.
+		l.r.cfg.Log.Error("a stored password cannot be opened", "account", cred.Account, "seq", cred.Seq, "err", err)
+	case !cred.Waits() && !plan.Fresh:
+		return secret.Text{}, nil
+	}
+	text := l.r.Password()
+	recipient := l.c.Account.Holder.Person
+	if cred.Waits() && cred.Recipient != "" {
+		recipient = cred.Recipient
+	}
+	cred = access.Credential{Account: l.c.Account.ID, Seq: cred.Seq + 1, Place: l.c.Account.ID + "/" + newID(), Recipient: recipient, CreatedAt: time.Now().UTC()}
+	var err error
+	if cred.Sealed, err = l.r.Sealer.Seal(ctx, l.c.Account.Customer, place(cred), text); err != nil {
+		return secret.Text{}, fmt.Errorf("seal password of account %s: %w", cred.Account, err)
+	}
+	l.c.Credential, l.change.Credential = cred, &cred
+	return text, nil
+}
+
+// passwordSet notes that the target took the password.
+func (l *look) passwordSet() {
+	now := time.Now().UTC()
+	l.c.Credential.SetAt = now
+	l.change.SetSeq = l.c.Credential.Seq
+	for _, g := range l.c.Grants {
+		if g.Wanted(now) {
+			l.event(g, access.EventCredential, fmt.Sprintf("The target took password number %d.", l.c.Credential.Seq))
+			l.reissued(g)
+		}
+	}
+}

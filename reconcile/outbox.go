@@ -1,0 +1,144 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"jitney/access"
+	"jitney/schedule"
+	"jitney/ticket"
+)
+
+// The kinds of side work.
+const (
+	WorkNote  = "note"
+	WorkSweep = "sweep"
+)
+
+// EventNoteParked is the kind of the record that a parked note leaves.
+const EventNoteParked = "note.parked"
+
+// Work does one row of side work. It is the handler of the loop over the work
+// table.
+func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) (schedule.Result, error) {
+	switch item.Value.Kind {
+	case WorkNote:
+		return r.write(ctx, item)
+	case WorkSweep:
+		return r.sweepRow(ctx)
+	default: // of a newer version, in a rolling upgrade
+		return schedule.In(time.Minute), nil
+	}
+}
+
+// write brings one note to its ticket so that it is there exactly once. Before
+// it is written it is looked for; what may have been written by a call whose
+// answer was lost is looked for until that call can have no effect any more.
+func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work]) (schedule.Result, error) {
+	var n access.Note
+	if err := json.Unmarshal(item.Value.Payload, &n); err != nil || n.Key == "" || n.Ticket.ID == "" {
+		return r.park(ctx, item, n, "The stored note cannot be read.")
+	}
+	sys, err := r.Tickets(ctx, n.Ticket.System)
+	if err != nil {
+		return schedule.Result{}, fmt.Errorf("open ticket system %s: %w", n.Ticket.System, err)
+	}
+	refs, err := sys.Notes(ctx, n.Ticket.ID, n.Key)
+	if err != nil {
+		return r.noteTrouble(ctx, item, n, err, "look for the note")
+	}
+	if len(refs) > 0 {
+		return r.written(ctx, item, n, refs)
+	}
+	limits := sys.Limits()
+	if tried := item.Value.TriedAt; !tried.IsZero() {
+		if left := time.Until(tried.Add(limits.Grace)); left > 0 {
+			return schedule.In(min(left, readAgain(item.Attempts))), nil
+		}
+	}
+	if err := r.Outbox.Tried(ctx, item.Lease); err != nil {
+		return schedule.Result{}, fmt.Errorf("record that a note is about to be written: %w", err)
+	}
+	ref, err := sys.AddNote(ctx, n.Ticket.ID, ticket.Note{Key: n.Key, Subject: n.Subject, Body: fit(n.Body, limits.Body)})
+	if err != nil {
+		return r.noteTrouble(ctx, item, n, err, "write the note")
+	}
+	return r.written(ctx, item, n, []ticket.NoteRef{ref})
+}
+
+// readAgain is how soon a note whose fate is not known is looked for again.
+func readAgain(attempts int) time.Duration {
+	return min(time.Duration(attempts+1)*5*time.Second, 30*time.Second)
+}
+
+func (r *Reconciler) written(ctx context.Context, item schedule.Item[access.Work], n access.Note, refs []ticket.NoteRef) (schedule.Result, error) {
+	var events []access.Event
+	if len(refs) > 1 {
+		events = append(events, access.Event{At: time.Now().UTC(), Kind: access.EventFinding, Actor: "jitney", Grant: n.Grant, Subject: n.Ticket.ID,
+			Text: fmt.Sprintf("The note %s is on the ticket %d times.", n.Key, len(refs))})
+	}
+	kctx, cancel := r.keep(ctx)
+	defer cancel()
+	if err := r.Outbox.Finish(kctx, item.Lease, clean(refs[0].ID, 200), false, events...); err != nil {
+		return schedule.Result{}, fmt.Errorf("record that note %s was written: %w", n.Key, err)
+	}
+	r.cfg.Count(CountNote, time.Since(item.Value.CreatedAt))
+	return schedule.Recorded(), nil
+}
+
+// noteTrouble parks what will never work and lets the rest come again.
+func (r *Reconciler) noteTrouble(ctx context.Context, item schedule.Item[access.Work], n access.Note, err error, doing string) (schedule.Result, error) {
+	t, ok := errors.AsType[*ticket.Trouble](err)
+	if !ok {
+		t = &ticket.Trouble{Kind: ticket.Doubtful, Text: "The ticket system gave no clear answer."}
+	}
+	text := clean(t.Text, 400)
+	wrap := func(kind access.Kind) error {
+		return fmt.Errorf("%s %s: %w", doing, n.Key, &access.Error{Kind: kind, Text: text, Err: err})
+	}
+	switch t.Kind {
+	case ticket.Gone, ticket.Closed, ticket.Forbidden, ticket.Rejected:
+		return r.park(ctx, item, n, text)
+	case ticket.Throttled:
+		return schedule.Result{}, &schedule.Later{After: max(t.After, time.Second), Err: wrap(access.Unavailable)}
+	case ticket.Down:
+		return schedule.Result{}, wrap(access.Unavailable)
+	default:
+		return schedule.Result{}, wrap(access.Conflict)
+	}
+}
+
+func (r *Reconciler) park(ctx context.Context, item schedule.Item[access.Work], n access.Note, reason string) (schedule.Result, error) {
+	kctx, cancel := r.keep(ctx)
+	defer cancel()
+	e := access.Event{At: time.Now().UTC(), Kind: EventNoteParked, Actor: "jitney", Grant: item.Value.Grant, Subject: n.Ticket.ID,
+		Text: "The ticket system does not take the note " + n.Key + ": " + reason}
+	if err := r.Outbox.Finish(kctx, item.Lease, reason, true, e); err != nil {
+		return schedule.Result{}, fmt.Errorf("park note %s: %w", n.Key, err)
+	}
+	r.cfg.Count(CountNoteParked, 0)
+	return schedule.Recorded(), nil
+}
+
+// fit shortens a note to at most limit bytes, keeping its last line, which
+// holds the key.
+func fit(body string, limit int) string {
+	if limit <= 0 || len(body) <= limit {
+		return body
+	}
+	i := strings.LastIndexByte(body, '\n')
+	tail := "\n…" + body[i:]
+	if i < 0 || len(tail) > limit {
+		return body[:min(len(body), limit)]
+	}
+	head := body[:max(min(i, limit-len(tail)), 0)]
+	for len(head) > 0 && !utf8.ValidString(head) {
+		head = head[:len(head)-1]
+	}
+	return head + tail
+}

@@ -1,0 +1,216 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"jitney/access"
+)
+
+// announce queues the ticket notes that follow from what changed in a grant.
+// Each is rendered here, once, and stored with the change.
+func (l *look) announce(ctx context.Context, before, g access.Grant) {
+	if before.VerifiedAt.IsZero() && !g.VerifiedAt.IsZero() {
+		l.note(g, "granted", "Access granted", l.grantedBody(ctx, g))
+	}
+	if before.OverdueAt.IsZero() && !g.OverdueAt.IsZero() {
+		l.note(g, "overdue", "Access does not end", l.overdueBody(ctx, g))
+	}
+	if !before.EndedAt.IsZero() || g.EndedAt.IsZero() || g.ApprovedAt.IsZero() {
+		return
+	}
+	switch {
+	case g.ContinuedBy != "" && !g.VerifiedAt.IsZero():
+		l.note(g, "continued", "Access goes on", l.continuedBody(ctx, g))
+	case g.VerifiedAt.IsZero():
+		l.note(g, "notgiven", "Access not given", l.notGivenBody(ctx, g))
+	default:
+		l.note(g, "ended", "Access ended", l.endedBody(ctx, g))
+	}
+}
+
+// note queues one note, with its key as the last line.
+func (l *look) note(g access.Grant, kind, subject string, lines []string) {
+	l.noteN(g, kind, 1, subject, lines)
+}
+
+func (l *look) noteN(g access.Grant, kind string, n int64, subject string, lines []string) {
+	key := fmt.Sprintf("jitney:%s:%s:%d", g.ID, kind, n)
+	if l.r.cfg.Address != "" {
+		lines = append(lines, "Grant: "+strings.TrimSuffix(l.r.cfg.Address, "/")+"/grants/"+g.ID)
+	}
+	lines = append(lines, "["+key+"]")
+	l.change.Notes = append(l.change.Notes, access.Note{Key: key, Grant: g.ID, Ticket: g.Ticket,
+		Subject: "Jitney: " + subject, Body: strings.Join(lines, "\n")})
+}
+
+// reissued queues the notice that somebody else than the holder has the
+// password now.
+func (l *look) reissued(g access.Grant) {
+	c := l.c.Credential
+	if c.Recipient == "" || c.Recipient == g.Requester {
+		return
+	}
+	ctx := context.Background()
+	l.noteN(g, "reissued", c.Seq, "Password re-issued", []string{
+		"The password of " + l.username() + " was re-issued to an administrator" + l.named(ctx, c.Recipient, " (", ")") + " who must get in.",
+		"The password that the requester has does not work any more.",
+	})
+}
+
+func (l *look) grantedBody(ctx context.Context, g access.Grant) []string {
+	first := "Access has been given: " + l.username() + " is now enabled"
+	if l.kind.GrantNote != nil {
+		first = l.kind.GrantNote(l.c.Account, g.Entitlement)
+	}
+	lines := []string{first, "Reason: " + clean(g.Reason, access.MaxReason)}
+	if name := l.name(ctx, g.Requester); name != "" {
+		lines = append(lines, "Requested by: "+name)
+	}
+	return append(lines, "Ends: "+l.instant(ctx, g.ExpiresAt())+" ("+access.Length(g.Duration+g.Extension)+")")
+}
+
+func (l *look) endedBody(ctx context.Context, g access.Grant) []string {
+	seen := l.c.Account.Seen
+	first := "Access has been revoked: " + l.username() + " has no access any more."
+	switch {
+	case !seen.Clean():
+		first = "Access has been revoked: " + l.username() + " does not hold " + l.entitlement(g) + " any more. The account stays in use under another grant."
+	case !seen.Exists:
+		first = "Access has been revoked: the account " + l.username() + " does not exist any more."
+	case l.kind.EndNote != nil:
+		first = l.kind.EndNote(l.c.Account, g.Entitlement)
+	}
+	lines := append([]string{first}, l.whyLines(ctx, g)...)
+	lines = append(lines, "Read back at "+l.instant(ctx, seen.At)+":")
+	for i, f := range seen.Facts {
+		if i == 40 {
+			lines = append(lines, fmt.Sprintf("- and %d more", len(seen.Facts)-i))
+			break
+		}
+		lines = append(lines, "- "+clean(f.Name, 100)+": "+clean(f.Found, 300))
+	}
+	for _, s := range seen.Silent {
+		lines = append(lines, "Did not answer: "+clean(s, 200))
+	}
+	if l.kind.Outlives != "" {
+		lines = append(lines, l.kind.Outlives)
+	}
+	return append(lines, l.findingLines(g)...)
+}
+
+func (l *look) findingLines(g access.Grant) (lines []string) {
+	if len(g.Findings) > 0 {
+		lines = append(lines, "Found, and not part of this grant:")
+		for i, f := range g.Findings {
+			if i == 40 {
+				lines = append(lines, fmt.Sprintf("- and %d more; see the grant", len(g.Findings)-i))
+				break
+			}
+			lines = append(lines, "- "+clean(f, 500))
+		}
+	}
+	switch {
+	case !l.compared:
+	case l.matched && len(l.differ) == 0:
+		lines = append(lines, "Who is privileged on the target was compared before and after: no difference.")
+	case !l.matched:
+		lines = append(lines, "Who is privileged on the target could not be compared with before.")
+	}
+	return lines
+}
+
+// whyLines say why g is over, and who did it.
+func (l *look) whyLines(ctx context.Context, g access.Grant) []string {
+	text := map[access.Cause]string{
+		access.ByExpiry:   "its time was reached",
+		access.ByHolder:   "ended early by its holder",
+		access.ByRevoking: "revoked by an administrator" + l.named(ctx, g.StoppedBy, " (", ")"),
+		access.ByDrift:    "somebody took the access away on the target",
+		access.ByLapse:    "it did not become usable in time",
+		access.ByRefusal:  "it was not allowed any more",
+	}[g.Cause(time.Now())]
+	if text == "" {
+		text = string(g.Cause(time.Now()))
+	}
+	lines := []string{"Why: " + text}
+	if g.StopReason != "" {
+		lines = append(lines, "Said: "+clean(g.StopReason, access.MaxReason))
+	}
+	return lines
+}
+
+func (l *look) notGivenBody(ctx context.Context, g access.Grant) []string {
+	return append([]string{"No access was given for this request; nothing is left on the target."}, l.whyLines(ctx, g)...)
+}
+
+func (l *look) continuedBody(ctx context.Context, g access.Grant) []string {
+	lines := append([]string{"This grant is over. The same access of " + l.username() + " goes on under another grant."}, l.whyLines(ctx, g)...)
+	for _, o := range l.c.Grants {
+		if o.ID == g.ContinuedBy {
+			lines = append(lines, "That one ends: "+l.instant(ctx, o.EndsAt()))
+		}
+	}
+	return lines
+}
+
+func (l *look) overdueBody(ctx context.Context, g access.Grant) []string {
+	lines := []string{
+		"The access of " + l.username() + " should have ended at " + l.instant(ctx, g.EndsAt()) + " and could not be read back as gone.",
+		"Jitney keeps removing it, at least once a minute, and reports here when it is gone.",
+	}
+	seen := l.c.Account.Seen
+	if !seen.At.IsZero() {
+		lines = append(lines, "Last seen at "+l.instant(ctx, seen.At)+":")
+		for i, f := range seen.Facts {
+			if i == 40 {
+				break
+			}
+			lines = append(lines, "- "+clean(f.Name, 100)+": "+clean(f.Found, 300))
+		}
+	}
+	return lines
+}
+
+// instant writes a time for people, with the name of its zone.
+func (l *look) instant(ctx context.Context, t time.Time) string {
+	if t.IsZero() {
+		return "not known"
+	}
+	zone := l.r.cfg.Zone(ctx)
+	out := t.In(zone).Format("2006-01-02 15:04:05 MST")
+	if name := zone.String(); name != "" && name != "UTC" && name != "Local" {
+		out += " (" + name + ")"
+	}
+	return out
+}
+
+func (l *look) username() string {
+	if l.c.Account.Username == "" {
+		return "the temporary account"
+	}
+	return clean(l.c.Account.Username, 300)
+}
+
+func (l *look) entitlement(g access.Grant) string {
+	if e, ok := l.kind.Find(g.Entitlement); ok {
+		return e.Title
+	}
+	return clean(g.Entitlement, 80)
+}
+
+func (l *look) name(ctx context.Context, id string) string {
+	if id == "" || id == "jitney" {
+		return ""
+	}
+	return clean(l.r.cfg.Person(ctx, id), 200)
+}
+
+func (l *look) named(ctx context.Context, id, before, after string) string {
+	if name := l.name(ctx, id); name != "" {
+		return before + name + after
+	}
+	return ""
+}

@@ -1,0 +1,187 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"jitney/access"
+	"jitney/schedule"
+	"jitney/target"
+)
+
+// EventOrphan is the data key under which a finding about an orphan names it.
+const EventOrphan = "orphan"
+
+// sweeper is what one process remembers between sweeps. Nothing depends on it
+// but how often the same thing is told.
+type sweeper struct {
+	mu    sync.Mutex
+	told  map[string]bool // orphans that were reported, by target and mark
+	after string          // ID of the last target that was asked, if time ran out
+}
+
+// Start makes the sweep due now. It is called when a process starts; the row
+// is one for all replicas, so it runs once for all of them.
+func (r *Reconciler) Start(ctx context.Context) error {
+	return r.Outbox.Ensure(ctx, access.Work{ID: "sweep", Kind: WorkSweep, Key: "sweep", Group: "sweep", Lane: "sweep", CreatedAt: time.Now().UTC()})
+}
+
+func (r *Reconciler) sweepRow(ctx context.Context) (schedule.Result, error) {
+	finished, err := r.Sweep(ctx)
+	if err != nil {
+		return schedule.Result{}, err
+	}
+	if !finished {
+		return schedule.In(time.Second), nil
+	}
+	spread := 0.9 + 0.2*rand.Float64()
+	return schedule.In(time.Duration(float64(r.cfg.SweepEvery) * spread)), nil
+}
+
+// Sweep has every account with an open grant looked at, and asks targets that
+// can list for accounts that bear our mark and have no open grant. False means
+// that its time ran out and the next call goes on where it stopped.
+func (r *Reconciler) Sweep(ctx context.Context) (finished bool, err error) {
+	r.sweep.mu.Lock()
+	defer r.sweep.mu.Unlock()
+	if r.sweep.after == "" {
+		if _, err := r.Cases.WakeOpen(ctx, r.cfg.WakeWithin); err != nil {
+			return false, fmt.Errorf("wake open accounts: %w", err)
+		}
+	}
+	targets, err := r.Targets.Targets(ctx, "")
+	if err != nil {
+		return false, fmt.Errorf("list targets: %w", err)
+	}
+	slices.SortFunc(targets, func(a, b access.Target) int { return cmp.Compare(a.ID, b.ID) })
+	const atOnce = 8
+	for len(targets) > 0 {
+		batch := targets[:min(atOnce, len(targets))]
+		targets = targets[len(batch):]
+		if batch[len(batch)-1].ID <= r.sweep.after {
+			continue
+		}
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.cfg.SweepTarget+r.cfg.Keep {
+			return false, nil
+		}
+		r.sweepTargets(ctx, batch)
+		r.sweep.after = batch[len(batch)-1].ID
+	}
+	r.sweep.after = ""
+	return true, nil
+}
+
+func (r *Reconciler) sweepTargets(ctx context.Context, batch []access.Target) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.SweepTarget)
+	defer cancel()
+	var all sync.WaitGroup
+	var mu sync.Mutex // of r.sweep.told
+	for _, t := range batch {
+		all.Go(func() {
+			if err := r.sweepTarget(ctx, t, &mu); err != nil {
+				r.cfg.Log.Warn("could not look for orphans", "target", t.ID, "err", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// sweepTarget finds the orphans of one target. An account is one only if no
+// grant of it was open before the target was asked nor after, and a look at it
+// still shows access.
+func (r *Reconciler) sweepTarget(ctx context.Context, t access.Target, mu *sync.Mutex) error {
+	sys, err := r.Open(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	lister, ok := sys.(target.Lister)
+	if !ok {
+		return nil
+	}
+	live := map[string]bool{}
+	if err := r.live(ctx, t.ID, live); err != nil {
+		return err
+	}
+	listed, err := lister.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list accounts: %w", err)
+	}
+	if err := r.live(ctx, t.ID, live); err != nil {
+		return err
+	}
+	var failed []error
+	for _, a := range listed {
+		if live[a.ID] || a.Seen.Clean() {
+			continue
+		}
+		seen, err := sys.Observe(ctx, a)
+		if err == nil && !seen.Clean() {
+			err = r.orphan(ctx, t, sys, a, mu)
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("account with mark %s: %w", clean(a.ID, 80), err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (r *Reconciler) live(ctx context.Context, targetID string, into map[string]bool) error {
+	open, err := r.Cases.Accounts(ctx, targetID)
+	for _, a := range open {
+		into[a.ID] = true
+	}
+	return err
+}
+
+// orphan reports access that nobody is known to hold, once for each start of
+// the process, and ends it where the policy of the target says so.
+func (r *Reconciler) orphan(ctx context.Context, t access.Target, sys target.System, a access.Account, mu *sync.Mutex) error {
+	key := t.ID + "/" + a.ID
+	mu.Lock()
+	told := r.sweep.told[key]
+	mu.Unlock()
+	policy, err := r.Rules.Policy(ctx, cmp.Or(t.Policy, access.DefaultPolicy().Name))
+	end := err == nil && policy.EndOrphans
+	name := clean(cmp.Or(a.Username, a.ID), 200)
+	if !told {
+		text := "The account " + name + " bears Jitney's mark, can be used, and has no live grant."
+		if end {
+			text += " It is being ended, as the policy says."
+		}
+		if err := r.report(ctx, t, a, text); err != nil {
+			return err
+		}
+		r.cfg.Count(CountOrphan, 0)
+		mu.Lock()
+		if r.sweep.told == nil {
+			r.sweep.told = map[string]bool{}
+		}
+		r.sweep.told[key] = true
+		mu.Unlock()
+	}
+	if !end {
+		return nil
+	}
+	if err := sys.Remove(ctx, a); err != nil {
+		return fmt.Errorf("remove orphan: %w", err)
+	}
+	seen, err := sys.Observe(ctx, a)
+	if err != nil || !seen.Clean() {
+		return errors.Join(err, errNotYet)
+	}
+	mu.Lock()
+	delete(r.sweep.told, key)
+	mu.Unlock()
+	return r.report(ctx, t, a, "The account "+name+", which had no live grant, was read back as clean.")
+}
+
+func (r *Reconciler) report(ctx context.Context, t access.Target, a access.Account, text string) error {
+	return r.Log.Write(ctx, access.Event{At: time.Now().UTC(), Kind: access.EventFinding, Actor: "jitney", Customer: t.Customer, Subject: t.ID,
+		Text: text, Data: map[string]string{EventOrphan: clean(a.ID, 80)}})
+}

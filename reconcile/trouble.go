@@ -1,0 +1,136 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/schedule"
+)
+
+// patience is how many times in a row a target may not show a step yet before
+// that is told as trouble. Directories and clouds often need a moment.
+const patience = 3
+
+// failed records what a look learned although it must come again, and what it
+// ran into, once for each thing that went wrong.
+func (l *look) failed(ctx context.Context, err error) (schedule.Result, error) {
+	l.r.cfg.Count(CountTrouble, 0)
+	now := time.Now().UTC()
+	for _, g := range slices.Clone(l.c.Grants) {
+		if g.ApprovedAt.IsZero() && !g.StoppedAt.IsZero() && g.EndedAt.IsZero() {
+			g.EndedAt = now // nothing was ever done for it, so no target has to say so
+			l.replace(g)
+		}
+	}
+	text := troubleText(err)
+	l.overdue(now, text)
+	if !errors.Is(err, errNotYet) || l.lease.Attempts >= patience {
+		l.trouble(now, text)
+	}
+	if rerr := l.record(ctx); rerr != nil {
+		if errors.Is(rerr, schedule.ErrLost) {
+			return schedule.Result{}, rerr
+		}
+		if errors.Is(rerr, errChanged) {
+			return schedule.In(0), nil
+		}
+		return schedule.Result{}, errors.Join(err, rerr)
+	}
+	return schedule.Result{}, l.pause(now, err)
+}
+
+// trouble records what went wrong, unless the last look said the same in the
+// same state.
+func (l *look) trouble(now time.Time, text string) {
+	var states []string
+	for _, g := range l.c.Grants {
+		if s := string(g.State(now)); g.EndedAt.IsZero() && !slices.Contains(states, s) {
+			states = append(states, s)
+		}
+	}
+	slices.Sort(states)
+	full := strings.Join(append(states, text), ": ")
+	if l.c.Account.Trouble == full {
+		return
+	}
+	l.c.Account.Trouble = full
+	for _, g := range l.c.Grants {
+		if g.EndedAt.IsZero() && !g.ApprovedAt.IsZero() {
+			l.event(g, access.EventTrouble, text+" Jitney tries again by itself.")
+		}
+	}
+}
+
+// overdue tells, once for each grant, that it should be gone and is not, or
+// that nobody can say.
+func (l *look) overdue(now time.Time, text string) {
+	for _, g := range slices.Clone(l.c.Grants) {
+		if g.State(now) != access.Overdue || !g.OverdueAt.IsZero() {
+			continue
+		}
+		g.OverdueAt = now
+		l.replace(g)
+		l.event(g, access.EventOverdue, "The access should have ended at "+g.EndsAt().UTC().Format(time.RFC3339)+" and was not read back as gone. "+text)
+	}
+}
+
+// troubleText says what went wrong, for people.
+func troubleText(err error) string {
+	e, ok := errors.AsType[*access.Error](err)
+	switch {
+	case !ok && errors.Is(err, context.DeadlineExceeded):
+		return "The target did not answer in time."
+	case !ok || e.Text == "":
+		return "Something inside Jitney failed; the server's log says more."
+	default:
+		return clean(strings.TrimSpace(e.Text+" "+e.Hint), 1000)
+	}
+}
+
+// pause makes err come back in time for the next end of a grant, however long
+// the pause between two tries has become. A target that does not answer is
+// left to the circuit breaker, which comes back as soon as it does.
+func (l *look) pause(now time.Time, err error) error {
+	if access.KindOf(err) == access.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	d := schedule.Backoff(l.lease.Attempts + 1)
+	sooner := false
+	for _, g := range l.c.Grants {
+		if left := g.EndsAt().Sub(now); g.Wanted(now) && left < d {
+			d, sooner = max(left, 100*time.Millisecond), true
+		}
+	}
+	if !sooner {
+		return err
+	}
+	return &schedule.Later{After: d, Err: err}
+}
+
+// count counts what changed in a grant.
+func (l *look) count(before, g access.Grant) {
+	count := l.r.cfg.Count
+	now := time.Now()
+	if before.VerifiedAt.IsZero() && !g.VerifiedAt.IsZero() {
+		count(CountVerified, g.VerifiedAt.Sub(g.ApprovedAt))
+	}
+	if before.RemovingAt.IsZero() && !g.RemovingAt.IsZero() {
+		count(CountRemoving, g.RemovingAt.Sub(g.EndsAt()))
+	}
+	if before.OverdueAt.IsZero() && !g.OverdueAt.IsZero() {
+		count(CountOverdue, now.Sub(g.EndsAt()))
+	}
+	if before.EndedAt.IsZero() && !g.EndedAt.IsZero() && !g.EndsAt().IsZero() {
+		count(CountEnded, g.EndedAt.Sub(g.EndsAt()))
+	}
+	if before.StoppedAt.IsZero() && g.StopCause == access.ByRefusal {
+		count(CountRefused, 0)
+	}
+	for range g.Findings[min(len(before.Findings), len(g.Findings)):] {
+		count(CountFinding, 0)
+	}
+}
