@@ -141,7 +141,7 @@ func (r rights) allows(right uint32, objects ...string) bool {
 // rightsOn reads what the service account may do with an object; nil if that
 // cannot be read. The descriptor is shown only when the owner, the group and
 // the list are asked for, because the auditing part needs another right.
-func (sv *server) rightsOn(ctx context.Context, base string) (*rights, error) {
+func rightsOn(ctx context.Context, sv *server, base string) (*rights, error) {
 	e, err := sv.read(ctx, base, []ldap.Control{&ldap.ControlMicrosoftSDFlags{ControlValue: 7}}, "nTSecurityDescriptor")
 	if err != nil || e == nil || len(sv.tokens) == 0 {
 		return nil, err
@@ -171,12 +171,12 @@ type survival struct {
 
 func (s survival) enough() bool { return s.remove || s.member && s.reset && s.disable && s.mark }
 
-func (sv *server) survival(ctx context.Context) (survival, error) {
-	holder, err := sv.rightsOn(ctx, sv.adminSDHolder())
+func survivalOf(ctx context.Context, sv *server) (survival, error) {
+	holder, err := rightsOn(ctx, sv, adminSDHolder(sv))
 	if err != nil {
 		return survival{}, err
 	}
-	ou, err := sv.rightsOn(ctx, sv.ou)
+	ou, err := rightsOn(ctx, sv, sv.ou)
 	if err != nil || holder == nil || ou == nil {
 		return survival{}, err
 	}
@@ -190,7 +190,7 @@ func (sv *server) survival(ctx context.Context) (survival, error) {
 	}, nil
 }
 
-func (sv *server) adminSDHolder() string { return "CN=AdminSDHolder,CN=System," + sv.base }
+func adminSDHolder(sv *server) string { return "CN=AdminSDHolder,CN=System," + sv.base }
 
 // revocable refuses to give Domain Admin where taking it away would be refused
 // an hour later.
@@ -198,7 +198,7 @@ func (g *granting) revocable(ctx context.Context) error {
 	if !slices.Contains(g.groups, g.rid(ridDomainAdmins)) {
 		return nil
 	}
-	s, err := g.survival(ctx)
+	s, err := survivalOf(ctx, g.server)
 	if err != nil {
 		return err
 	}

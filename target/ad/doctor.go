@@ -223,7 +223,7 @@ func (d *doctor) nested(ctx context.Context, sv *server, sid, name string) error
 
 // revocation looks at the rights that are left an hour after a grant.
 func (d *doctor) revocation(ctx context.Context, sv *server) error {
-	s, err := sv.survival(ctx)
+	s, err := survivalOf(ctx, sv)
 	if err != nil {
 		return err
 	}

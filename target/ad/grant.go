@@ -306,9 +306,9 @@ func (g *granting) member(acc *account, ttl bool) string {
 	return fmt.Sprintf("<TTL=%d,%s>", max(left, 1), acc.dn)
 }
 
-func (sv *server) groupName(ctx context.Context, sid string) string {
-	if g, err := sv.group(ctx, bySID(sid)); err == nil && g != nil {
-		return g.name
+func (g *granting) groupName(ctx context.Context, sid string) string {
+	if found, err := g.group(ctx, bySID(sid)); err == nil && found != nil {
+		return found.name
 	}
 	return sid
 }

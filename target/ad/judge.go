@@ -13,6 +13,7 @@ import (
 // A verdict is what one account on one domain controller amounts to.
 type verdict struct {
 	enabled      bool
+	until        time.Time // when the domain ends it by itself; zero if never
 	entitlements []string
 	extra, left  []string
 	mark         string // what the mark says is left; empty if the clean-up was sealed
@@ -40,12 +41,23 @@ func (sv *server) protectedSIDs() []group {
 	}
 }
 
+// A judge looks at one account on one domain controller.
+type judge struct {
+	*server
+	*verdict
+	acc *account
+}
+
 // judge says what acc amounts to on sv.
 func (sv *server) judge(ctx context.Context, acc *account) (*verdict, error) {
-	v := &verdict{enabled: acc.canSignIn(sv.now)}
-	sv.judgeState(v, acc)
-	sv.judgeGroups(v, acc)
-	if err := sv.judgeToken(ctx, v, acc); err != nil {
+	v := &verdict{enabled: acc.canSignIn(sv.now), until: acc.expires}
+	j := judge{sv, v, acc}
+	j.state()
+	j.memberships()
+	if err := j.tokens(ctx); err != nil {
+		return nil, err
+	}
+	if err := j.links(ctx); err != nil {
 		return nil, err
 	}
 	for _, d := range backDoors {
@@ -94,8 +106,9 @@ func passwordFact(acc *account) string {
 	return set
 }
 
-// judgeState looks at whether and how long one can sign in.
-func (sv *server) judgeState(v *verdict, acc *account) {
+// state looks at whether and how long one can sign in.
+func (j judge) state() {
+	v, acc, sv := j.verdict, j.acc, j.server
 	state := "enabled"
 	switch {
 	case acc.disabled():
@@ -150,8 +163,9 @@ func uacKnown() (mask int64) {
 	return mask
 }
 
-// judgeGroups looks at direct memberships and the primary group.
-func (sv *server) judgeGroups(v *verdict, acc *account) {
+// memberships looks at direct memberships and the primary group.
+func (j judge) memberships() {
+	v, acc, sv := j.verdict, j.acc, j.server
 	admins, protected := sv.rid(ridDomainAdmins), sv.rid(ridProtectedUsers)
 	primary := sv.rid(acc.primary)
 	isAdmin := primary == admins
@@ -199,9 +213,10 @@ func containsAll(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
 
-// judgeToken looks at what a new session would carry, which also shows nested
+// tokens looks at what a new session would carry, which also shows nested
 // groups and memberships that memberOf does not.
-func (sv *server) judgeToken(ctx context.Context, v *verdict, acc *account) error {
+func (j judge) tokens(ctx context.Context) error {
+	v, acc, sv := j.verdict, j.acc, j.server
 	admins := sv.rid(ridDomainAdmins)
 	direct := slices.ContainsFunc(acc.groups, func(g group) bool { return g.sid == admins }) || sv.rid(acc.primary) == admins
 	other := slices.ContainsFunc(acc.groups, func(g group) bool { return g.sid != admins && g.sid != sv.rid(ridProtectedUsers) })
@@ -239,6 +254,31 @@ func (sv *server) judgeToken(ctx context.Context, v *verdict, acc *account) erro
 		found = strings.Join(names, ", ")
 	}
 	v.fact("Token", found, len(held) == 0)
+	return nil
+}
+
+// links looks whether a membership ends by itself before the account does.
+func (j judge) links(ctx context.Context) error {
+	if len(j.acc.groups) == 0 {
+		return nil
+	}
+	ttl, err := j.hasTTL(ctx)
+	if err != nil || !ttl {
+		return err
+	}
+	for _, g := range j.acc.groups {
+		ends, err := memberUntil(ctx, j.server, j.acc, g.sid)
+		if err != nil {
+			return err
+		}
+		if ends.IsZero() {
+			continue
+		}
+		j.fact("Membership", g.name+" ends by itself "+ends.Format(time.RFC3339), false)
+		if j.until.IsZero() || ends.Before(j.until) {
+			j.until = ends
+		}
+	}
 	return nil
 }
 

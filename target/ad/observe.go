@@ -133,8 +133,8 @@ func (f *fleet) merge(o *access.Observation, views []view) {
 					o.Username = acc.sam
 				}
 				o.Facts = append([]access.Fact{{Name: "Account name", Found: plain(acc.sam), Clean: true}}, verdict.facts...)
-				if !acc.expires.IsZero() {
-					o.Until = acc.expires.Add(-v.sv.skew)
+				if !verdict.until.IsZero() {
+					o.Until = verdict.until.Add(-v.sv.skew)
 				}
 			case acc.guid != main.guid && verdict.harmless():
 				o.Facts = append(o.Facts, access.Fact{Name: "Second account", Found: "also bears the mark, disabled, no group: " + plain(acc.dn), Clean: true})

@@ -3,7 +3,6 @@ package ad
 import (
 	"context"
 	"crypto/rand"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -179,8 +178,5 @@ func (d domain) peer(t *testing.T) targettest.Peer {
 }
 
 func TestSuiteOnSamba(t *testing.T) {
-	if os.Getenv("AD_ENV") == "" {
-		t.Skip("no AD_ENV")
-	}
 	targettest.Run(t, corp(t).peer(t))
 }

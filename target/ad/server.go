@@ -187,18 +187,14 @@ func (s *system) first(ctx context.Context) (*server, []endpoint, []string, erro
 			return nil, nil, nil, err
 		}
 	}
-	first, _ := errors.AsType[*access.Error](failure)
-	return nil, nil, nil, &access.Error{Kind: first.Kind, Text: first.Text, Hint: first.Hint, Err: failure}
+	worst, _ := errors.AsType[*access.Error](failure)
+	return nil, nil, nil, &access.Error{Kind: worst.Kind, Text: worst.Text, Hint: worst.Hint, Err: failure}
 }
 
 // listed are the domain controllers of the settings, or those that DNS names.
 func (s *system) listed(ctx context.Context) ([]endpoint, error) {
 	if len(s.controllers) > 0 {
 		return s.controllers, nil
-	}
-	port := "636"
-	if s.startTLS {
-		port = "389"
 	}
 	_, found, err := net.DefaultResolver.LookupSRV(ctx, "ldap", "tcp", "dc._msdcs."+s.domain)
 	if err != nil || len(found) == 0 {
@@ -208,7 +204,7 @@ func (s *system) listed(ctx context.Context) ([]endpoint, error) {
 	var out []endpoint
 	for _, r := range found[:min(len(found), maxControllers)] {
 		if host := strings.TrimSuffix(r.Target, "."); isHost(host) {
-			out = append(out, endpoint{host: host, port: port})
+			out = append(out, endpoint{host: host, port: s.port()})
 		}
 	}
 	return out, nil
@@ -233,7 +229,7 @@ func (s *system) all(ctx context.Context) (*fleet, error) {
 	var unknown []endpoint
 	for _, host := range others {
 		if !f.knows(host) && !s.lists(host) {
-			unknown = append(unknown, endpoint{host: host, port: sv.port()})
+			unknown = append(unknown, endpoint{host: host, port: s.port()})
 		}
 	}
 	s.join(ctx, f, unknown[:min(len(unknown), maxControllers)])
@@ -280,8 +276,9 @@ func (s *system) lists(host string) bool {
 	return false
 }
 
-func (sv *server) port() string {
-	if sv.sys.startTLS {
+// port is the usual port of a domain controller.
+func (s *settings) port() string {
+	if s.startTLS {
 		return "389"
 	}
 	return "636"

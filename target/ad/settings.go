@@ -102,12 +102,8 @@ func (s *settings) parseDomain(v func(string) string) error {
 
 // parseControllers reads one domain controller a line, the preferred one first.
 func (s *settings) parseControllers(v func(string) string) error {
-	port := "636"
-	if s.startTLS {
-		port = "389"
-	}
 	for _, line := range fields(v(fieldControllers)) {
-		e := endpoint{host: strings.Trim(line, "[]"), port: port}
+		e := endpoint{host: strings.Trim(line, "[]"), port: s.port()}
 		if host, p, err := net.SplitHostPort(line); err == nil {
 			e = endpoint{host: host, port: p}
 		}

@@ -42,7 +42,7 @@ func (sv *server) hasTTL(ctx context.Context) (bool, error) {
 
 // memberUntil reads when acc's membership in the group ends by itself; zero if
 // it does not.
-func (sv *server) memberUntil(ctx context.Context, acc *account, sid string) (time.Time, error) {
+func memberUntil(ctx context.Context, sv *server, acc *account, sid string) (time.Time, error) {
 	e, err := sv.read(ctx, bySID(sid), []ldap.Control{ldap.NewControlString(ldap.ControlTypeMicrosoftServerLinkTTL, true, "")}, "member")
 	if err != nil || e == nil {
 		return time.Time{}, err
@@ -67,7 +67,7 @@ func (sv *server) memberUntil(ctx context.Context, acc *account, sid string) (ti
 // renew gives a membership that ends too early, too late or never its new end,
 // in one change.
 func (g *granting) renew(ctx context.Context, acc *account, sid string) error {
-	ends, err := g.memberUntil(ctx, acc, sid)
+	ends, err := memberUntil(ctx, g.server, acc, sid)
 	if err != nil || !ends.IsZero() && !ends.Before(g.until) && !ends.After(g.until.Add(grace+tolerance)) {
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *system) Snapshot(ctx context.Context) (string, error) {
 			return "", explain(err, "read the members of "+g.name, sv.dc)
 		}
 	}
-	for name, base := range map[string]string{"the domain": sv.base, "AdminSDHolder": sv.adminSDHolder(), "the unit for temporary accounts": sv.ou} {
+	for name, base := range map[string]string{"the domain": sv.base, "AdminSDHolder": adminSDHolder(sv), "the unit for temporary accounts": sv.ou} {
 		if err := w.list(ctx, name, base); err != nil {
 			return "", explain(err, "read the access list of "+name, sv.dc)
 		}
@@ -138,6 +138,9 @@ func (w *watcher) member(ctx context.Context, dn string, members map[string]bool
 	acc := account{dn: e.DN}
 	w.snap.People[guid] = watched{Name: rdn(e.DN), Ours: marked && below(e.DN, w.ou), Conflict: acc.conflict(), Nested: nested,
 		State: state, Password: e.GetAttributeValue("pwdLastSet"), Doors: doorsHash(e)}
+	if slices.Contains(e.GetAttributeValues("objectClass"), "computer") { // they change their own, every month
+		w.snap.People[guid] = watched{Name: rdn(e.DN), Conflict: acc.conflict(), State: state}
+	}
 	if !nested {
 		return nil
 	}
