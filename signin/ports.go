@@ -1,0 +1,64 @@
+package signin
+
+import (
+	"context"
+	"time"
+
+	"jitney/access"
+)
+
+// People is the part of the store that keeps who may sign in. What does not
+// exist is *access.Error of Kind access.NotFound.
+type People interface {
+	Person(ctx context.Context, id string) (access.Person, error)
+	// ByLogin finds a person, without regard to case, and the hash of their
+	// password, empty if none was set.
+	ByLogin(ctx context.Context, login string) (p access.Person, hash string, err error)
+	// SetPassword stores the hash of a new password and ends every session of
+	// the person but the one with the key keep (empty: ends them all), in one
+	// transaction with its events.
+	SetPassword(ctx context.Context, personID, hash, keep string, events ...access.Event) error
+	// Nobody reports whether there is nobody yet.
+	Nobody(ctx context.Context) (bool, error)
+	// AddFirst stores the first person with the hash of their password;
+	// access.Conflict if there is anybody already.
+	AddFirst(ctx context.Context, p access.Person, hash string, events ...access.Event) error
+}
+
+// A Session is one visit of a person from one browser.
+type Session struct {
+	Key       string // hash of the token that only the browser has
+	Person    string // ID
+	Data      []byte
+	Address   string // where it began
+	Browser   string // what the browser called itself then, cut short
+	BegunAt   time.Time
+	SeenAt    time.Time // last use, to the minute
+	ExpiresAt time.Time // of no use from then on
+}
+
+// Sessions is the part of the store that keeps sessions.
+type Sessions interface {
+	// Session is access.NotFound if there is none with that key.
+	Session(ctx context.Context, key string) (Session, error)
+	// AddSession stores a new session with its events, and forgets those that ran out.
+	AddSession(ctx context.Context, s Session, events ...access.Event) error
+	// KeepSession stores Data, SeenAt and ExpiresAt of a session that is still
+	// there. It never brings back one that was ended; that is no error.
+	KeepSession(ctx context.Context, s Session) error
+	// EndSession deletes a session, if there is one with that key.
+	EndSession(ctx context.Context, key string, events ...access.Event) error
+	// SessionsOf lists the sessions of a person, the latest seen first.
+	SessionsOf(ctx context.Context, personID string) ([]Session, error)
+}
+
+// Settings keeps a few values of the whole installation.
+type Settings interface {
+	Setting(ctx context.Context, key string) (string, error) // empty if it was never set
+	SetSetting(ctx context.Context, key, value string, events ...access.Event) error
+}
+
+// Log writes audit records that go with no other change.
+type Log interface {
+	Write(ctx context.Context, events ...access.Event) error
+}
