@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"jitney/access"
+	"jitney/schedule"
+	"jitney/store/db"
+)
+
+// Outbox keeps side work. It is the [schedule.Table] of work: a row is claimed
+// only when no earlier row of its lane is neither done nor parked.
+type Outbox struct {
+	rows[access.Work]
+}
+
+func newOutbox(c *core) *Outbox {
+	const free = `NOT EXISTS (SELECT 1 FROM work e WHERE e.lane = r.lane AND e.place < r.place AND e.done_at = 0 AND e.parked_at = 0)`
+	o := &Outbox{newRows[access.Work](c, "work", "group_name", free, &c.work)}
+	o.load = o.claimedWork
+	return o
+}
+
+func (o *Outbox) claimedWork(ctx context.Context, owner string, claim int64) (map[string]access.Work, error) {
+	rows, err := o.core.q().ClaimedWork(ctx, db.ClaimedWorkParams{LeaseOwner: owner, Claim: claim})
+	work := make(map[string]access.Work, len(rows))
+	for _, r := range rows {
+		work[r.ID] = workOf(r)
+	}
+	return work, err
+}
+
+// addNote queues a note for its ticket, unless its key was queued before.
+func addNote(ctx context.Context, t *tx, n access.Note) error {
+	return addWork(ctx, t, access.Work{Kind: "note", Key: n.Key, Group: n.Ticket.System, Lane: n.Ticket.System + "/" + n.Ticket.ID,
+		Grant: n.Grant, Payload: []byte(encodeAny(n))})
+}
+
+func addWork(ctx context.Context, t *tx, w access.Work) error {
+	now := t.core.stamps.next()
+	t.woke.work = true
+	_, err := t.InsertWork(ctx, db.InsertWorkParams{
+		ID: t.core.stamps.id(), Kind: w.Kind, WorkKey: w.Key, GroupName: w.Group, Lane: w.Lane, Place: now,
+		GrantID: w.Grant, Payload: w.Payload, CreatedAt: now, NextAt: now,
+	})
+	return err
+}
+
+// Add queues work, due at once, after what its lane has. Of w count Kind, Key,
+// Group, Lane, Grant and Payload; a Key that was queued before is left alone.
+func (o *Outbox) Add(ctx context.Context, w access.Work, events ...access.Event) error {
+	return o.core.write(ctx, "queue work", func(ctx context.Context, t *tx) error {
+		if err := addWork(ctx, t, w); err != nil {
+			return err
+		}
+		return t.record(ctx, events)
+	})
+}
+
+// Tried records durably that a row is about to take effect. A lease that was
+// lost is schedule.ErrLost.
+func (o *Outbox) Tried(ctx context.Context, lease schedule.Lease) error {
+	return o.core.write(ctx, "record an attempt at work "+lease.ID, func(ctx context.Context, t *tx) error {
+		n, err := t.TriedWork(ctx, db.TriedWorkParams{ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch, TriedAt: time.Now().UnixMicro()})
+		return lost(n, err)
+	})
+}
+
+// Finish records that a row took effect, with what the other side calls it, or
+// that it is parked until a person starts it again, with the reason. Either
+// way it is given back, and the next of its lane can be claimed. A lease that
+// was lost is schedule.ErrLost.
+func (o *Outbox) Finish(ctx context.Context, lease schedule.Lease, result string, parked bool, events ...access.Event) error {
+	return o.core.write(ctx, "finish work "+lease.ID, func(ctx context.Context, t *tx) error {
+		row := db.FinishWorkParams{ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch, Result: cut(result, 500)}
+		if parked {
+			row.ParkedAt = time.Now().UnixMicro()
+		} else {
+			row.DoneAt = time.Now().UnixMicro()
+		}
+		n, err := t.FinishWork(ctx, row)
+		if err := lost(n, err); err != nil {
+			return err
+		}
+		t.woke.work = true
+		return t.record(ctx, events)
+	})
+}
+
+func lost(n int64, err error) error {
+	if err == nil && n == 0 {
+		return schedule.ErrLost
+	}
+	return err
+}
+
+// WorkOf lists the side work of a grant, oldest first.
+func (o *Outbox) WorkOf(ctx context.Context, grant string) ([]access.Work, error) {
+	rows, err := o.core.q().WorkOf(ctx, grant)
+	work, err := each(rows, err, sure(workOf))
+	return work, fail("list the work of grant "+grant, err)
+}
+
+// Retry starts a parked row again. One that is not parked is access.Conflict.
+func (o *Outbox) Retry(ctx context.Context, workID string, events ...access.Event) error {
+	tried := "retry work " + workID
+	return o.core.write(ctx, tried, func(ctx context.Context, t *tx) error {
+		if _, err := t.Work(ctx, workID); err != nil {
+			return err
+		}
+		n, err := t.RetryWork(ctx, db.RetryWorkParams{ID: workID, NextAt: time.Now().UnixMicro()})
+		if err := stale(tried, n, err); err != nil {
+			return err
+		}
+		t.woke.work = true
+		return t.record(ctx, events)
+	})
+}

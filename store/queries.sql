@@ -1,0 +1,296 @@
+-- Both engines run these queries. Package db is generated from them.
+
+-- name: Customer :one
+SELECT * FROM customers WHERE id = @id;
+
+-- name: Customers :many
+SELECT * FROM customers ORDER BY lower(name), id;
+
+-- name: InsertCustomer :exec
+INSERT INTO customers (id, name, note, created_at, archived_at, version)
+VALUES (@id, @name, @note, @created_at, @archived_at, 1);
+
+-- name: UpdateCustomer :execrows
+UPDATE customers SET name = @name, note = @note, archived_at = @archived_at, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- name: Target :one
+SELECT * FROM targets WHERE id = @id;
+
+-- name: Targets :many
+SELECT * FROM targets ORDER BY lower(name), id;
+
+-- name: TargetsOf :many
+SELECT * FROM targets WHERE customer = @customer ORDER BY lower(name), id;
+
+-- name: InsertTarget :exec
+INSERT INTO targets (id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version)
+VALUES (@id, @customer, @kind, @name, @policy, @settings, @created_at, @disabled_at, @checked_at, @findings, 1);
+
+-- name: UpdateTarget :execrows
+UPDATE targets
+SET name = @name, policy = @policy, settings = @settings, disabled_at = @disabled_at,
+    checked_at = @checked_at, findings = @findings, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- name: TargetSecrets :many
+SELECT name, sealed FROM target_secrets WHERE target = @target;
+
+-- name: PutTargetSecret :exec
+INSERT INTO target_secrets (target, name, sealed) VALUES (@target, @name, @sealed)
+ON CONFLICT (target, name) DO UPDATE SET sealed = excluded.sealed;
+
+-- name: DropTargetSecret :exec
+DELETE FROM target_secrets WHERE target = @target AND name = @name;
+
+-- name: Person :one
+SELECT * FROM people WHERE id = @id;
+
+-- name: PersonByLogin :one
+SELECT * FROM people WHERE login_key = @login_key;
+
+-- name: People :many
+SELECT * FROM people ORDER BY lower(name), id;
+
+-- name: InsertPerson :exec
+INSERT INTO people (id, login, login_key, name, roles, customers, all_customers, time_zone, created_at, disabled_at, version)
+VALUES (@id, @login, @login_key, @name, @roles, @customers, @all_customers, @time_zone, @created_at, @disabled_at, 1);
+
+-- name: UpdatePerson :execrows
+UPDATE people
+SET login = @login, login_key = @login_key, name = @name, roles = @roles, customers = @customers,
+    all_customers = @all_customers, time_zone = @time_zone, disabled_at = @disabled_at, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- name: Policy :one
+SELECT * FROM policies WHERE name = @name ORDER BY version DESC LIMIT 1;
+
+-- name: Policies :many
+SELECT p.* FROM policies p
+WHERE p.version = (SELECT max(o.version) FROM policies o WHERE o.name = p.name)
+ORDER BY p.name;
+
+-- name: InsertPolicy :exec
+INSERT INTO policies (name, version, title, default_duration, max_duration, start_within, min_reason, needs_approval, password, end_orphans, changed_at, changed_by)
+VALUES (@name, @version, @title, @default_duration, @max_duration, @start_within, @min_reason, @needs_approval, @password, @end_orphans, @changed_at, @changed_by);
+
+-- name: Setting :one
+SELECT value FROM settings WHERE name = @name;
+
+-- name: PutSetting :exec
+INSERT INTO settings (name, value) VALUES (@name, @value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: Account :one
+SELECT * FROM accounts WHERE id = @id;
+
+-- OpenAccountsOf lists the accounts of a target that have a grant that has not ended.
+-- name: OpenAccountsOf :many
+SELECT a.* FROM accounts a
+WHERE a.target = @target AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.ended_at = 0)
+ORDER BY a.id;
+
+-- NextOpenAccounts lists accounts with a grant that has not ended, a part at a time.
+-- name: NextOpenAccounts :many
+SELECT DISTINCT account FROM grants WHERE ended_at = 0 AND account > @after ORDER BY account LIMIT @part;
+
+-- UpsertAccount keeps an account that is there already.
+-- name: UpsertAccount :one
+INSERT INTO accounts (id, customer, target, holds_key, holder, holder_login, holder_name, next_at)
+VALUES (@id, @customer, @target, @holds_key, @holder, @holder_login, @holder_name, 0)
+ON CONFLICT (target, holds_key) DO UPDATE SET version = accounts.version
+RETURNING id;
+
+-- name: Grant :one
+SELECT * FROM grants WHERE id = @id;
+
+-- name: OpenGrants :many
+SELECT * FROM grants WHERE account = @account AND ended_at = 0 ORDER BY submitted_at, id;
+
+-- name: InsertGrant :exec
+INSERT INTO grants (id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title,
+    reason, duration, policy, policy_version, account, submitted_at,
+    approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason,
+    verified_at, lost_at, overdue_at, ended_at, continued_by, findings, version)
+VALUES (@id, @requester, @customer, @target, @entitlement, @ticket_system, @ticket_id, @ticket_number, @ticket_title,
+    @reason, @duration, @policy, @policy_version, @account, @submitted_at,
+    @approved_at, @approved_by, @start_by, @extension, @stopped_at, @stopped_by, @stop_cause, @stop_reason,
+    @verified_at, @lost_at, @overdue_at, @ended_at, @continued_by, @findings, 1);
+
+-- UpdateGrant changes nothing if somebody else updated the grant first.
+-- name: UpdateGrant :execrows
+UPDATE grants
+SET approved_at = @approved_at, approved_by = @approved_by, start_by = @start_by, extension = @extension,
+    stopped_at = @stopped_at, stopped_by = @stopped_by, stop_cause = @stop_cause, stop_reason = @stop_reason,
+    verified_at = @verified_at, lost_at = @lost_at, overdue_at = @overdue_at,
+    ended_at = @ended_at, continued_by = @continued_by, findings = @findings, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- name: Credential :one
+SELECT * FROM credentials WHERE account = @account;
+
+-- PutCredential makes c the next credential of its account.
+-- name: PutCredential :one
+INSERT INTO credentials (account, seq, place, sealed, recipient, retain, created_at, set_at, revealed_at)
+VALUES (@account, 1, @place, @sealed, @recipient, @retain, @created_at, 0, @revealed_at)
+ON CONFLICT (account) DO UPDATE
+SET seq = credentials.seq + 1, place = excluded.place, sealed = excluded.sealed, recipient = excluded.recipient,
+    retain = excluded.retain, created_at = excluded.created_at, set_at = 0, revealed_at = excluded.revealed_at
+RETURNING seq;
+
+-- name: SetCredential :execrows
+UPDATE credentials SET set_at = @set_at WHERE account = @account AND seq = @seq AND set_at = 0;
+
+-- name: DropCredentials :execrows
+UPDATE credentials SET sealed = NULL WHERE account = @account AND seq <= @seq;
+
+-- TakeCredential marks a credential as shown, and erases it unless it is kept.
+-- name: TakeCredential :execrows
+UPDATE credentials
+SET revealed_at = CASE WHEN revealed_at = 0 THEN CAST(@revealed_at AS BIGINT) ELSE revealed_at END,
+    sealed = CASE WHEN retain THEN sealed ELSE NULL END
+WHERE account = @account AND seq = @seq AND sealed IS NOT NULL;
+
+-- name: PutOffer :exec
+INSERT INTO offers (id, person, customer, sealed, expires_at) VALUES (@id, @person, @customer, @sealed, @expires_at);
+
+-- name: TakeOffer :one
+DELETE FROM offers WHERE id = @id AND person = @person AND customer = @customer AND expires_at > @now RETURNING sealed;
+
+-- name: DropOffers :exec
+DELETE FROM offers WHERE expires_at <= @now;
+
+-- InsertWork leaves alone what has the same key already.
+-- name: InsertWork :execrows
+INSERT INTO work (id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, next_at)
+VALUES (@id, @kind, @work_key, @group_name, @lane, @place, @grant_id, @payload, @created_at, @next_at)
+ON CONFLICT (work_key) DO NOTHING;
+
+-- name: Work :one
+SELECT * FROM work WHERE id = @id;
+
+-- name: WorkOf :many
+SELECT * FROM work WHERE grant_id = @grant_id ORDER BY place, id;
+
+-- name: TriedWork :execrows
+UPDATE work SET tried_at = @tried_at, version = version + 1
+WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
+
+-- FinishWork ends the schedule of a row.
+-- name: FinishWork :execrows
+UPDATE work
+SET done_at = @done_at, parked_at = @parked_at, result = @result, version = version + 1,
+    next_at = 0, woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
+WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
+
+-- RetryWork starts a parked row again.
+-- name: RetryWork :execrows
+UPDATE work SET parked_at = 0, result = '', next_at = @next_at, attempts = 0, version = version + 1
+WHERE id = @id AND parked_at > 0 AND done_at = 0;
+
+-- name: DeskTicket :one
+SELECT * FROM desk_tickets WHERE id = @id;
+
+-- name: DeskTickets :many
+SELECT * FROM desk_tickets
+WHERE (CAST(@customer AS TEXT) = '' OR customer = @customer) AND (closed_at = 0 OR CAST(@closed AS BOOLEAN))
+ORDER BY number DESC;
+
+-- name: InsertDeskTicket :one
+INSERT INTO desk_tickets (id, number, customer, title, opened_by, opened_at, closed_at, updated_at, version)
+SELECT CAST(@id AS TEXT), COALESCE(max(number), 1000) + 1, CAST(@customer AS TEXT), CAST(@title AS TEXT), CAST(@opened_by AS TEXT),
+    CAST(@opened_at AS BIGINT), CAST(@closed_at AS BIGINT), CAST(@updated_at AS BIGINT), 1
+FROM desk_tickets
+RETURNING number;
+
+-- name: UpdateDeskTicket :execrows
+UPDATE desk_tickets SET title = @title, closed_at = @closed_at, updated_at = @updated_at, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- name: TouchDeskTicket :execrows
+UPDATE desk_tickets SET updated_at = @updated_at WHERE id = @id;
+
+-- name: DeskNotes :many
+SELECT * FROM desk_notes WHERE ticket = @ticket ORDER BY at, id;
+
+-- name: DeskNotesByKey :many
+SELECT * FROM desk_notes WHERE ticket = @ticket AND note_key = @note_key ORDER BY at, id;
+
+-- name: InsertDeskNote :execrows
+INSERT INTO desk_notes (id, ticket, note_key, subject, body, at) VALUES (@id, @ticket, @note_key, @subject, @body, @at)
+ON CONFLICT (ticket, note_key) DO NOTHING;
+
+-- ClaimedAccounts, ClaimedGrants and ClaimedCredentials load what one claim leased.
+-- name: ClaimedAccounts :many
+SELECT * FROM accounts WHERE lease_owner = @lease_owner AND claim = @claim AND lease_owner <> '';
+
+-- name: ClaimedGrants :many
+SELECT g.* FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
+WHERE a.lease_owner = @lease_owner AND a.claim = @claim AND a.lease_owner <> ''
+ORDER BY g.account, g.submitted_at, g.id;
+
+-- name: ClaimedCredentials :many
+SELECT c.* FROM accounts a JOIN credentials c ON c.account = a.id
+WHERE a.lease_owner = @lease_owner AND a.claim = @claim AND a.lease_owner <> '';
+
+-- name: ClaimedWork :many
+SELECT * FROM work WHERE lease_owner = @lease_owner AND claim = @claim AND lease_owner <> '';
+
+-- RecordAccount stores what a look learned, while its lease holds.
+-- name: RecordAccount :execrows
+UPDATE accounts
+SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, version = version + 1
+WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
+
+-- FinishAccount is RecordAccount that also gives the account back.
+-- name: FinishAccount :execrows
+UPDATE accounts
+SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, version = version + 1,
+    next_at = CASE WHEN woken_at > 0 THEN woken_at ELSE CAST(@again AS BIGINT) END,
+    woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
+WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
+
+-- name: DataKey :one
+SELECT * FROM data_keys WHERE id = @id;
+
+-- name: CustomerKey :one
+SELECT * FROM data_keys WHERE customer = @customer;
+
+-- name: InsertDataKey :execrows
+INSERT INTO data_keys (id, customer, wrapped_by, wrapped, created_at) VALUES (@id, @customer, @wrapped_by, @wrapped, @created_at)
+ON CONFLICT (customer) DO NOTHING;
+
+-- name: DataKeysWrappedByOther :many
+SELECT * FROM data_keys WHERE wrapped_by <> @wrapped_by ORDER BY id;
+
+-- name: RewrapDataKey :execrows
+UPDATE data_keys SET wrapped_by = @wrapped_by, wrapped = @wrapped WHERE id = @id AND wrapped_by = @was;
+
+-- name: InsertRecord :exec
+INSERT INTO audit_records (id, at, kind, actor, customer, grant_id, subject, text, data, salt, personal, erased, seq)
+VALUES (@id, @at, @kind, @actor, @customer, @grant_id, @subject, @text, @data, @salt, @personal, FALSE, -1);
+
+-- name: Timeline :many
+SELECT * FROM audit_records WHERE grant_id = @grant_id AND grant_id <> '' ORDER BY id;
+
+-- name: SealedRecords :many
+SELECT * FROM audit_records WHERE seq >= @from_seq AND seq >= 0 ORDER BY seq LIMIT @part;
+
+-- name: UnsealedRecords :many
+SELECT * FROM audit_records WHERE seq < 0 ORDER BY id LIMIT @part;
+
+-- name: CountUnsealed :one
+SELECT count(*) FROM audit_records WHERE seq < 0;
+
+-- name: OldestUnsealed :one
+SELECT at FROM audit_records WHERE seq < 0 ORDER BY id LIMIT 1;
+
+-- name: LastSeq :one
+SELECT seq FROM audit_records WHERE seq >= 0 ORDER BY seq DESC LIMIT 1;
+
+-- name: Chunk :one
+SELECT hashes FROM audit_chunks WHERE n = @n;
+
+-- name: PutChunk :exec
+INSERT INTO audit_chunks (n, hashes) VALUES (@n, @hashes)
+ON CONFLICT (n) DO UPDATE SET hashes = excluded.hashes;

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+var errClosed = errors.New("the database is closed")
+
+// A queue lets one goroutine write to SQLite, for all others. What waits is
+// written in one transaction, each closure behind a savepoint of its own: a
+// closure that fails undoes only itself, and all share one sync of the disk.
+// Nobody hears of success before that sync.
+type queue struct {
+	db   *sql.DB
+	conn *sql.Conn
+	on   *statements
+
+	waiting chan *write
+	mu      sync.RWMutex // held by who sends, so that close knows when nobody does
+	closed  bool
+	done    chan struct{}
+
+	synced time.Duration // how long the last commit took
+}
+
+type write struct {
+	ctx  context.Context
+	fn   func(context.Context, *statements) error
+	err  error
+	done chan struct{}
+}
+
+const (
+	maxBatch   = 512                   // closures of one transaction
+	maxHold    = 10 * time.Millisecond // for which a transaction takes more of them
+	maxLinger  = 2 * time.Millisecond  // to wait for more, when syncing is slow and others write too
+	slowCommit = time.Millisecond
+)
+
+func newQueue(ctx context.Context, db *sql.DB) (*queue, error) {
+	q := &queue{db: db, waiting: make(chan *write, maxBatch), done: make(chan struct{})}
+	if err := q.connect(ctx); err != nil {
+		return nil, err
+	}
+	go q.run()
+	return q, nil
+}
+
+func (q *queue) connect(ctx context.Context) error {
+	conn, err := q.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	q.conn, q.on = conn, newStatements(conn)
+	return nil
+}
+
+// do has fn run in a transaction and waits until that is durable. fn may not
+// be interrupted, so the context that it gets never ends.
+func (q *queue) do(ctx context.Context, fn func(context.Context, *statements) error) error {
+	w := &write{ctx: ctx, fn: fn, done: make(chan struct{})}
+	if err := q.send(w); err != nil {
+		return err
+	}
+	<-w.done // also if ctx ends: it is a matter of milliseconds, and whoever asked learns what became of it
+	return w.err
+}
+
+func (q *queue) send(w *write) error {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	if q.closed {
+		return errClosed
+	}
+	q.waiting <- w
+	return nil
+}
+
+func (q *queue) close() error {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil
+	}
+	q.closed = true
+	close(q.waiting)
+	q.mu.Unlock()
+	<-q.done
+	return errors.Join(q.on.close(), q.conn.Close())
+}
+
+func (q *queue) run() {
+	defer close(q.done)
+	batch := make([]*write, 0, maxBatch)
+	crowd := false // whether the last batch had more than one
+	for first := range q.waiting {
+		batch = q.transact(append(batch[:0], first), crowd)
+		crowd = len(batch) > 1
+		for _, w := range batch {
+			close(w.done)
+		}
+	}
+}
+
+// transact writes a batch, taking in what comes while it works, and leaves in
+// each write what became of it.
+func (q *queue) transact(batch []*write, crowd bool) []*write {
+	began := time.Now()
+	ctx := context.Background()
+	if err := q.begin(ctx); err != nil {
+		batch[0].err = err
+		return batch
+	}
+	broken := q.apply(ctx, batch[0])
+	for broken == nil && len(batch) < maxBatch && time.Since(began) < maxHold {
+		w := q.more(began, crowd)
+		if w == nil {
+			break
+		}
+		batch = append(batch, w)
+		broken = q.apply(ctx, w)
+	}
+	if broken == nil {
+		start := time.Now()
+		_, broken = q.on.ExecContext(ctx, "COMMIT")
+		q.synced = time.Since(start)
+	}
+	if broken == nil {
+		return batch
+	}
+	// The engine may have rolled back by itself; then there is nothing to undo.
+	_, _ = q.on.ExecContext(ctx, "ROLLBACK")
+	for _, w := range batch {
+		if w.err == nil {
+			w.err = broken
+		}
+	}
+	return batch
+}
+
+// more takes the next write that waits. When a sync is expensive and others
+// are about to write, it lingers for them.
+func (q *queue) more(began time.Time, crowd bool) *write {
+	select {
+	case w := <-q.waiting:
+		return w // nil if the queue is closed
+	default:
+	}
+	left := min(q.synced, maxLinger) - time.Since(began)
+	if !crowd || q.synced < slowCommit || left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case w := <-q.waiting:
+		return w
+	case <-timer.C:
+		return nil
+	}
+}
+
+// begin starts a transaction, on a new connection if the old one is lost.
+func (q *queue) begin(ctx context.Context) error {
+	_, err := q.on.ExecContext(ctx, "BEGIN IMMEDIATE")
+	if !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, sql.ErrConnDone) {
+		return err
+	}
+	_ = q.conn.Close() // it is lost already
+	if err := q.connect(ctx); err != nil {
+		return err
+	}
+	_, err = q.on.ExecContext(ctx, "BEGIN IMMEDIATE")
+	return err
+}
+
+// apply runs one closure. The error that it reports has broken the whole
+// transaction; one of the closure alone is in w.
+func (q *queue) apply(ctx context.Context, w *write) (broken error) {
+	if w.err = w.ctx.Err(); w.err != nil {
+		return nil
+	}
+	if _, err := q.on.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+		w.err = err
+		return err
+	}
+	if w.err = w.fn(ctx, q.on); w.err != nil {
+		if _, err := q.on.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
+			return fmt.Errorf("undo after %w: %w", w.err, err)
+		}
+	}
+	_, err := q.on.ExecContext(ctx, "RELEASE one")
+	return err
+}
