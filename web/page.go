@@ -63,6 +63,12 @@ func readPages(icons map[string]template.HTML, files assets) (map[string]*templa
 			}
 			return svg, nil
 		},
+		"kindicon": func(name string) template.HTML { // connectors name their icon themselves
+			if svg, ok := icons[name]; ok {
+				return svg
+			}
+			return icons["server"]
+		},
 		"asset":    files.path,
 		"initials": initials,
 		"length":   access.Length,
