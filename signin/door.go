@@ -44,7 +44,13 @@ type Config struct {
 
 // A Door lets people in. It is safe for concurrent use.
 type Door struct {
-	Config
+	people   People
+	sessions Sessions
+	settings Settings
+	records  Log
+	log      *slog.Logger
+	address  func(*http.Request) string
+
 	manager *scs.SessionManager
 	hasher  *hasher
 	limits  *limits
@@ -57,12 +63,13 @@ func New(c Config) *Door {
 }
 
 func newDoor(c Config, hashing cost) *Door {
-	d := &Door{Config: c, hasher: newHasher(hashing), limits: newLimits()}
-	if d.Logger == nil {
-		d.Logger = slog.New(slog.DiscardHandler)
+	d := &Door{people: c.People, sessions: c.Sessions, settings: c.Settings, records: c.Log, log: c.Logger, address: c.Address,
+		hasher: newHasher(hashing), limits: newLimits()}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
 	}
-	if d.Address == nil {
-		d.Address = remote
+	if d.address == nil {
+		d.address = remote
 	}
 	d.manager = newManager(kept{c.Sessions}, c.HTTPS, d.fail)
 	return d
@@ -79,7 +86,7 @@ func remote(r *http.Request) string {
 // fail answers where a session could not be read or stored.
 func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() == nil {
-		d.Logger.Error("session", "err", err)
+		d.log.Error("session", "err", err)
 	}
 	w.Header().Set("Retry-After", "5")
 	http.Error(w, "Jitney cannot read or store sessions at the moment. Try again in a few seconds.", http.StatusServiceUnavailable)
@@ -90,7 +97,7 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (d *Door) Load(next http.Handler) http.Handler {
 	inner := d.manager.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{address: clip(d.Address(r), 64), browser: clip(r.UserAgent(), maxBrowser)}
+		v := &visit{address: clip(d.address(r), 64), browser: clip(r.UserAgent(), maxBrowser)}
 		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 	})
 }
@@ -109,7 +116,7 @@ func (d *Door) Who(ctx context.Context) (access.Person, error) {
 		return access.Person{}, nobody()
 	}
 	if time.Since(v.checked) > checkAgain {
-		s, err := d.Sessions.Session(ctx, v.session.Key)
+		s, err := d.sessions.Session(ctx, v.session.Key)
 		if access.KindOf(err) == access.NotFound || err == nil && !time.Now().Before(s.ExpiresAt) {
 			return access.Person{}, nobody()
 		}
@@ -118,7 +125,7 @@ func (d *Door) Who(ctx context.Context) (access.Person, error) {
 		}
 		v.checked = time.Now()
 	}
-	p, err := d.People.Person(ctx, v.session.Person)
+	p, err := d.people.Person(ctx, v.session.Person)
 	if access.KindOf(err) == access.NotFound || err == nil && !p.DisabledAt.IsZero() {
 		return access.Person{}, nobody()
 	}
@@ -144,9 +151,9 @@ func (d *Door) In(r *http.Request, login string, password secret.Text) error {
 	if login == "" || len(login) > maxLogin || len(password.Reveal()) > maxPassword {
 		return wrong()
 	}
-	address := network(d.Address(r))
+	address := network(d.address(r))
 	if !d.limits.allow(strings.ToLower(login), address) {
-		d.Logger.Warn("sign-in refused: too many tries", "address", address)
+		d.log.Warn("sign-in refused: too many tries", "address", address)
 		return tooMany(nil)
 	}
 	p, err := d.check(ctx, login, password)
@@ -163,7 +170,7 @@ func (d *Door) In(r *http.Request, login string, password secret.Text) error {
 // check reports the person whom login and password fit. With access.Denied the
 // person is the one of that login, if there is one.
 func (d *Door) check(ctx context.Context, login string, password secret.Text) (access.Person, error) {
-	p, hash, err := d.People.ByLogin(ctx, login)
+	p, hash, err := d.people.ByLogin(ctx, login)
 	if err != nil && access.KindOf(err) != access.NotFound {
 		return access.Person{}, err
 	}
@@ -188,21 +195,21 @@ func (d *Door) check(ctx context.Context, login string, password secret.Text) (a
 func (d *Door) renewHash(ctx context.Context, p access.Person, password secret.Text) {
 	hash, err := d.hasher.Hash(ctx, password)
 	if err == nil {
-		err = d.People.SetPassword(ctx, p.ID, hash, visitOf(ctx).session.Key)
+		err = d.people.SetPassword(ctx, p.ID, hash, visitOf(ctx).session.Key)
 	}
 	if err != nil {
-		d.Logger.Warn("password hash not renewed", "person", p.ID, "err", err)
+		d.log.Warn("password hash not renewed", "person", p.ID, "err", err)
 	}
 }
 
 // recordFailure records a failed sign-in of a person who exists, a few times a
 // minute at most. What was typed is never recorded: it may be a password.
 func (d *Door) recordFailure(ctx context.Context, p access.Person, address string) error {
-	d.Logger.Warn("sign-in failed", "person", p.ID, "address", address)
+	d.log.Warn("sign-in failed", "person", p.ID, "address", address)
 	if p.ID == "" || !d.limits.trouble.take(p.ID) {
 		return nil
 	}
-	return d.Log.Write(ctx, event(EventSignInFailed, p.ID, p.ID, "A sign-in as "+p.Login+" from "+address+" failed."))
+	return d.records.Write(ctx, event(EventSignInFailed, p.ID, p.ID, "A sign-in as "+p.Login+" from "+address+" failed."))
 }
 
 // Enter signs in a person whose identity is established, in a new session; how
@@ -210,7 +217,7 @@ func (d *Door) recordFailure(ctx context.Context, p access.Person, address strin
 // if the person is disabled.
 func (d *Door) Enter(r *http.Request, personID, how string) error {
 	ctx := r.Context()
-	p, err := d.People.Person(ctx, personID)
+	p, err := d.people.Person(ctx, personID)
 	if access.KindOf(err) == access.NotFound || err == nil && !p.DisabledAt.IsZero() {
 		return wrong()
 	}
@@ -236,7 +243,7 @@ func (d *Door) Out(ctx context.Context) error {
 		return nil
 	}
 	e := event(EventSignedOut, v.session.Person, v.session.Person, "Signed out.")
-	if err := d.Sessions.EndSession(ctx, v.session.Key, e); err != nil {
+	if err := d.sessions.EndSession(ctx, v.session.Key, e); err != nil {
 		return err
 	}
 	v.session = Session{}

@@ -2,11 +2,13 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"jitney/access"
+	"jitney/broker"
 	"jitney/secret"
 )
 
@@ -19,8 +21,8 @@ const (
 	issued      = 20 // characters of a password that Jitney makes for a person
 )
 
-func invalid(text, hint string) error {
-	return &access.Error{Kind: access.Invalid, Text: text, Hint: hint}
+func invalid(field, text, hint string) error {
+	return &broker.Invalid{Fields: []access.FieldError{{Field: field, Text: text + " " + hint}}}
 }
 
 // goodPassword asks for length and against the obvious, and for nothing else:
@@ -34,57 +36,56 @@ func goodPassword(password secret.Text, p access.Person) error {
 	}
 	switch {
 	case !utf8.ValidString(s) || len(s) > maxPassword:
-		return invalid("The password cannot be used.", "Choose one of at most a few hundred ordinary characters.")
+		return invalid("password", "The password cannot be used.", "Choose one of at most a few hundred ordinary characters.")
 	case utf8.RuneCountInString(s) < MinPassword:
-		return invalid("The password is too short.", "Choose at least 12 characters; several words are good.")
+		return invalid("password", "The password is too short.", "Choose at least 12 characters; several words are good.")
 	case len(kinds) < 5, strings.Contains(folded, "password"), strings.Contains("abcdefghijklmnopqrstuvwxyz 01234567890 qwertyuiopasdfghjklzxcvbnm", folded),
 		p.Login != "" && strings.Contains(folded, strings.ToLower(p.Login)):
-		return invalid("The password is too easy to guess.", "Choose several words that do not belong together.")
+		return invalid("password", "The password is too easy to guess.", "Choose several words that do not belong together.")
 	}
 	return nil
 }
 
-// SetPassword gives a person a password of an administrator's choice and ends
-// the sessions of that person.
-func (d *Door) SetPassword(ctx context.Context, who access.Person, personID string, password secret.Text) error {
-	p, err := d.governed(ctx, who, personID)
+// Reset makes a password for a person and ends their sessions; for
+// administrators. It is reported once, and stored only as a hash.
+func (d *Door) Reset(ctx context.Context, who access.Person, person string) (secret.Text, error) {
+	p, err := d.governed(ctx, who, person)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	password := secret.Password(issued)
+	if err := d.setPassword(ctx, p, password, "", event(EventPasswordSet, who.ID, p.ID, "Issued a new password for "+p.Login+".")); err != nil {
+		return secret.Text{}, err
+	}
+	return password, nil
+}
+
+// Put gives a person a password that was chosen for them, without asking who
+// does it: for commands at the server and for samples.
+func (d *Door) Put(ctx context.Context, actor, person string, password secret.Text) error {
+	p, err := d.people.Person(ctx, person)
 	if err != nil {
 		return err
 	}
 	if err := goodPassword(password, p); err != nil {
 		return err
 	}
-	return d.setPassword(ctx, p, password, "", event(EventPasswordSet, who.ID, p.ID, "Set a new password for "+p.Login+"."))
-}
-
-// IssuePassword makes a password for a person, and ends their sessions. It is
-// shown once to the administrator, and stored only as a hash.
-func (d *Door) IssuePassword(ctx context.Context, who access.Person, personID string) (secret.Text, error) {
-	p, err := d.governed(ctx, who, personID)
-	if err != nil {
-		return secret.Text{}, err
-	}
-	password := secret.Password(issued)
-	err = d.setPassword(ctx, p, password, "", event(EventPasswordSet, who.ID, p.ID, "Issued a new password for "+p.Login+"."))
-	if err != nil {
-		return secret.Text{}, err
-	}
-	return password, nil
+	return d.setPassword(ctx, p, password, "", event(EventPasswordSet, actor, p.ID, "Set a new password for "+p.Login+"."))
 }
 
 // governed reads a person whom who may govern: who is an administrator now.
-func (d *Door) governed(ctx context.Context, who access.Person, personID string) (access.Person, error) {
+func (d *Door) governed(ctx context.Context, who access.Person, person string) (access.Person, error) {
 	none := &access.Error{Kind: access.NotFound, Text: "There is nothing here, or it is not yours to see.",
-		Hint: "Check the address, or ask an administrator."}
-	now, err := d.People.Person(ctx, who.ID)
+		Hint: "Check the address, or ask an administrator for access to the customer."}
+	now, err := d.people.Person(ctx, who.ID)
 	if access.KindOf(err) == access.NotFound || err == nil && (!now.Is(access.Administrator) || !now.DisabledAt.IsZero()) {
 		return access.Person{}, none
 	}
 	if err != nil {
 		return access.Person{}, err
 	}
-	p, err := d.People.Person(ctx, personID)
-	if access.KindOf(err) == access.NotFound {
+	p, err := d.people.Person(ctx, person)
+	if err != nil && access.KindOf(err) == access.NotFound {
 		return access.Person{}, none
 	}
 	return p, err
@@ -92,107 +93,102 @@ func (d *Door) governed(ctx context.Context, who access.Person, personID string)
 
 func (d *Door) setPassword(ctx context.Context, p access.Person, password secret.Text, keep string, e access.Event) error {
 	hash, err := d.hasher.Hash(ctx, password)
-	if err != nil {
+	if errors.Is(err, errBusy) {
 		return tooMany(err)
 	}
-	return d.People.SetPassword(ctx, p.ID, hash, keep, e)
+	if err != nil {
+		return err
+	}
+	return d.people.SetPassword(ctx, p.ID, hash, keep, e)
 }
 
-// ChangePassword lets the person who is signed in choose a new password, if
-// they know the old one. Their other sessions end.
-func (d *Door) ChangePassword(ctx context.Context, old, chosen secret.Text) error {
-	p, err := d.Who(ctx)
+// Change gives who another password, if they know the present one, and ends
+// their other sessions.
+func (d *Door) Change(ctx context.Context, who access.Person, current, next secret.Text) error {
+	p, err := d.people.Person(ctx, who.ID)
 	if err != nil {
 		return err
 	}
 	if !d.limits.pair.take("change " + p.ID) {
 		return tooMany(nil)
 	}
-	if len(old.Reveal()) > maxPassword {
-		return wrong()
+	if len(current.Reveal()) > maxPassword {
+		return wrongCurrent()
 	}
-	if _, err := d.check(ctx, p.Login, old); err != nil {
+	if _, err := d.check(ctx, p.Login, current); err != nil {
 		if access.KindOf(err) == access.Denied {
-			return invalid("The present password is not right.", "Type the password that you signed in with.")
+			return wrongCurrent()
 		}
 		return err
 	}
-	if err := goodPassword(chosen, p); err != nil {
+	if err := goodPassword(next, p); err != nil {
 		return err
 	}
-	if old.Equal(chosen) {
-		return invalid("The new password is the old one.", "Choose another.")
+	if current.Equal(next) {
+		return invalid("password", "The new password is the present one.", "Choose another.")
 	}
-	return d.setPassword(ctx, p, chosen, visitOf(ctx).session.Key, event(EventPasswordChanged, p.ID, p.ID, "Changed their password."))
+	keep := ""
+	if v := visitOf(ctx); v.session.Person == p.ID {
+		keep = v.session.Key
+	}
+	return d.setPassword(ctx, p, next, keep, event(EventPasswordChanged, p.ID, p.ID, "Changed their password."))
 }
 
-// A Visit is a session as its person sees it.
+func wrongCurrent() error {
+	return invalid("current", "The present password is not right.", "Type the password that you signed in with.")
+}
+
+// A Visit is a session as a person sees it.
 type Visit struct {
-	ID      string // names it; of no use for signing in
-	Address string
-	Browser string
-	BegunAt time.Time
-	SeenAt  time.Time
-	Current bool // the one that asks
+	ID            string // names it to End; opens nothing
+	Agent         string // what the browser calls itself
+	From          string // address it came from
+	Since, SeenAt time.Time
+	Here          bool // the session of this request
 }
 
-const visitID = 16 // characters of the key
+const visitID = 16 // characters of the key, which is the hash of a token
 
-// Visits lists the sessions of the person who is signed in.
-func (d *Door) Visits(ctx context.Context) ([]Visit, error) {
-	p, err := d.Who(ctx)
+func (s Session) id() string { return s.Key[:min(visitID, len(s.Key))] }
+
+// Visits lists the sessions of who, the latest seen first.
+func (d *Door) Visits(ctx context.Context, who access.Person) ([]Visit, error) {
+	all, err := d.sessions.SessionsOf(ctx, who.ID)
 	if err != nil {
 		return nil, err
 	}
-	all, err := d.Sessions.SessionsOf(ctx, p.ID)
-	if err != nil {
-		return nil, err
-	}
+	here := visitOf(ctx).session.Key
 	var out []Visit
 	for _, s := range all {
 		if time.Now().Before(s.ExpiresAt) {
-			out = append(out, Visit{s.Key[:min(visitID, len(s.Key))], s.Address, s.Browser, s.BegunAt, s.SeenAt, s.Key == visitOf(ctx).session.Key})
+			out = append(out, Visit{s.id(), s.Browser, s.Address, s.BegunAt, s.SeenAt, s.Key == here})
 		}
 	}
 	return out, nil
 }
 
-// EndVisit ends one session of the person who is signed in, or all but this
-// one if id is empty. One that is not there is no error.
-func (d *Door) EndVisit(ctx context.Context, id string) error {
-	p, err := d.Who(ctx)
-	if err != nil {
-		return err
-	}
-	current := visitOf(ctx).session.Key
-	return d.endSome(ctx, p.ID, event(EventSessionsEnded, p.ID, p.ID, "Ended a session of their own."), func(s Session) bool {
-		if id == "" {
-			return s.Key != current
+// End ends one session of a person, or all if session is empty, but never the
+// one that ctx belongs to. Everybody may end their own, administrators those of
+// anybody. One that is not there is no error.
+func (d *Door) End(ctx context.Context, who access.Person, person, session string) error {
+	text := "Ended a session of their own."
+	if person != who.ID {
+		p, err := d.governed(ctx, who, person)
+		if err != nil {
+			return err
 		}
-		return s.Key[:min(visitID, len(s.Key))] == id
-	})
-}
-
-// EndVisitsOf ends every session of a person; for administrators.
-func (d *Door) EndVisitsOf(ctx context.Context, who access.Person, personID string) error {
-	p, err := d.governed(ctx, who, personID)
+		text = "Ended a session of " + p.Login + "."
+	}
+	all, err := d.sessions.SessionsOf(ctx, person)
 	if err != nil {
 		return err
 	}
-	e := event(EventSessionsEnded, who.ID, p.ID, "Ended a session of "+p.Login+".")
-	return d.endSome(ctx, p.ID, e, func(Session) bool { return true })
-}
-
-func (d *Door) endSome(ctx context.Context, personID string, e access.Event, end func(Session) bool) error {
-	all, err := d.Sessions.SessionsOf(ctx, personID)
-	if err != nil {
-		return err
-	}
+	here := visitOf(ctx).session.Key
 	for _, s := range all {
-		if !end(s) {
+		if s.Key == here || session != "" && s.id() != session {
 			continue
 		}
-		if err := d.Sessions.EndSession(ctx, s.Key, e); err != nil {
+		if err := d.sessions.EndSession(ctx, s.Key, event(EventSessionsEnded, who.ID, person, text)); err != nil {
 			return err
 		}
 	}

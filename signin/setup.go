@@ -26,7 +26,7 @@ func (d *Door) Needed(ctx context.Context) (bool, error) {
 	if d.settled.Load() {
 		return false, nil
 	}
-	none, err := d.People.Nobody(ctx)
+	none, err := d.people.Nobody(ctx)
 	if err == nil && !none {
 		d.settled.Store(true)
 	}
@@ -42,7 +42,7 @@ func (d *Door) Invite(ctx context.Context) (token string, until time.Time, err e
 	}
 	token, until = rand.Text(), time.Now().UTC().Add(setupFor).Truncate(time.Second)
 	value := strconv.FormatInt(until.Unix(), 10) + " " + hashToken(token)
-	if err := d.Settings.SetSetting(ctx, setupSetting, value); err != nil {
+	if err := d.settings.SetSetting(ctx, setupSetting, value); err != nil {
 		return "", time.Time{}, err
 	}
 	return token, until, nil
@@ -81,7 +81,7 @@ func (d *Door) First(ctx context.Context, token secret.Text, name, login string,
 		return tooMany(err)
 	}
 	e := event(EventFirstPerson, p.ID, p.ID, "Made "+p.Login+" the first administrator with the token from the server's log.")
-	if err := d.People.AddFirst(ctx, p, hash, e); err != nil {
+	if err := d.people.AddFirst(ctx, p, hash, e); err != nil {
 		if access.KindOf(err) == access.Conflict {
 			d.settled.Store(true)
 			return none
@@ -89,15 +89,15 @@ func (d *Door) First(ctx context.Context, token secret.Text, name, login string,
 		return err
 	}
 	d.settled.Store(true)
-	if err := d.Settings.SetSetting(ctx, setupSetting, ""); err != nil {
-		d.Logger.Warn("setup token not erased; it is void all the same", "err", err)
+	if err := d.settings.SetSetting(ctx, setupSetting, ""); err != nil {
+		d.log.Warn("setup token not erased; it is void all the same", "err", err)
 	}
 	return nil
 }
 
 // redeem demands the token that is good now.
 func (d *Door) redeem(ctx context.Context, token secret.Text) error {
-	value, err := d.Settings.Setting(ctx, setupSetting)
+	value, err := d.settings.Setting(ctx, setupSetting)
 	if err != nil {
 		return err
 	}
@@ -114,10 +114,10 @@ func (d *Door) redeem(ctx context.Context, token secret.Text) error {
 func firstPerson(name, login string) (access.Person, error) {
 	name, login = strings.TrimSpace(name), strings.TrimSpace(login)
 	if login == "" || len(login) > maxLogin || !utf8.ValidString(login) || login != clip(login, maxLogin) || strings.ContainsAny(login, " \t") {
-		return access.Person{}, invalid("A login is required, without spaces.", "Such as example.user@msp.example.")
+		return access.Person{}, invalid("login", "A login is required, without spaces.", "Such as example.user@msp.example.")
 	}
 	if name == "" || len(name) > maxName || !utf8.ValidString(name) || name != clip(name, maxName) {
-		return access.Person{}, invalid("A name is required, of at most 200 characters.", "Type the name that others know you by.")
+		return access.Person{}, invalid("name", "A name is required, of at most 200 characters.", "Type the name that others know you by.")
 	}
 	return access.Person{ID: strings.ToLower(rand.Text()), Login: login, Name: name, CreatedAt: time.Now().UTC(), AllCustomers: true,
 		Roles: []access.Role{access.Administrator, access.Requester}}, nil
