@@ -229,7 +229,7 @@ func (d *Door) Enter(r *http.Request, personID, how string) error {
 		return err
 	}
 	v := visitOf(ctx)
-	v.session = Session{}
+	v.session = access.Visit{}
 	v.begun = []access.Event{event(EventSignedIn, p.ID, p.ID, "Signed in by "+how+" from "+v.address+".")}
 	d.manager.Put(ctx, personKey, p.ID)
 	_, _, err = d.manager.Commit(ctx) // now, so that a failure is an error and not half a page
@@ -246,7 +246,7 @@ func (d *Door) Out(ctx context.Context) error {
 	if err := d.sessions.EndSession(ctx, v.session.Key, e); err != nil {
 		return err
 	}
-	v.session = Session{}
+	v.session = access.Visit{}
 	return d.manager.Destroy(ctx)
 }
 

@@ -149,7 +149,7 @@ type Visit struct {
 
 const visitID = 16 // characters of the key, which is the hash of a token
 
-func (s Session) id() string { return s.Key[:min(visitID, len(s.Key))] }
+func nameOf(s access.Visit) string { return s.Key[:min(visitID, len(s.Key))] }
 
 // Visits lists the sessions of who, the latest seen first.
 func (d *Door) Visits(ctx context.Context, who access.Person) ([]Visit, error) {
@@ -161,7 +161,7 @@ func (d *Door) Visits(ctx context.Context, who access.Person) ([]Visit, error) {
 	var out []Visit
 	for _, s := range all {
 		if time.Now().Before(s.ExpiresAt) {
-			out = append(out, Visit{s.id(), s.Browser, s.Address, s.BegunAt, s.SeenAt, s.Key == here})
+			out = append(out, Visit{nameOf(s), s.Browser, s.Address, s.BegunAt, s.SeenAt, s.Key == here})
 		}
 	}
 	return out, nil
@@ -185,7 +185,7 @@ func (d *Door) End(ctx context.Context, who access.Person, person, session strin
 	}
 	here := visitOf(ctx).session.Key
 	for _, s := range all {
-		if s.Key == here || session != "" && s.id() != session {
+		if s.Key == here || session != "" && nameOf(s) != session {
 			continue
 		}
 		if err := d.sessions.EndSession(ctx, s.Key, event(EventSessionsEnded, who.ID, person, text)); err != nil {

@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"time"
 
 	"jitney/access"
 )
@@ -25,31 +24,19 @@ type People interface {
 	AddFirst(ctx context.Context, p access.Person, hash string, events ...access.Event) error
 }
 
-// A Session is one visit of a person from one browser.
-type Session struct {
-	Key       string // hash of the token that only the browser has
-	Person    string // ID
-	Data      []byte
-	Address   string // where it began
-	Browser   string // what the browser called itself then, cut short
-	BegunAt   time.Time
-	SeenAt    time.Time // last use, to the minute
-	ExpiresAt time.Time // of no use from then on
-}
-
 // Sessions is the part of the store that keeps sessions.
 type Sessions interface {
 	// Session is access.NotFound if there is none with that key.
-	Session(ctx context.Context, key string) (Session, error)
+	Session(ctx context.Context, key string) (access.Visit, error)
 	// AddSession stores a new session with its events, and forgets those that ran out.
-	AddSession(ctx context.Context, s Session, events ...access.Event) error
+	AddSession(ctx context.Context, s access.Visit, events ...access.Event) error
 	// KeepSession stores Data, SeenAt and ExpiresAt of a session that is still
 	// there. It never brings back one that was ended; that is no error.
-	KeepSession(ctx context.Context, s Session) error
+	KeepSession(ctx context.Context, s access.Visit) error
 	// EndSession deletes a session, if there is one with that key.
 	EndSession(ctx context.Context, key string, events ...access.Event) error
 	// SessionsOf lists the sessions of a person, the latest seen first.
-	SessionsOf(ctx context.Context, personID string) ([]Session, error)
+	SessionsOf(ctx context.Context, personID string) ([]access.Visit, error)
 }
 
 // Settings keeps a few values of the whole installation.

@@ -54,13 +54,13 @@ func newManager(store scs.Store, https bool, fail func(http.ResponseWriter, *htt
 // jsonCodec writes a session so that the same one always gives the same bytes.
 type jsonCodec struct{}
 
-type sessionData struct {
+type storedData struct {
 	Deadline int64             `json:"deadline"` // microseconds since 1970
 	Values   map[string]string `json:"values"`
 }
 
 func (jsonCodec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	d := sessionData{deadline.UnixMicro(), map[string]string{}}
+	d := storedData{deadline.UnixMicro(), map[string]string{}}
 	for k, v := range values {
 		s, ok := v.(string)
 		if !ok {
@@ -72,7 +72,7 @@ func (jsonCodec) Encode(deadline time.Time, values map[string]any) ([]byte, erro
 }
 
 func (jsonCodec) Decode(b []byte) (time.Time, map[string]any, error) {
-	var d sessionData
+	var d storedData
 	if err := json.Unmarshal(b, &d); err != nil {
 		return time.Time{}, nil, errors.New("a stored session cannot be read")
 	}
@@ -85,7 +85,7 @@ func (jsonCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 
 // A visit is one request: which session it came with, or began.
 type visit struct {
-	session Session // zero Key if there is none
+	session access.Visit // zero Key if there is none
 	checked time.Time
 	address string
 	browser string
@@ -151,7 +151,7 @@ func (k kept) CommitCtx(ctx context.Context, key string, data []byte, expires ti
 	if person == "" {
 		return nil // nobody's session is not kept
 	}
-	s = Session{Key: key, Person: person, Data: data, Address: v.address, Browser: v.browser, BegunAt: now, SeenAt: now, ExpiresAt: expires}
+	s = access.Visit{Key: key, Person: person, Data: data, Address: v.address, Browser: v.browser, BegunAt: now, SeenAt: now, ExpiresAt: expires}
 	if err := k.sessions.AddSession(ctx, s, v.begun...); err != nil {
 		return err
 	}
