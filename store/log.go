@@ -153,7 +153,7 @@ func (l *Log) Seal(ctx context.Context, limit int, fn func(int64, []audit.Entry,
 		return l.sealApart(ctx, tried, limit, fn)
 	}
 	return l.core.write(ctx, tried, func(ctx context.Context, t *tx) error {
-		if _, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('jitney seal ' || current_schema(), 7717))`); err != nil {
+		if err := t.alone(ctx, "seal"); err != nil {
 			return err
 		}
 		return l.seal(ctx, t.Queries, t, limit, fn)

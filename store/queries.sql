@@ -294,3 +294,35 @@ SELECT hashes FROM audit_chunks WHERE n = @n;
 -- name: PutChunk :exec
 INSERT INTO audit_chunks (n, hashes) VALUES (@n, @hashes)
 ON CONFLICT (n) DO UPDATE SET hashes = excluded.hashes;
+
+-- name: PasswordByLogin :one
+SELECT p.hash FROM passwords p JOIN people o ON o.id = p.person WHERE o.login_key = @login_key;
+
+-- name: PutPassword :exec
+INSERT INTO passwords (person, hash) VALUES (@person, @hash)
+ON CONFLICT (person) DO UPDATE SET hash = excluded.hash;
+
+-- name: CountPeople :one
+SELECT count(*) FROM people;
+
+-- name: Session :one
+SELECT * FROM sessions WHERE session_key = @session_key;
+
+-- name: SessionsOf :many
+SELECT * FROM sessions WHERE person = @person ORDER BY seen_at DESC, session_key;
+
+-- name: InsertSession :exec
+INSERT INTO sessions (session_key, person, data, address, browser, begun_at, seen_at, expires_at)
+VALUES (@session_key, @person, @data, @address, @browser, @begun_at, @seen_at, @expires_at);
+
+-- name: KeepSession :exec
+UPDATE sessions SET data = @data, seen_at = @seen_at, expires_at = @expires_at WHERE session_key = @session_key;
+
+-- name: EndSession :exec
+DELETE FROM sessions WHERE session_key = @session_key;
+
+-- name: EndOtherSessions :exec
+DELETE FROM sessions WHERE person = @person AND session_key <> @keep;
+
+-- name: DropSessions :exec
+DELETE FROM sessions WHERE expires_at <= @now;

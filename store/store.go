@@ -42,6 +42,7 @@ type Store struct {
 	Outbox      *Outbox
 	Desk        *Desk
 	Keys        *DataKeys
+	Sessions    *Sessions
 
 	core *core
 }
@@ -73,6 +74,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	s.Rules = &Rules{core: c, people: s.People}
 	s.Desk = &Desk{c}
 	s.Keys = &DataKeys{c}
+	s.Sessions = &Sessions{c}
 	return s, nil
 }
 

@@ -143,6 +143,11 @@ type Offer struct {
 	ExpiresAt int64
 }
 
+type Password struct {
+	Person string
+	Hash   string
+}
+
 type Person struct {
 	ID           string
 	Login        string
@@ -170,6 +175,17 @@ type Policy struct {
 	EndOrphans      bool
 	ChangedAt       int64
 	ChangedBy       string
+}
+
+type Session struct {
+	SessionKey string
+	Person     string
+	Data       []byte
+	Address    string
+	Browser    string
+	BegunAt    int64
+	SeenAt     int64
+	ExpiresAt  int64
 }
 
 type Setting struct {

@@ -270,6 +270,17 @@ func (q *Queries) ClaimedWork(ctx context.Context, arg ClaimedWorkParams) ([]Wor
 	return items, nil
 }
 
+const countPeople = `-- name: CountPeople :one
+SELECT count(*) FROM people
+`
+
+func (q *Queries) CountPeople(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countPeople)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countUnsealed = `-- name: CountUnsealed :one
 SELECT count(*) FROM audit_records WHERE seq < 0
 `
@@ -587,6 +598,15 @@ func (q *Queries) DropOffers(ctx context.Context, now int64) error {
 	return err
 }
 
+const dropSessions = `-- name: DropSessions :exec
+DELETE FROM sessions WHERE expires_at <= $1
+`
+
+func (q *Queries) DropSessions(ctx context.Context, now int64) error {
+	_, err := q.db.ExecContext(ctx, dropSessions, now)
+	return err
+}
+
 const dropTargetSecret = `-- name: DropTargetSecret :exec
 DELETE FROM target_secrets WHERE target = $1 AND name = $2
 `
@@ -598,6 +618,29 @@ type DropTargetSecretParams struct {
 
 func (q *Queries) DropTargetSecret(ctx context.Context, arg DropTargetSecretParams) error {
 	_, err := q.db.ExecContext(ctx, dropTargetSecret, arg.Target, arg.Name)
+	return err
+}
+
+const endOtherSessions = `-- name: EndOtherSessions :exec
+DELETE FROM sessions WHERE person = $1 AND session_key <> $2
+`
+
+type EndOtherSessionsParams struct {
+	Person string
+	Keep   string
+}
+
+func (q *Queries) EndOtherSessions(ctx context.Context, arg EndOtherSessionsParams) error {
+	_, err := q.db.ExecContext(ctx, endOtherSessions, arg.Person, arg.Keep)
+	return err
+}
+
+const endSession = `-- name: EndSession :exec
+DELETE FROM sessions WHERE session_key = $1
+`
+
+func (q *Queries) EndSession(ctx context.Context, sessionKey string) error {
+	_, err := q.db.ExecContext(ctx, endSession, sessionKey)
 	return err
 }
 
@@ -1011,6 +1054,36 @@ func (q *Queries) InsertRecord(ctx context.Context, arg InsertRecordParams) erro
 	return err
 }
 
+const insertSession = `-- name: InsertSession :exec
+INSERT INTO sessions (session_key, person, data, address, browser, begun_at, seen_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+`
+
+type InsertSessionParams struct {
+	SessionKey string
+	Person     string
+	Data       []byte
+	Address    string
+	Browser    string
+	BegunAt    int64
+	SeenAt     int64
+	ExpiresAt  int64
+}
+
+func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
+	_, err := q.db.ExecContext(ctx, insertSession,
+		arg.SessionKey,
+		arg.Person,
+		arg.Data,
+		arg.Address,
+		arg.Browser,
+		arg.BegunAt,
+		arg.SeenAt,
+		arg.ExpiresAt,
+	)
+	return err
+}
+
 const insertTarget = `-- name: InsertTarget :exec
 INSERT INTO targets (id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
@@ -1082,6 +1155,27 @@ func (q *Queries) InsertWork(ctx context.Context, arg InsertWorkParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const keepSession = `-- name: KeepSession :exec
+UPDATE sessions SET data = $1, seen_at = $2, expires_at = $3 WHERE session_key = $4
+`
+
+type KeepSessionParams struct {
+	Data       []byte
+	SeenAt     int64
+	ExpiresAt  int64
+	SessionKey string
+}
+
+func (q *Queries) KeepSession(ctx context.Context, arg KeepSessionParams) error {
+	_, err := q.db.ExecContext(ctx, keepSession,
+		arg.Data,
+		arg.SeenAt,
+		arg.ExpiresAt,
+		arg.SessionKey,
+	)
+	return err
 }
 
 const lastSeq = `-- name: LastSeq :one
@@ -1246,6 +1340,17 @@ func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, erro
 		return nil, err
 	}
 	return items, nil
+}
+
+const passwordByLogin = `-- name: PasswordByLogin :one
+SELECT p.hash FROM passwords p JOIN people o ON o.id = p.person WHERE o.login_key = $1
+`
+
+func (q *Queries) PasswordByLogin(ctx context.Context, loginKey string) (string, error) {
+	row := q.db.QueryRowContext(ctx, passwordByLogin, loginKey)
+	var hash string
+	err := row.Scan(&hash)
+	return hash, err
 }
 
 const people = `-- name: People :many
@@ -1472,6 +1577,21 @@ func (q *Queries) PutOffer(ctx context.Context, arg PutOfferParams) error {
 	return err
 }
 
+const putPassword = `-- name: PutPassword :exec
+INSERT INTO passwords (person, hash) VALUES ($1, $2)
+ON CONFLICT (person) DO UPDATE SET hash = excluded.hash
+`
+
+type PutPasswordParams struct {
+	Person string
+	Hash   string
+}
+
+func (q *Queries) PutPassword(ctx context.Context, arg PutPasswordParams) error {
+	_, err := q.db.ExecContext(ctx, putPassword, arg.Person, arg.Hash)
+	return err
+}
+
 const putSetting = `-- name: PutSetting :exec
 INSERT INTO settings (name, value) VALUES ($1, $2)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
@@ -1611,6 +1731,62 @@ func (q *Queries) SealedRecords(ctx context.Context, arg SealedRecordsParams) ([
 			&i.Personal,
 			&i.Erased,
 			&i.Seq,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const session = `-- name: Session :one
+SELECT session_key, person, data, address, browser, begun_at, seen_at, expires_at FROM sessions WHERE session_key = $1
+`
+
+func (q *Queries) Session(ctx context.Context, sessionKey string) (Session, error) {
+	row := q.db.QueryRowContext(ctx, session, sessionKey)
+	var i Session
+	err := row.Scan(
+		&i.SessionKey,
+		&i.Person,
+		&i.Data,
+		&i.Address,
+		&i.Browser,
+		&i.BegunAt,
+		&i.SeenAt,
+		&i.ExpiresAt,
+	)
+	return i, err
+}
+
+const sessionsOf = `-- name: SessionsOf :many
+SELECT session_key, person, data, address, browser, begun_at, seen_at, expires_at FROM sessions WHERE person = $1 ORDER BY seen_at DESC, session_key
+`
+
+func (q *Queries) SessionsOf(ctx context.Context, person string) ([]Session, error) {
+	rows, err := q.db.QueryContext(ctx, sessionsOf, person)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Session
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.SessionKey,
+			&i.Person,
+			&i.Data,
+			&i.Address,
+			&i.Browser,
+			&i.BegunAt,
+			&i.SeenAt,
+			&i.ExpiresAt,
 		); err != nil {
 			return nil, err
 		}
