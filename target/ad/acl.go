@@ -195,9 +195,6 @@ func adminSDHolder(sv *server) string { return "CN=AdminSDHolder,CN=System," + s
 // revocable refuses to give Domain Admin where taking it away would be refused
 // an hour later.
 func (g *granting) revocable(ctx context.Context) error {
-	if !slices.Contains(g.groups, g.rid(ridDomainAdmins)) {
-		return nil
-	}
 	s, err := survivalOf(ctx, g.server)
 	if err != nil {
 		return err

@@ -209,16 +209,11 @@ func (d *doctor) nested(ctx context.Context, sv *server, sid, name string) error
 	if sid == sv.rid(ridDomainAdmins) {
 		return nil
 	}
-	in, err := sv.closure(ctx, sid)
-	if err != nil {
-		return err
+	leads, err := sv.leadsTo(ctx, sid)
+	if err == nil && leads != "" {
+		d.say(levelError, "The delegated group "+name+" leads to "+leads+"; it is not given.", "Take it out of the target's settings, or out of "+leads+".")
 	}
-	for _, p := range sv.protectedSIDs() {
-		if slices.Contains(in, p.sid) {
-			d.say(levelError, "The delegated group "+name+" leads to "+p.name+"; it is not given.", "Take it out of the target's settings, or out of "+p.name+".")
-		}
-	}
-	return nil
+	return err
 }
 
 // revocation looks at the rights that are left an hour after a grant.

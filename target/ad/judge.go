@@ -303,3 +303,18 @@ func (sv *server) closure(ctx context.Context, sid string) ([]string, error) {
 	}
 	return all, nil
 }
+
+// leadsTo names the protected group that a group is in, also indirectly; empty
+// if there is none.
+func (sv *server) leadsTo(ctx context.Context, sid string) (string, error) {
+	in, err := sv.closure(ctx, sid)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range sv.protectedSIDs() {
+		if slices.Contains(in, p.sid) {
+			return p.name, nil
+		}
+	}
+	return "", nil
+}

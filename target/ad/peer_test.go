@@ -65,7 +65,7 @@ func (d domain) domainSID(t *testing.T) string {
 // dnOf finds the account that bears a's mark.
 func (d domain) dnOf(t *testing.T, a access.Account) string {
 	t.Helper()
-	found, err := d.connect(t).search(context.Background(), "OU=Jitney,"+d.base, ldap.ScopeWholeSubtree, "(info=jitney:"+a.ID+":*)", "info")
+	found, err := d.connect(t).search(context.Background(), d.base, ldap.ScopeWholeSubtree, "(info=jitney:"+a.ID+":*)", "info")
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d accounts bear the mark of %s: %v", len(found), a.ID, err)
 	}

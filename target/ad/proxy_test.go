@@ -32,6 +32,7 @@ type proxy struct {
 	fault    targettest.Fault
 	mu       sync.Mutex
 	seen     int
+	signIns  int
 	requests []byte // tags of all changes that came
 }
 
@@ -81,6 +82,13 @@ func selfSigned(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
+// binds counts sign-ins.
+func (p *proxy) binds() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.signIns
+}
+
 func (p *proxy) hit() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,6 +136,11 @@ func (p *proxy) serve(client net.Conn) {
 			return
 		}
 		raw := packet.Bytes()
+		if len(packet.Children) > 1 && packet.Children[1].Tag == 0 {
+			p.mu.Lock()
+			p.signIns++
+			p.mu.Unlock()
+		}
 		if len(packet.Children) < 2 || !changing[packet.Children[1].Tag] {
 			if _, err := server.Write(raw); err != nil {
 				return
