@@ -1,0 +1,152 @@
+package ad
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"jitney/access"
+	"jitney/lab"
+)
+
+// pair is one domain with two controllers that replicate.
+func pair(t *testing.T) (first, second domain, force func()) {
+	t.Helper()
+	a, b := lab.SambaPair(t)
+	first, second = labDomain(t, a), domain{ca: b.CAFile, base: b.BaseDN, name: b.DNSDomain, host: b.Host, admin: b.UPN, pass: b.Password, addr: b.IP, audit: b.AuditLog}
+	lab.Replicate(t, a, b)
+	return first, second, func() { lab.Replicate(t, a, b) }
+}
+
+func TestTwoDomainControllers(t *testing.T) {
+	first, second, replicate := pair(t)
+	s, a := first.open(t, map[string]string{fieldControllers: first.addr + "\n" + second.addr}), first.newAccount(t)
+	must(t, s.Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	replicate()
+	o := look(t, s, &a)
+	if !o.Shows(DomainAdmin) || len(o.Silent) > 0 {
+		t.Fatalf("%+v", o)
+	}
+	if !second.signIn(t, o.Username, testPassword) {
+		t.Fatal("replication did not bring the account to the second controller")
+	}
+	must(t, s.Remove(t.Context(), a))
+	if second.signIn(t, o.Username, testPassword) || first.signIn(t, o.Username, testPassword) {
+		t.Error("the account still works on a controller, before replication")
+	}
+	if o = look(t, s, &a); !o.Clean() {
+		t.Errorf("not clean: %+v", o)
+	}
+	replicate()
+	if o = look(t, s, &a); !o.Clean() || len(o.Extra) > 0 {
+		t.Errorf("not clean after replication: %+v", o)
+	}
+}
+
+func TestSilentDomainControllerIsNamed(t *testing.T) {
+	first, second, _ := pair(t)
+	s, a := first.open(t, nil), first.newAccount(t) // the second is found through the directory; nobody here knows its name
+	must(t, s.Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	o := look(t, s, &a)
+	if !slices.Contains(o.Silent, second.host) {
+		t.Errorf("the controller that does not answer is not named: %+v", o.Silent)
+	}
+	must(t, s.Remove(t.Context(), a))
+	if o = look(t, s, &a); !o.Clean() || !slices.Contains(o.Silent, second.host) {
+		t.Errorf("%+v", o)
+	}
+	if !levels(t, s, levelWarning, second.host) {
+		t.Error("the check does not name it")
+	}
+}
+
+// TestNewsOnASilentController is the case in which an honest look at the
+// answering controller would be wrong: the account was enabled on one that has
+// not replicated that yet, and does not answer now.
+func TestNewsOnASilentController(t *testing.T) {
+	first, second, replicate := pair(t)
+	both := map[string]string{fieldControllers: first.addr + "\n" + second.addr}
+	s, a := first.open(t, both), first.newAccount(t)
+	must(t, s.Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	must(t, s.Remove(t.Context(), a))
+	replicate()
+	if o := look(t, s, &a); !o.Clean() {
+		t.Fatalf("%+v", o)
+	}
+	unseen := first.open(t, map[string]string{fieldControllers: "127.0.0.1:1\n" + second.addr}) // the first is down
+
+	fresh := first.newAccount(t)
+	if o, err := unseen.Observe(t.Context(), fresh); err != nil || o.Clean() || o.Exists {
+		t.Errorf("an account that nobody answering knows passes for clean while the preferred controller is silent: %+v, %v", o, err)
+	}
+	must(t, s.Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	a.Seen = access.Observation{}
+	if o, err := s.Observe(t.Context(), a); err != nil || !o.Shows(DomainAdmin) {
+		t.Fatalf("%+v, %v", o, err)
+	} else {
+		a.Seen, a.ObjectID = o, o.ObjectID
+	}
+	second.holdBack(t, a) // as if replication had not come yet
+	o, err := unseen.Observe(t.Context(), a)
+	if err != nil || o.Clean() || !slices.ContainsFunc(o.Left, func(l string) bool { return strings.Contains(l, "newer changes") }) {
+		t.Errorf("old news pass for clean: %+v, %v", o, err)
+	}
+	if err := unseen.Remove(t.Context(), a); access.KindOf(err) != access.Unavailable {
+		t.Errorf("removing there claims to be enough: %v", err)
+	}
+	if err := unseen.Apply(t.Context(), a, hour(DomainAdmin), testPassword); access.KindOf(err) != access.Unavailable {
+		t.Errorf("granting there: %v", err)
+	}
+	must(t, s.Remove(t.Context(), a))
+	replicate()
+	if o := look(t, s, &a); !o.Clean() {
+		t.Errorf("%+v", o)
+	}
+}
+
+// holdBack makes the controller show a as it was before the last grant, in
+// case replication was faster than the test.
+func (d domain) holdBack(t *testing.T, a access.Account) {
+	t.Helper()
+	c := d.connect(t)
+	dn := d.dnOf(t, a)
+	e, err := c.read(context.Background(), dn, nil, "info", "memberOf")
+	must(t, err)
+	if m, _ := parseMark(e.GetAttributeValue("info")); m.phase == phaseClean {
+		return
+	}
+	for _, g := range e.GetAttributeValues("memberOf") {
+		d.mustChange(t, g, func(r *ldap.ModifyRequest) { r.Delete("member", []string{dn}) })
+	}
+	d.mustChange(t, dn, func(r *ldap.ModifyRequest) {
+		r.Replace("userAccountControl", []string{"514"})
+		r.Replace("accountExpires", []string{fileTime(time.Now().Add(-time.Hour))})
+		r.Replace("info", []string{mark{id: a.ID}.next(phaseClean, 1).String()})
+	})
+}
+
+func TestSameAccountMadeOnTwoControllers(t *testing.T) {
+	first, second, replicate := pair(t)
+	a := first.newAccount(t)
+	must(t, first.open(t, nil).Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	must(t, second.open(t, nil).Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	replicate()
+	s := first.open(t, map[string]string{fieldControllers: first.addr + "\n" + second.addr})
+	must(t, s.Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	o := look(t, s, &a)
+	if !o.Exists {
+		t.Fatalf("%+v", o)
+	}
+	must(t, s.Remove(t.Context(), a))
+	replicate()
+	if err := s.Remove(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if o := look(t, s, &a); !o.Clean() {
+		t.Errorf("not clean: %+v", o)
+	}
+}
