@@ -47,9 +47,8 @@ type Outbox interface {
 	// Finish records that it did, with what the other side calls it, or that
 	// it is parked until a person starts it again, with the reason.
 	Finish(ctx context.Context, lease schedule.Lease, result string, parked bool, events ...access.Event) error
-	// Ensure stores w, due now. If there is one with its Key, that one is made
-	// due now instead.
-	Ensure(ctx context.Context, w access.Work) error
+	// Add queues w, due at once, unless its Key was queued before.
+	Add(ctx context.Context, w access.Work, events ...access.Event) error
 }
 
 // Log writes audit records that go with no other change.

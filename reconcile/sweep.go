@@ -26,10 +26,14 @@ type sweeper struct {
 	after string          // ID of the last target that was asked, if time ran out
 }
 
-// Start makes the sweep due now. It is called when a process starts; the row
-// is one for all replicas, so it runs once for all of them.
+// Start is called when a process starts. It has every account with an open
+// grant looked at, and sees to it that there is a row for the sweep, which is
+// one for all replicas and so runs once for all of them.
 func (r *Reconciler) Start(ctx context.Context) error {
-	return r.Outbox.Ensure(ctx, access.Work{ID: "sweep", Kind: WorkSweep, Key: "sweep", Group: "sweep", Lane: "sweep", CreatedAt: time.Now().UTC()})
+	if _, err := r.Cases.WakeOpen(ctx, r.cfg.WakeWithin); err != nil {
+		return fmt.Errorf("wake open accounts: %w", err)
+	}
+	return r.Outbox.Add(ctx, access.Work{Kind: WorkSweep, Key: WorkSweep, Group: WorkSweep, Lane: WorkSweep})
 }
 
 func (r *Reconciler) sweepRow(ctx context.Context) (schedule.Result, error) {

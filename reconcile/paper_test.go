@@ -1,0 +1,168 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"jitney/ticket"
+)
+
+// A paper is a ticket system that outlives the program, keeps notes without
+// any regard for doubles, and goes wrong as planned.
+type paper struct {
+	fault   func(call int) paperFault
+	latency func() time.Duration
+	grace   time.Duration
+
+	mu       sync.Mutex
+	tickets  map[string]ticket.Ticket
+	notes    map[string][]ticket.Note // by ticket, in the order in which they landed
+	calls    int
+	downTill time.Time
+	late     sync.WaitGroup
+}
+
+type paperFault int
+
+const (
+	paperFine     paperFault = iota
+	paperLost                // the request never arrives
+	paperDoneLost            // it takes effect, and the answer is lost
+	paperLate                // it takes effect when the caller has given up
+)
+
+func newPaper() *paper {
+	return &paper{grace: 40 * time.Second, tickets: map[string]ticket.Ticket{}, notes: map[string][]ticket.Note{}}
+}
+
+func (p *paper) open(id, company string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tickets[id] = ticket.Ticket{ID: id, Number: "N-" + id, Title: "Ticket " + id, Company: company, Open: true, AcceptsNotes: true}
+}
+
+func (p *paper) setOpen(id string, open bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tickets[id]
+	t.Open = open
+	p.tickets[id] = t
+}
+
+func (p *paper) begin(ctx context.Context) error {
+	if p.latency != nil {
+		select {
+		case <-ctx.Done():
+			return &ticket.Trouble{Kind: ticket.Doubtful, Text: "No answer.", Err: ctx.Err()}
+		case <-time.After(p.latency()):
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Now().Before(p.downTill) {
+		return &ticket.Trouble{Kind: ticket.Down, Text: "The ticket system is down."}
+	}
+	return nil
+}
+
+func (p *paper) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, error) {
+	if err := p.begin(ctx); err != nil {
+		return ticket.Page{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var page ticket.Page
+	for _, t := range p.tickets {
+		if t.Company == q.Company && t.Open {
+			page.Tickets = append(page.Tickets, t)
+		}
+	}
+	return page, nil
+}
+
+func (p *paper) Find(ctx context.Context, ids ...string) (map[string]ticket.Ticket, error) {
+	if err := p.begin(ctx); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := map[string]ticket.Ticket{}
+	for _, id := range ids {
+		if t, ok := p.tickets[id]; ok {
+			found[id] = t
+		}
+	}
+	return found, nil
+}
+
+func (p *paper) Notes(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
+	if err := p.begin(ctx); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var refs []ticket.NoteRef
+	for i, n := range p.notes[ticketID] {
+		if n.Key == key {
+			refs = append(refs, ticket.NoteRef{ID: fmt.Sprint(i + 1)})
+		}
+	}
+	return refs, nil
+}
+
+func (p *paper) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ticket.NoteRef, error) {
+	if err := p.begin(ctx); err != nil {
+		return ticket.NoteRef{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls++
+	fault := paperFine
+	if p.fault != nil {
+		fault = p.fault(p.calls)
+	}
+	doubt := &ticket.Trouble{Kind: ticket.Doubtful, Text: "No answer.", Err: errors.New("connection reset by peer")}
+	land := func() { p.notes[ticketID] = append(p.notes[ticketID], n) }
+	switch fault {
+	case paperLost:
+		return ticket.NoteRef{}, doubt
+	case paperLate:
+		p.late.Go(func() {
+			time.Sleep(20 * time.Second)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			land()
+		})
+		return ticket.NoteRef{}, doubt
+	case paperDoneLost:
+		land()
+		return ticket.NoteRef{}, doubt
+	}
+	land()
+	return ticket.NoteRef{ID: fmt.Sprint(len(p.notes[ticketID]))}, nil
+}
+
+func (p *paper) Limits() ticket.Limits { return ticket.Limits{Body: 32 << 10, Grace: p.grace} }
+
+// keys lists the keys of the notes that landed on a ticket, in order.
+func (p *paper) keys(ticketID string) (keys []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range p.notes[ticketID] {
+		keys = append(keys, n.Key)
+	}
+	return keys
+}
+
+func (p *paper) all() (notes []ticket.Note) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, ns := range p.notes {
+		notes = append(notes, slices.Clone(ns)...)
+	}
+	return notes
+}
