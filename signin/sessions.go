@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 
 	"jitney/access"
 )
@@ -29,24 +28,13 @@ const personKey = "person"
 // newManager sets up scs. Over https the cookie bears the prefix with which a
 // browser takes it only from this host, over https, for every path.
 func newManager(store scs.Store, https bool, fail func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
-	m := scs.New()
-	if first, ok := m.Store.(*memstore.MemStore); ok {
-		first.StopCleanup() // scs starts a goroutine for a store that is not used here
+	// Not scs.New, which starts a goroutine for a store of its own.
+	m := &scs.SessionManager{
+		Store: store, Codec: jsonCodec{}, Lifetime: Lifetime, IdleTimeout: Idle, HashTokenInStore: true, ErrorFunc: fail,
+		Cookie: scs.SessionCookie{Name: "jitney", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
 	}
-	m.Store = store
-	m.Codec = jsonCodec{}
-	m.Lifetime = Lifetime
-	m.IdleTimeout = Idle
-	m.HashTokenInStore = true
-	m.ErrorFunc = fail
-	m.Cookie.Name = "jitney"
-	m.Cookie.HttpOnly = true
-	m.Cookie.Path = "/"
-	m.Cookie.SameSite = http.SameSiteLaxMode
-	m.Cookie.Persist = false
 	if https {
-		m.Cookie.Name = "__Host-jitney"
-		m.Cookie.Secure = true
+		m.Cookie.Name, m.Cookie.Secure = "__Host-jitney", true
 	}
 	return m
 }
