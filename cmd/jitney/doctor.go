@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"jitney/access"
+	"jitney/target"
+)
+
+// A diagnosis is one finding about one part of an installation.
+type diagnosis struct {
+	About string `json:"about"` // "data", "keys", "database", "audit", or customer and target
+	access.Finding
+}
+
+func (sh *shell) doctorCommand() *cobra.Command {
+	p := &place{}
+	var asJSON bool
+	var only string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check the installation and every target, and say what to fix",
+		Long: `Check the data directory, the keys, the database, the audit log and every target:
+whether access could be given and, above all, ended. Nothing is changed on a
+target. The exit code is 1 if there is an error.`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found, err := sh.examine(cmd.Context(), p, only, timeout)
+			if err != nil {
+				return err
+			}
+			return sh.prescribe(found, asJSON)
+		},
+	}
+	p.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a finding")
+	cmd.Flags().StringVar(&only, "target", "", "only the target with this name or ID")
+	cmd.Flags().DurationVar(&timeout, "timeout", 45*time.Second, "for each target")
+	return cmd
+}
+
+func (sh *shell) examine(ctx context.Context, p *place, only string, timeout time.Duration) ([]diagnosis, error) {
+	if err := p.exists(); err != nil {
+		return nil, err
+	}
+	found := examineFiles(p)
+	prog, err := p.open(ctx, slog.New(slog.DiscardHandler), targetKinds())
+	if err != nil {
+		return append(found, diagnosis{"database", finding(err)}), nil
+	}
+	defer prog.close()
+	found = append(found, prog.examineStore(ctx)...)
+	targets, err := prog.examineTargets(ctx, only, timeout)
+	return append(found, targets...), err
+}
+
+// examineFiles looks at what lies in the data directory.
+func examineFiles(p *place) (found []diagnosis) {
+	add := func(about, level, what, fix string) {
+		found = append(found, diagnosis{about, access.Finding{Level: level, What: what, Fix: fix}})
+	}
+	if info, err := os.Stat(p.data); err == nil && info.Mode().Perm()&0o077 != 0 {
+		add("data", "warning", fmt.Sprintf("%s can be read by others (mode %04o).", p.data, info.Mode().Perm()), "chmod 700 "+p.data)
+	}
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(p.data, &disk); err == nil {
+		switch free := int64(disk.Bavail) * int64(disk.Bsize) >> 20; {
+		case free < 100:
+			add("data", "error", fmt.Sprintf("Only %d MB are free on the disk of %s.", free, p.data), "Free some space: without it no access is given.")
+		case free < 1000:
+			add("data", "warning", fmt.Sprintf("Only %d MB are free on the disk of %s.", free, p.data), "Free some space soon.")
+		default:
+			add("data", "ok", fmt.Sprintf("%d GB are free on the disk of %s.", free>>10, p.data), "")
+		}
+	}
+	return found
+}
+
+func (p *program) examineStore(ctx context.Context) (found []diagnosis) {
+	add := func(about, level, what, fix string) {
+		found = append(found, diagnosis{about, access.Finding{Level: level, What: what, Fix: fix}})
+	}
+	if err := p.store.Health(ctx); err != nil {
+		found = append(found, diagnosis{"database", finding(err)})
+	} else {
+		add("database", "ok", "The database ("+p.store.Engine()+") can be read and written.", "")
+	}
+	if old, err := p.store.Keys.WrappedByOther(ctx, p.sealer.WrapKeys()[0]); err != nil {
+		found = append(found, diagnosis{"keys", finding(err)})
+	} else if len(old) > 0 {
+		add("keys", "warning", fmt.Sprintf("%d data keys are wrapped by an old key.", len(old)), "Run jitney keys rotate to finish the rotation.")
+	} else {
+		add("keys", "ok", "Every data key is wrapped by the key in use.", "")
+	}
+	report, err := p.proof().Verify(ctx)
+	switch {
+	case err != nil:
+		found = append(found, diagnosis{"audit", finding(err)})
+	case !report.OK:
+		add("audit", "error", report.Text, "Keep the database as it is, and compare it with a backup and with the checkpoints that you hold.")
+	case report.Unsealed > 0 && time.Since(report.Oldest) > time.Minute:
+		add("audit", "warning", fmt.Sprintf("%d audit records have waited for their place since %s.", report.Unsealed, clock(report.Oldest)), "Is a server running on this database?")
+	default:
+		add("audit", "ok", report.Text, "")
+	}
+	return found
+}
+
+// examineTargets runs the check of every target, some at a time.
+func (p *program) examineTargets(ctx context.Context, only string, timeout time.Duration) ([]diagnosis, error) {
+	all, err := p.store.Targets.Targets(ctx, "")
+	if err != nil {
+		return nil, failed("read the targets", err)
+	}
+	customers, err := p.store.Customers.Customers(ctx)
+	if err != nil {
+		return nil, failed("read the customers", err)
+	}
+	names := map[string]string{}
+	for _, c := range customers {
+		names[c.ID] = c.Name
+	}
+	results := make([][]diagnosis, len(all))
+	slots := make(chan struct{}, 4)
+	var wait sync.WaitGroup
+	matched := only == ""
+	for i, t := range all {
+		if only != "" && t.ID != only && !strings.EqualFold(t.Name, only) {
+			continue
+		}
+		matched = true
+		wait.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			for _, f := range p.examineTarget(ctx, t.ID, timeout) {
+				results[i] = append(results[i], diagnosis{names[t.Customer] + ", " + t.Name, f})
+			}
+		})
+	}
+	wait.Wait()
+	if !matched {
+		return nil, &failure{code: exitNotFound, what: "find the target", err: fmt.Errorf("there is no target %s", only)}
+	}
+	var found []diagnosis
+	for _, r := range results {
+		found = append(found, r...)
+	}
+	return found, nil
+}
+
+func (p *program) examineTarget(ctx context.Context, id string, timeout time.Duration) []access.Finding {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	system, err := p.opener.system(ctx, id)
+	if err != nil {
+		return []access.Finding{finding(err)}
+	}
+	checker, ok := system.(target.Checker)
+	if !ok {
+		return []access.Finding{{Level: "info", What: "This kind of target cannot be checked beforehand."}}
+	}
+	findings, err := checker.Check(ctx)
+	if err != nil {
+		findings = append(findings, access.Finding{Level: "error", What: "The check was not finished in " + timeout.String() + ".", Fix: "Try --timeout with more time."})
+	}
+	return findings
+}
+
+// finding turns an error into one.
+func finding(err error) access.Finding {
+	if known, ok := errors.AsType[*access.Error](err); ok {
+		return access.Finding{Level: "error", What: known.Text, Fix: known.Hint}
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		return access.Finding{Level: "error", What: f.Error(), Fix: f.hint}
+	}
+	return access.Finding{Level: "error", What: err.Error()}
+}
+
+// prescribe prints findings; one that is an error makes the command fail.
+func (sh *shell) prescribe(found []diagnosis, asJSON bool) error {
+	marks := map[string]string{"ok": "ok      ", "info": "info    ", "warning": "warning ", "error": "ERROR   "}
+	errorsFound, out := 0, json.NewEncoder(sh.out)
+	for _, d := range found {
+		if d.Level == "error" {
+			errorsFound++
+		}
+		if asJSON {
+			if err := out.Encode(d); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(sh.out, "%s%s: %s\n", marks[d.Level], plain(d.About), plain(d.What))
+		if d.Fix != "" && d.Level != "ok" {
+			fmt.Fprintf(sh.out, "        → %s\n", plain(d.Fix))
+		}
+	}
+	if errorsFound > 0 {
+		return &failure{code: exitFailed, what: "jitney doctor", err: fmt.Errorf("%d errors", errorsFound), hint: "Fix them before the next grant; each line above says how."}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/signin"
+	"jitney/web"
+)
+
+// website puts the pages together. On a new installation it logs the address
+// at which the first administrator is made.
+func (s *service) website(ctx context.Context, p *program, base string) (http.Handler, error) {
+	door := p.door(strings.HasPrefix(base, "https://"))
+	if s.behindProxy {
+		door = p.doorBehindProxy(strings.HasPrefix(base, "https://"))
+	}
+	site := &web.Server{Broker: p.brokers(p.store.People), SignIn: door, Setup: door, Accounts: accounts{door}, Banner: s.banner, LoginHint: s.hint}
+	pages, err := site.Open(p.zone(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.invite(ctx, door, base); err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	handleHealth(mux, p.probes())
+	mux.Handle("/", pages)
+	return logged(mux, s.log), nil
+}
+
+// invite logs the address at which the first administrator is made, if there
+// is nobody yet.
+func (s *service) invite(ctx context.Context, door *signin.Door, base string) error {
+	token, until, err := door.Invite(ctx)
+	if err != nil || token == "" {
+		return err
+	}
+	s.log.Warn("nobody can sign in yet: open this address to make the first administrator", "address", base+"/setup?token="+url.QueryEscape(token), "until", until)
+	return nil
+}
+
+func (p *program) door(https bool) *signin.Door {
+	return signin.New(p.doorConfig(https))
+}
+
+func (p *program) doorBehindProxy(https bool) *signin.Door {
+	cfg := p.doorConfig(https)
+	cfg.Address = forwarded
+	return signin.New(cfg)
+}
+
+func (p *program) doorConfig(https bool) signin.Config {
+	return signin.Config{People: p.store.People, Sessions: p.store.Sessions, Settings: p.store.Rules, Log: p.store.Log, Logger: p.log, HTTPS: https}
+}
+
+// forwarded is the address that the proxy before us saw: the last one in the
+// list, because a visitor may have written those before it.
+func forwarded(r *http.Request) string {
+	list := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	if ip, err := netip.ParseAddr(strings.TrimSpace(list[len(list)-1])); err == nil {
+		return ip.String()
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// accounts shows the pages the sessions of the door.
+type accounts struct{ *signin.Door }
+
+// Sessions lists the sessions of who, newest first.
+func (a accounts) Sessions(ctx context.Context, who access.Person) ([]web.Session, error) {
+	visits, err := a.Visits(ctx, who)
+	sessions := make([]web.Session, 0, len(visits))
+	for _, v := range visits {
+		sessions = append(sessions, web.Session(v))
+	}
+	return sessions, err
+}
+
+// logged logs each finished request: no query, which may hold what somebody
+// searched for, no header, no body.
+func logged(next http.Handler, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(seen, r)
+		level := slog.LevelInfo
+		if r.Method == http.MethodGet && seen.status < 400 {
+			level = slog.LevelDebug
+		}
+		log.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.Path, "status", seen.status, "took", time.Since(began).Round(time.Microsecond).String())
+	})
+}
+
+// A statusWriter remembers how a request was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController flush and set deadlines.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
