@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
@@ -107,7 +108,7 @@ func (s *settings) parseControllers(v func(string) string) error {
 		if host, p, err := net.SplitHostPort(line); err == nil {
 			e = endpoint{host: host, port: p}
 		}
-		if !isHost(e.host) && net.ParseIP(e.host) == nil {
+		if number, err := strconv.ParseUint(e.port, 10, 16); err != nil || number == 0 || !isHost(e.host) && net.ParseIP(e.host) == nil {
 			return invalid("A domain controller is written as a name or an address, with :port if it is not the usual one.")
 		}
 		s.controllers = append(s.controllers, e)
