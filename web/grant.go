@@ -274,7 +274,7 @@ func phaseText(v *visit, p broker.GrantPage) string {
 }
 
 func (b *grantBody) signIn(p broker.GrantPage) {
-	if !b.Live || b.Pending {
+	if p.State != access.Starting && p.State != access.Active && p.State != access.Expiring {
 		return
 	}
 	b.Username, b.SignIn = p.Account.Username, p.SignIn
@@ -307,7 +307,7 @@ func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 		f := factView{Name: r.What, Wanted: r.Wanted, Found: r.Found, Then: r.AtEnd, Class: "ok", Icon: "circle-check"}
 		switch {
 		case r.Wanted == "" && (r.OK || !over): // evidence that has no wish of its own
-			f.Class, f.Icon = "", "circle-dot"
+			f.Class, f.Icon = "plainmark", "circle-dot"
 			if over && r.OK {
 				f.Class, f.Icon = "ok", "circle-check"
 			}
@@ -316,8 +316,11 @@ func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 		case !r.OK:
 			f.Class, f.Icon = "bad", "octagon-alert"
 		}
-		for _, cell := range []*string{&f.Wanted, &f.Then} {
-			if *cell == "" {
+		for _, cell := range []*string{&f.Wanted, &f.Found, &f.Then} {
+			if at, err := time.Parse("2006-01-02 15:04:05 UTC", *cell); err == nil {
+				*cell = v.Zoned(at)
+			}
+			if *cell == "" || *cell == "—" {
 				*cell = "–"
 			}
 		}

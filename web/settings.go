@@ -27,7 +27,11 @@ type settingsBody struct {
 func (s *Server) showSettings(v *visit) error { return s.settingsPage(v, nil, nil) }
 
 func formOf(v *visit, p access.Policy) policyForm {
-	return policyForm{ID: "policy-" + p.Name, Name: p.Name, Title: p.Title, Changed: v.Short(p.ChangedAt), Version: p.Version, Following: p.Version + 1,
+	changed := ""
+	if !p.ChangedAt.IsZero() {
+		changed = v.Short(p.ChangedAt)
+	}
+	return policyForm{ID: "policy-" + p.Name, Name: p.Name, Title: p.Title, Changed: changed, Version: p.Version, Following: p.Version + 1,
 		Default: int64(p.Default / time.Minute), Max: int64(p.Max / time.Minute), Start: int64(p.StartWithin / time.Minute),
 		MinReason: p.MinReason, OnForm: p.Password == access.ChosenOnForm, Approval: p.NeedsApproval, Orphans: p.EndOrphans}
 }

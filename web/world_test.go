@@ -63,7 +63,9 @@ func kinds() []target.Kind {
 			{Name: "ca", Title: "CA certificate", Help: "PEM. Empty means the system's.", Lines: true},
 			{Name: "password", Title: "Password", Help: "Of the account that Jitney signs in with.", Secret: true, Required: true}},
 		Entitlements: []target.Entitlement{{Name: "domain-admin", Title: "Domain Admin"}},
-		Username:     func(_ target.Settings, h access.Holder) string { return strings.Split(h.Login, "@")[0] + "-pedroaviary" }}
+		Username: func(_ target.Settings, h access.Holder) string {
+			return strings.Split(h.Login, "@")[0] + "-pedroaviary"
+		}}
 	m365 := target.Kind{Name: "entra", Title: "M365 (Microsoft 365)", Icon: "cloud", Passwords: true, AtTheEnd: "The account is deleted.",
 		Entitlements: []target.Entitlement{{Name: "global-admin", Title: "Global Administrator"}, {Name: "exchange-admin", Title: "Exchange Administrator"}},
 		Username:     func(target.Settings, access.Holder) string { return "jit-user@example.com" }}
@@ -76,7 +78,7 @@ func (nothing) Observe(context.Context, access.Account) (access.Observation, err
 	return access.Observation{}, nil
 }
 func (nothing) Apply(context.Context, access.Account, access.Want, secret.Text) error { return nil }
-func (nothing) Remove(context.Context, access.Account) error                         { return nil }
+func (nothing) Remove(context.Context, access.Account) error                          { return nil }
 func (nothing) Check(context.Context) ([]access.Finding, error) {
 	return []access.Finding{{Level: "ok", What: "Both domain controllers answer over LDAPS."}, {Level: "info", What: "Functional level: 2016."},
 		{Level: "warning", What: "The clock of dc2 is 40 s ahead.", Fix: "Point both at the same time source."},
