@@ -57,18 +57,44 @@ func makeKeyfile(path string, makeSigning func() (string, error)) (*Keyfile, err
 		return nil, fmt.Errorf("make signing key: %w", err)
 	}
 	f := &Keyfile{Path: path, wrap: []wrapKey{newWrapKey()}, signing: signing}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// Written aside and then linked, so that it is there whole or not at all,
+	// and never in the place of another one.
+	aside := path + "." + strings.ToLower(rand.Text()[:8])
+	if err := f.write(aside); err != nil {
+		return nil, errors.Join(err, removeIfThere(aside))
+	}
+	err = os.Link(aside, path)
+	if err := removeIfThere(aside); err != nil {
+		return nil, err
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return readKeyfile(path, false) // another process was first
 	}
-	if err != nil {
-		return nil, err
-	}
-	_, err = file.Write(f.encode())
-	if err := errors.Join(err, file.Sync(), file.Close(), syncDir(path)); err != nil {
-		return nil, fmt.Errorf("write %s: %w", path, err)
+	if err := errors.Join(err, syncDir(path)); err != nil {
+		return nil, fmt.Errorf("make %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// write makes a file of that name, which must not be there, and has it on disk
+// before it returns.
+func (f *Keyfile) write(name string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(f.encode())
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
+}
+
+func removeIfThere(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func readKeyfile(path string, fixed bool) (*Keyfile, error) {
@@ -76,7 +102,7 @@ func readKeyfile(path string, fixed bool) (*Keyfile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mode := info.Mode().Perm(); !fixed && mode&0o077 != 0 {
+	if mode := info.Mode().Perm(); !fixed && othersMayRead(mode) {
 		return nil, fmt.Errorf("%s may be read by others (mode %04o); make it chmod 600", path, mode)
 	}
 	text, err := os.ReadFile(path)
@@ -128,24 +154,17 @@ func (f *Keyfile) encode() []byte {
 	return b.Bytes()
 }
 
-// save replaces the file at once: after a crash it is the old one or the new one.
+// save replaces the file at once: after a crash it is the old one or the new
+// one. Who calls it holds the lock, so that no other process does.
 func (f *Keyfile) save() error {
 	if f.Fixed {
 		return errors.New("the keys came from the service manager and cannot be changed here; change the credential it hands over")
 	}
-	tmp := f.Path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	aside := f.Path + ".new" // one that a crash left behind is of no use: it was never in force
+	if err := errors.Join(removeIfThere(aside), f.write(aside)); err != nil {
 		return err
 	}
-	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(f.encode())
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return errors.Join(os.Rename(tmp, f.Path), syncDir(f.Path))
+	return errors.Join(os.Rename(aside, f.Path), syncDir(f.Path))
 }
 
 // SigningKey is the key that signs audit checkpoints.
@@ -172,12 +191,4 @@ func newWrapKey() wrapKey {
 	key := make([]byte, 32)
 	rand.Read(key)
 	return wrapKey{strings.ToLower(rand.Text()[:8]), key}
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -7,12 +7,13 @@ import (
 )
 
 // The classes of characters of a password. None looks like another (no 0 O o,
-// 1 l I), and none needs care in a shell, a URL, a remote desktop or a quote.
+// 1 l I), and none means anything to a shell, to cmd.exe or to PowerShell
+// within a word that begins with a letter, or needs a quote.
 const (
 	lower  = "abcdefghijkmnpqrstuvwxyz"
 	upper  = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 	digits = "23456789"
-	signs  = "-_+=.:@#%"
+	signs  = "-_+.:@#"
 )
 
 // MinPassword is the shortest password that Password makes.

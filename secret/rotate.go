@@ -11,10 +11,14 @@ import (
 // finished, not begun anew. It reports how many data keys it wrapped.
 //
 // The key before stays in the file, so that a running server that has not
-// noticed yet goes on working, until [Sealer.Retire].
+// noticed yet goes on working, until [Sealer.Retire]. Servers on other machines
+// have their own copies of the file: copy the new one to them before that.
 func (s *Sealer) Rotate(ctx context.Context) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	unlock, err := s.alone(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("lock the key file: %w", err)
+	}
+	defer unlock()
 	if err := s.reread(); err != nil {
 		return 0, err
 	}
@@ -61,8 +65,11 @@ func (s *Sealer) rewrap(ctx context.Context, keys []DataKey) (done int, err erro
 // Retire removes the wrapping keys that no data key needs any more. It refuses
 // while one does.
 func (s *Sealer) Retire(ctx context.Context) (retired []string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	unlock, err := s.alone(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("lock the key file: %w", err)
+	}
+	defer unlock()
 	if err := s.reread(); err != nil {
 		return nil, err
 	}
@@ -83,6 +90,25 @@ func (s *Sealer) Retire(ctx context.Context) (retired []string, err error) {
 		return nil, fmt.Errorf("retire wrapping keys: %w", err)
 	}
 	return retired, s.reread()
+}
+
+// alone keeps every other change of the key file away, also by other
+// processes, and holds s.mu. The lock of the file comes first, everywhere.
+func (s *Sealer) alone(ctx context.Context) (unlock func(), err error) {
+	release := func() {}
+	if !s.keyfile().Fixed {
+		if release, err = lock(ctx, s.keyfile().Path, true); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	return func() { s.mu.Unlock(); release() }, nil
+}
+
+func (s *Sealer) keyfile() *Keyfile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file
 }
 
 // WrapKeys lists the names of the wrapping keys, the one in use first.

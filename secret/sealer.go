@@ -95,7 +95,16 @@ func (s *Sealer) customerKey(ctx context.Context, customer string) (id string, a
 	return k.ID, aead, err
 }
 
+// newDataKey makes a customer's key while nobody rotates or retires the key
+// that wraps it.
 func (s *Sealer) newDataKey(ctx context.Context, customer string) (DataKey, error) {
+	if f := s.keyfile(); !f.Fixed {
+		unlock, err := lock(ctx, f.Path, false)
+		if err != nil {
+			return DataKey{}, fmt.Errorf("lock the key file: %w", err)
+		}
+		defer unlock()
+	}
 	s.mu.Lock()
 	err := s.reread() // a rotation elsewhere may have made another key the one in use
 	first := s.file.wrap[0]
