@@ -20,8 +20,11 @@ func badBind(data string) error {
 	return refuse(invalidCredentials, "80090308: LdapErr: DSID-0C09044E, comment: AcceptSecurityContext error, data %s, v2580\x00", data)
 }
 
+// A door lets accounts of a tree in.
+type door struct{ *tree }
+
 // signIn checks a simple bind against one controller's copy.
-func (t *tree) signIn(name, pw string) (*session, error) {
+func (t door) signIn(name, pw string) (*session, error) {
 	e, err := t.who(name)
 	if err != nil {
 		return nil, err
@@ -60,7 +63,7 @@ func (t *tree) signIn(name, pw string) (*session, error) {
 }
 
 // wrong counts a wrong password and locks the account when there are too many.
-func (t *tree) wrong(e *entry) {
+func (t door) wrong(e *entry) {
 	n := e.number("badPwdCount") + 1
 	stamp := t.stamp()
 	e.setNumber(stamp, "badPwdCount", n)
@@ -71,7 +74,7 @@ func (t *tree) wrong(e *entry) {
 
 // who finds the account that a bind names: DN, user principal name, name@domain, NETBIOS\name. Two accounts of one
 // name, which a replication conflict leaves, are none.
-func (t *tree) who(name string) (*entry, error) {
+func (t door) who(name string) (*entry, error) {
 	if strings.Contains(name, "=") {
 		e, err := t.find(name)
 		if err != nil || e.get("sAMAccountName") == "" {
@@ -125,7 +128,7 @@ func (t *tree) bySAM(sam string) *entry {
 }
 
 // computedUAC is msDS-User-Account-Control-Computed.
-func (t *tree) computedUAC(e *entry) string {
+func (t door) computedUAC(e *entry) string {
 	bits := int64(0)
 	if e.number("lockoutTime") != 0 {
 		bits |= uacLockout

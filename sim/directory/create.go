@@ -34,7 +34,7 @@ func (w *writer) add(name string, attrs []change) error {
 	if !ok {
 		return refuse(objectClassViolation, "0000207D: UpdErr: DSID-0315166D, problem 6002 (OBJ_CLASS_VIOLATION), data 0\n")
 	}
-	if !w.t.mayCreateIn(w.s, parent, class) {
+	if !(guard{w.t}).mayCreateIn(w.s, parent, class) {
 		return denied()
 	}
 	e := w.t.draft(parent, strings.ToUpper(rdn.Type), rdn.Value, class)
@@ -130,7 +130,7 @@ func (w *writer) remove(name string, tree bool) error {
 	if sid := textSID(e.get("objectSid")); e.id == w.t.d.rootID || e.id == w.t.d.configID || e.get("objectSid") != "" && w.t.seeded(sid) {
 		return refuse(unwilling, "00002015: SvcErr: DSID-031A11E5, problem 5003 (WILL_NOT_PERFORM), data 0\n")
 	}
-	if !w.t.mayDelete(w.s, e) {
+	if !(guard{w.t}).mayDelete(w.s, e) {
 		return denied()
 	}
 	children := w.t.children(e.id)
@@ -170,7 +170,7 @@ func (w *writer) move(name, rdn, superior string) error {
 	if err != nil || len(dn.RDNs) != 1 {
 		return badDN(rdn)
 	}
-	if !w.t.allowed(w.s, e, mayWrite) {
+	if !(guard{w.t}).allowed(w.s, e, mayWrite) {
 		return denied()
 	}
 	draft := e.copy()

@@ -110,7 +110,7 @@ func Start(opt Options) (*Domain, error) {
 	}
 	first := newController(d, 0)
 	d.dcs = append(d.dcs, first)
-	d.seed(first.tree)
+	seed(d, first.tree)
 	for n := 1; n < opt.Controllers; n++ {
 		dc := newController(d, n)
 		dc.tree = first.tree.copy()

@@ -30,8 +30,11 @@ func raw(p *ber.Packet) string {
 	return string(p.ByteValue)
 }
 
+// A matcher decides which entries of a tree a filter means.
+type matcher struct{ *tree }
+
 // matchesFilter evaluates a filter against one entry.
-func (t *tree) matchesFilter(f *ber.Packet, e *entry) (bool, error) {
+func (t matcher) matchesFilter(f *ber.Packet, e *entry) (bool, error) {
 	malformed := refuse(protocolError, "00000057: LdapErr: DSID-0C0C0B31, comment: Error decoding ldap message, data 0, v4563")
 	switch f.Tag {
 	case filterAnd, filterOr:
@@ -50,7 +53,7 @@ func (t *tree) matchesFilter(f *ber.Packet, e *entry) (bool, error) {
 		return !ok, err
 	case filterPresent:
 		name := raw(f)
-		return strings.EqualFold(name, "objectClass") || len(t.values(e, name, nil)) > 0, nil
+		return strings.EqualFold(name, "objectClass") || len((reader{t.tree}).values(e, name, nil)) > 0, nil
 	case filterEqual, filterApprox, filterGreater, filterLess:
 		if len(f.Children) != 2 {
 			return false, malformed
@@ -67,14 +70,14 @@ func (t *tree) matchesFilter(f *ber.Packet, e *entry) (bool, error) {
 	return false, malformed
 }
 
-func (t *tree) compare(e *entry, op int, name, want string) bool {
+func (t matcher) compare(e *entry, op int, name, want string) bool {
 	if strings.EqualFold(name, "anr") {
 		return slices.ContainsFunc([]string{"cn", "displayName", "sAMAccountName", "givenName", "sn"}, func(a string) bool {
 			return strings.HasPrefix(fold(e.get(a)), fold(want))
 		})
 	}
 	kind := typeOf(name).kind
-	return slices.ContainsFunc(t.values(e, name, nil), func(have string) bool {
+	return slices.ContainsFunc((reader{t.tree}).values(e, name, nil), func(have string) bool {
 		if op == filterEqual || op == filterApprox {
 			if strings.EqualFold(name, "objectCategory") && strings.HasPrefix(fold(have), "cn="+fold(want)+",") {
 				return true
@@ -94,7 +97,7 @@ func (t *tree) compare(e *entry, op int, name, want string) bool {
 }
 
 // same compares two values of one attribute.
-func (t *tree) same(kind syntax, a, b string) bool {
+func (t matcher) same(kind syntax, a, b string) bool {
 	switch kind {
 	case number:
 		x, errX := strconv.ParseInt(a, 10, 64)
@@ -117,8 +120,8 @@ func (t *tree) same(kind syntax, a, b string) bool {
 	return strings.EqualFold(a, b)
 }
 
-func (t *tree) substrings(e *entry, name string, parts []*ber.Packet) bool {
-	return slices.ContainsFunc(t.values(e, name, nil), func(have string) bool {
+func (t matcher) substrings(e *entry, name string, parts []*ber.Packet) bool {
+	return slices.ContainsFunc((reader{t.tree}).values(e, name, nil), func(have string) bool {
 		have = fold(have)
 		for _, p := range parts {
 			want := fold(raw(p))
@@ -145,7 +148,7 @@ func (t *tree) substrings(e *entry, name string, parts []*ber.Packet) bool {
 }
 
 // extensible evaluates the rules of Active Directory: bits set, any bit set, membership through groups.
-func (t *tree) extensible(e *entry, f *ber.Packet) bool {
+func (t matcher) extensible(e *entry, f *ber.Packet) bool {
 	var rule, name, want string
 	for _, c := range f.Children {
 		switch c.Tag {
@@ -160,7 +163,7 @@ func (t *tree) extensible(e *entry, f *ber.Packet) bool {
 	switch rule {
 	case ruleAnd, ruleOr:
 		bits, err := strconv.ParseInt(want, 10, 64)
-		values := t.values(e, name, nil)
+		values := (reader{t.tree}).values(e, name, nil)
 		if err != nil || len(values) == 0 {
 			return false
 		}
@@ -183,7 +186,7 @@ func (t *tree) extensible(e *entry, f *ber.Packet) bool {
 }
 
 // linked reports whether e is in the group through links alone, which leaves out primary groups.
-func (t *tree) linked(e, group *entry, seen map[guid]bool) bool {
+func (t matcher) linked(e, group *entry, seen map[guid]bool) bool {
 	for _, g := range t.groupsOf(e) {
 		if g == group {
 			return true

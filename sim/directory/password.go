@@ -32,7 +32,7 @@ func tooWeak() error {
 }
 
 // strong applies the domain's policy: length, three of five kinds of character, and not the name of the account.
-func (d *Domain) strong(pw string, e *entry) error {
+func strong(d *Domain, pw string, e *entry) error {
 	if len([]rune(pw)) < d.opt.MinPassword {
 		return tooWeak()
 	}
@@ -61,7 +61,7 @@ func (d *Domain) strong(pw string, e *entry) error {
 }
 
 // reset gives e a new password. The one before lives on for a while, once.
-func (t *tree) reset(e *entry, pw string) {
+func (t door) reset(e *entry, pw string) {
 	stamp := t.stamp()
 	now := t.d.opt.Now()
 	e.pw = password{current: pw, previous: e.pw.current, changed: now}
@@ -70,7 +70,7 @@ func (t *tree) reset(e *entry, pw string) {
 }
 
 // matches reports whether pw signs in as e, and whether it is the current one.
-func (t *tree) matches(e *entry, pw string) (ok, current bool) {
+func (t door) matches(e *entry, pw string) (ok, current bool) {
 	switch {
 	case pw == "":
 		return false, false

@@ -27,8 +27,11 @@ type ace struct {
 	below   bool   // only for what is below
 }
 
+// A guard decides what a session may do in a tree.
+type guard struct{ *tree }
+
 // effective are the entries that count for e: its own and, unless it is guarded, those it inherits.
-func (t *tree) effective(e *entry) (out []ace) {
+func (t guard) effective(e *entry) (out []ace) {
 	for _, a := range e.acl {
 		if !a.below {
 			out = append(out, a)
@@ -51,7 +54,7 @@ func (t *tree) effective(e *entry) (out []ace) {
 }
 
 // allowed reports whether a session may do something to e: mask is the right, objects what names its subject.
-func (t *tree) allowed(s *session, e *entry, mask uint32, objects ...string) bool {
+func (t guard) allowed(s *session, e *entry, mask uint32, objects ...string) bool {
 	if s.system {
 		return true
 	}
@@ -64,7 +67,7 @@ func (t *tree) allowed(s *session, e *entry, mask uint32, objects ...string) boo
 }
 
 // mayWriteAttr reports whether a session may write one attribute of e.
-func (t *tree) mayWriteAttr(s *session, e *entry, a attributeType) bool {
+func (t guard) mayWriteAttr(s *session, e *entry, a attributeType) bool {
 	if strings.EqualFold(a.name, "unicodePwd") {
 		return t.allowed(s, e, mayControl, rightReset)
 	}
@@ -77,11 +80,11 @@ func (t *tree) mayWriteAttr(s *session, e *entry, a attributeType) bool {
 	return t.allowed(s, e, mayWrite, objects...)
 }
 
-func (t *tree) mayCreateIn(s *session, parent *entry, class string) bool {
+func (t guard) mayCreateIn(s *session, parent *entry, class string) bool {
 	return t.allowed(s, parent, mayCreate, childTypes[class])
 }
 
-func (t *tree) mayDelete(s *session, e *entry) bool {
+func (t guard) mayDelete(s *session, e *entry) bool {
 	if t.allowed(s, e, mayRemove) {
 		return true
 	}
@@ -95,7 +98,7 @@ func denied() error {
 }
 
 // descriptor writes the security descriptor of e, self-relative. [MS-DTYP] 2.4.6
-func (t *tree) descriptor(e *entry) string {
+func (t guard) descriptor(e *entry) string {
 	owner := binarySID(t.d.sid + "-512")
 	var list []byte
 	count := 0
@@ -135,7 +138,7 @@ func (t *tree) descriptor(e *entry) string {
 	return string(append(out, list...))
 }
 
-func (t *tree) countOwn(e *entry) (n int) {
+func (t guard) countOwn(e *entry) (n int) {
 	for _, a := range e.acl {
 		if !a.below {
 			n++
@@ -195,12 +198,12 @@ func (d *Domain) Delegate(account, unit string, how Delegation) error {
 			return err
 		}
 		sid := textSID(e.get("objectSid"))
-		t.grant(ou, unitRights(sid)...)
+		(guard{t}).grant(ou, unitRights(sid)...)
 		d.commit(0, ou)
 		member := ace{sid: sid, mask: mayWrite | mayRead, object: typeOf("member").id}
 		if how >= UnitAndGroup {
 			g := t.byRID(512)
-			t.grant(g, member)
+			(guard{t}).grant(g, member)
 			d.commit(0, g)
 		}
 		if how >= UnitAndHolder {
@@ -213,14 +216,14 @@ func (d *Domain) Delegate(account, unit string, how Delegation) error {
 				r.inherit, r.below = false, false
 				rights = append(rights, r)
 			}
-			t.grant(holder, rights...)
+			(guard{t}).grant(holder, rights...)
 			d.commit(0, holder)
 		}
 		return nil
 	})
 }
 
-func (t *tree) grant(e *entry, rights ...ace) {
+func (t guard) grant(e *entry, rights ...ace) {
 	e.acl = append(slices.Clone(e.acl), rights...)
 	e.stamps["#acl"] = t.stamp()
 }
@@ -245,7 +248,7 @@ func (d *Domain) SDProp() error {
 			return err
 		}
 		for _, e := range t.entries {
-			if e.deleted || e.get("objectSid") == "" || !t.protected(e) {
+			if e.deleted || e.get("objectSid") == "" || !(guard{t}).protected(e) {
 				continue
 			}
 			e.acl, e.guarded = slices.Clone(holder.acl), true
@@ -260,7 +263,7 @@ func (d *Domain) SDProp() error {
 }
 
 // protected reports whether SDProp guards e.
-func (t *tree) protected(e *entry) bool {
+func (t guard) protected(e *entry) bool {
 	guarded := func(e *entry) bool {
 		sid := textSID(e.get("objectSid"))
 		for _, rid := range []string{"500", "502", "512", "516", "518", "519", "521"} {

@@ -45,8 +45,11 @@ type answer struct {
 	limited  bool
 }
 
+// A reader shows a tree to a session.
+type reader struct{ *tree }
+
 // search runs a query for a session.
-func (t *tree) search(s *session, q query) (answer, error) {
+func (t reader) search(s *session, q query) (answer, error) {
 	base, err := t.find(q.base)
 	if err != nil {
 		return answer{}, err
@@ -70,7 +73,7 @@ func (t *tree) search(s *session, q query) (answer, error) {
 	}
 	var ids []guid
 	for _, e := range found {
-		ok, err := t.matchesFilter(q.filter, e)
+		ok, err := (matcher{t.tree}).matchesFilter(q.filter, e)
 		if err != nil {
 			return answer{}, err
 		}
@@ -89,7 +92,7 @@ func (t *tree) search(s *session, q query) (answer, error) {
 }
 
 // page renders as many entries as one answer may hold.
-func (t *tree) page(s *session, q query, ids []guid) (out answer) {
+func (t reader) page(s *session, q query, ids []guid) (out answer) {
 	size := maxPage
 	if q.paged && q.pageSize > 0 {
 		size = min(size, q.pageSize)
@@ -119,7 +122,7 @@ var onlyAsked = []string{"ntsecuritydescriptor", "tokengroups", "allowedattribut
 // hidden are attributes that nobody reads.
 var hidden = []string{"unicodepwd"}
 
-func (t *tree) render(s *session, q query, e *entry) row {
+func (t reader) render(s *session, q query, e *entry) row {
 	out := row{dn: t.dn(e)}
 	asked := q.attrs
 	if len(asked) == 0 || slices.Contains(asked, "*") {
@@ -143,7 +146,7 @@ func (t *tree) render(s *session, q query, e *entry) row {
 }
 
 // attr reads one asked attribute, with its range if it has one.
-func (t *tree) attr(s *session, q query, e *entry, asked string) (attribute, bool) {
+func (t reader) attr(s *session, q query, e *entry, asked string) (attribute, bool) {
 	name, option, _ := strings.Cut(asked, ";")
 	switch fold(name) {
 	case "ntsecuritydescriptor":
@@ -151,11 +154,11 @@ func (t *tree) attr(s *session, q query, e *entry, asked string) (attribute, boo
 		if !q.sdFlags && !slices.Contains(s.token, "S-1-5-32-544") {
 			return attribute{}, false
 		}
-		return attribute{name: "nTSecurityDescriptor", values: []string{t.descriptor(e)}}, true
+		return attribute{name: "nTSecurityDescriptor", values: []string{(guard{t.tree}).descriptor(e)}}, true
 	case "allowedattributeseffective":
 		var names []string
 		for _, a := range attributeTypes {
-			if !a.fixed && (!strings.EqualFold(a.name, "member") || e.is("group")) && t.mayWriteAttr(s, e, a) {
+			if !a.fixed && (!strings.EqualFold(a.name, "member") || e.is("group")) && (guard{t.tree}).mayWriteAttr(s, e, a) {
 				names = append(names, a.name)
 			}
 		}
@@ -163,7 +166,7 @@ func (t *tree) attr(s *session, q query, e *entry, asked string) (attribute, boo
 	case "allowedchildclasseseffective":
 		var names []string
 		for class := range childTypes {
-			if (e.is("organizationalUnit") || e.is("container") || e.is("domainDNS")) && t.mayCreateIn(s, e, class) {
+			if (e.is("organizationalUnit") || e.is("container") || e.is("domainDNS")) && (guard{t.tree}).mayCreateIn(s, e, class) {
 				names = append(names, class)
 			}
 		}
@@ -208,7 +211,7 @@ func ranged(a attribute, option string) attribute {
 }
 
 // values are those of an attribute, stored or computed. q may be nil.
-func (t *tree) values(e *entry, name string, q *query) []string {
+func (t reader) values(e *entry, name string, q *query) []string {
 	key := fold(name)
 	switch {
 	case slices.Contains(hidden, key):
@@ -238,7 +241,7 @@ func (t *tree) values(e *entry, name string, q *query) []string {
 		if e.get("userAccountControl") == "" {
 			return nil
 		}
-		return []string{t.computedUAC(e)}
+		return []string{(door{t.tree}).computedUAC(e)}
 	}
 	if a := e.attrs[key]; a != nil {
 		return a.values
@@ -247,7 +250,7 @@ func (t *tree) values(e *entry, name string, q *query) []string {
 }
 
 // members writes the links of a group, with what is left of their time if that is asked for.
-func (t *tree) members(e *entry, ttl bool) (out []string) {
+func (t reader) members(e *entry, ttl bool) (out []string) {
 	for id, l := range e.links {
 		if !t.holds(e, id) {
 			continue

@@ -61,7 +61,7 @@ func (t *tree) make(parent guid, rdnType, rdn string, class []string, attrs map[
 }
 
 // seed builds what a new domain holds.
-func (d *Domain) seed(t *tree) {
+func seed(d *Domain, t *tree) {
 	admins := []ace{{sid: d.sid + "-512", mask: mayAll, inherit: true}, {sid: d.sid + "-519", mask: mayAll, inherit: true}, {sid: "S-1-5-32-544", mask: mayAll, inherit: true}}
 	root := t.make(guid{}, "", d.base, []string{"top", "domain", "domainDNS"}, map[string]string{
 		"objectSid": binarySID(d.sid), "minPwdLength": strconv.Itoa(d.opt.MinPassword), "pwdProperties": "1", "pwdHistoryLength": "24",
@@ -111,11 +111,11 @@ func (d *Domain) seed(t *tree) {
 			t.link(e, byName[m].id, true, 0)
 		}
 	}
-	d.seedConfiguration(t, root.id)
+	seedConfiguration(d, t, root.id)
 }
 
 // seedConfiguration builds the part that describes the forest: the controllers, and the features that are on.
-func (d *Domain) seedConfiguration(t *tree, root guid) {
+func seedConfiguration(d *Domain, t *tree, root guid) {
 	container := []string{"top", "container"}
 	config := t.make(root, "CN", "Configuration", []string{"top", "configuration"}, nil)
 	d.configID = config.id

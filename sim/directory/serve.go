@@ -145,7 +145,7 @@ func (p *peer) bind(m message) error {
 	if pw == "" {
 		return nil // an unauthenticated bind "succeeds" as anonymous: the trap that clients must not fall into
 	}
-	s, err := p.c.tree.signIn(name, pw)
+	s, err := (door{p.c.tree}).signIn(name, pw)
 	if err == nil {
 		p.session = s
 	}
@@ -236,9 +236,9 @@ func (p *peer) look(q query) (answer, error) {
 		if q.pageSize == 0 {
 			return answer{}, nil // the client gives the rest up
 		}
-		return p.c.tree.page(p.session, q, ids), nil
+		return (reader{p.c.tree}).page(p.session, q, ids), nil
 	}
-	return p.c.tree.search(p.session, q)
+	return (reader{p.c.tree}).search(p.session, q)
 }
 
 // pageControl tells the client whether there is more.

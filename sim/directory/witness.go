@@ -90,7 +90,7 @@ func (c *Controller) Account(sam string) (Account, bool) {
 	a := Account{
 		DN: c.tree.dn(e), GUID: e.id.String(), SID: textSID(e.get("objectSid")), SAM: e.get("sAMAccountName"), UPN: e.get("userPrincipalName"),
 		Control: e.number("userAccountControl"), PrimaryGroup: e.number("primaryGroupID"), Info: e.get("info"), ProtectedBySD: e.guarded,
-		SPNs: slices.Clone(c.tree.values(e, "servicePrincipalName", nil)), PasswordSet: e.pw.changed,
+		SPNs: slices.Clone((reader{c.tree}).values(e, "servicePrincipalName", nil)), PasswordSet: e.pw.changed,
 	}
 	a.Disabled = a.Control&uacDisabled != 0
 	if v := e.number("accountExpires"); v != 0 && v != never {
@@ -114,6 +114,6 @@ func (c *Controller) SignsIn(name, password string) string {
 	defer c.d.mu.Unlock()
 	c.d.deliver()
 	copied := c.tree.copy() // a wrong password would count
-	_, err := copied.signIn(name, password)
+	_, err := (door{copied}).signIn(name, password)
 	return bindCode(err)
 }

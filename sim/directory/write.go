@@ -47,7 +47,7 @@ func (w *writer) modify(name string, changes []change) error {
 		if a.fixed || strings.EqualFold(a.name, "objectClass") || strings.EqualFold(a.name, e.rdnType) {
 			return refuse(constraintViolation, "000020B1: AtrErr: DSID-0315392C, problem 1005 (CONSTRAINT_ATT_TYPE), attribute %s", a.name)
 		}
-		if !w.t.mayWriteAttr(w.s, e, a) && !ownPassword(w.s, e, changes) {
+		if !(guard{w.t}).mayWriteAttr(w.s, e, a) && !ownPassword(w.s, e, changes) {
 			return denied()
 		}
 	}
@@ -129,7 +129,7 @@ func (w *writer) plain(e *entry, c change, stamp uint64) error {
 	switch c.op {
 	case opAdd:
 		for _, v := range c.values {
-			if slices.ContainsFunc(have, func(h string) bool { return w.t.same(a.kind, h, v) }) {
+			if slices.ContainsFunc(have, func(h string) bool { return (matcher{w.t}).same(a.kind, h, v) }) {
 				return refuse(valueExists, "00002083: AtrErr: DSID-03151830, problem 1006 (ATT_OR_VALUE_EXISTS), attribute %s", a.name)
 			}
 			have = append(have, v)
@@ -143,7 +143,7 @@ func (w *writer) plain(e *entry, c change, stamp uint64) error {
 			have = nil
 		}
 		for _, v := range c.values {
-			i := slices.IndexFunc(have, func(h string) bool { return w.t.same(a.kind, h, v) })
+			i := slices.IndexFunc(have, func(h string) bool { return (matcher{w.t}).same(a.kind, h, v) })
 			if i < 0 {
 				return missing
 			}
@@ -183,14 +183,14 @@ func (w *writer) password(e *entry, c change, old string) (string, error) {
 		return pw, nil
 	}
 	if c.op == opAdd && e.pw.current != "" {
-		if ok, current := w.t.matches(e, old); !ok || !current {
+		if ok, current := (door{w.t}).matches(e, old); !ok || !current {
 			return "", refuse(constraintViolation, "00000056: AtrErr: DSID-03191083, #1:\n\t0: 00000056: DSID-03191083, problem 1005 (CONSTRAINT_ATT_TYPE), data 0, Att 9005a (unicodePwd)\n")
 		}
 	}
-	if err := w.t.d.strong(pw, e); err != nil {
+	if err := strong(w.t.d, pw, e); err != nil {
 		return "", err
 	}
-	w.t.reset(e, pw)
+	(door{w.t}).reset(e, pw)
 	w.note("unicodePwd", map[int]string{opAdd: "change"}[c.op]+map[int]string{opReplace: "reset"}[c.op])
 	return "", nil
 }
