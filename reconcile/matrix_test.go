@@ -33,7 +33,7 @@ func live(t *testing.T, w *world, limit time.Duration) int {
 	}
 	time.Sleep(time.Until(w.grant(g.ID).ExpiresAt()))
 	if !await(limit, func() bool { return w.state(g.ID) == access.Ended }) {
-		t.Fatalf("the grant is %s, %s after its end", w.state(g.ID), limit)
+		t.Fatalf("the grant is %s, %s after its end\n%s", w.state(g.ID), limit, w.story(g.ID))
 	}
 	if usable := realm.Usable(g.Account); len(usable) > 0 {
 		t.Errorf("after the end the target shows %v", usable)

@@ -184,3 +184,16 @@ func await(limit time.Duration, done func() bool) bool {
 }
 
 func (w *world) state(id string) access.State { return w.grant(id).State(time.Now()) }
+
+// story tells the timeline of a grant.
+func (w *world) story(id string) string {
+	records, err := w.store.Log.Timeline(w.t.Context(), id)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, r := range records {
+		fmt.Fprintf(&b, "  %s %s: %s\n", r.At.Format("15:04:05.000"), r.Kind, r.Text)
+	}
+	return b.String()
+}
