@@ -304,3 +304,14 @@ func TestTheSimulationAnswersAsSambaDoes(t *testing.T) {
 		})
 	}
 }
+
+func (p place) rawTLS(t *testing.T) *tls.Conn {
+	t.Helper()
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(p.ca))
+	c, err := tls.Dial("tcp", strings.TrimPrefix(p.url, "ldaps://"), &tls.Config{RootCAs: pool, ServerName: p.host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
