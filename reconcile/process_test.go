@@ -53,8 +53,8 @@ func (w *world) start() *process {
 	cfg := func(name string, r schedule.Recovery) schedule.Config {
 		return schedule.Config{Name: name, MaxSleep: 20 * time.Second, Recovery: r, Exclusive: true}
 	}
-	p.accounts = schedule.New[access.Case](gatedTable[access.Case]{s.Accounts, p, p.wake}, look, cfg("accounts", gatedRecovery{s.Accounts, p}))
-	p.work = schedule.New[access.Work](gatedTable[access.Work]{s.Outbox, p, p.wake}, p.reconciler.Work, cfg("work", gatedRecovery{s.Outbox, p}))
+	p.accounts = schedule.New[access.Case](gatedTable[access.Case]{s.Accounts, p, func() { p.accounts.Wake() }}, look, cfg("accounts", gatedRecovery{s.Accounts, p}))
+	p.work = schedule.New[access.Work](gatedTable[access.Work]{s.Outbox, p, func() { p.work.Wake() }}, p.reconciler.Work, cfg("work", gatedRecovery{s.Outbox, p}))
 	s.Accounts.OnChange(p.accounts.Wake)
 	s.Outbox.OnChange(p.work.Wake)
 	w.mu.Lock()
@@ -65,13 +65,6 @@ func (w *world) start() *process {
 	w.running.Go(func() { p.work.Run(ctx) })
 	w.running.Go(func() { _ = p.reconciler.Start(ctx) })
 	return p
-}
-
-// wake has both loops ask for what is due next. They sleep for long here, so
-// that hours pass quickly; in production half a second is the most.
-func (p *process) wake() {
-	p.accounts.Wake()
-	p.work.Wake()
 }
 
 // stop ends the running process without any ceremony.
@@ -182,7 +175,7 @@ func (g gatedCases) Record(ctx context.Context, lease schedule.Lease, c access.C
 		err := g.Cases.Record(ctx, lease, c)
 		if err == nil {
 			g.p.w.recorded(c)
-			g.p.wake()
+			g.p.accounts.Wake() // the loop sleeps for long here; in production half a second is the most
 		}
 		return err
 	})
