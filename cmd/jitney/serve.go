@@ -134,10 +134,11 @@ func (s *service) begin(ctx context.Context, p *program, base string) (stop func
 
 // serve opens the website and the metrics until ctx ends.
 func (s *service) serve(ctx context.Context, p *program, listener net.Listener, base string, began time.Time) error {
-	site, err := s.website(ctx, p, base)
+	site, endStreams, err := s.website(ctx, p, base)
 	if err != nil {
 		return failed("prepare the website", err)
 	}
+	defer context.AfterFunc(ctx, endStreams)()
 	inner, endInner := context.WithCancel(ctx)
 	defer endInner()
 	failedInner := make(chan error, 1)

@@ -15,25 +15,26 @@ import (
 	"jitney/web"
 )
 
-// website puts the pages together. On a new installation it logs the address
+// website puts the pages together, and reports what ends the streams that
+// visitors watch, which would never end by themselves. On a new installation it logs the address
 // at which the first administrator is made.
-func (s *service) website(ctx context.Context, p *program, base string) (http.Handler, error) {
+func (s *service) website(ctx context.Context, p *program, base string) (site http.Handler, end func(), err error) {
 	door := p.door(strings.HasPrefix(base, "https://"))
 	if s.behindProxy {
 		door = p.doorBehindProxy(strings.HasPrefix(base, "https://"))
 	}
-	site := &web.Server{Broker: p.brokers(p.store.People), SignIn: door, Setup: door, Accounts: accounts{door}, Banner: s.banner, LoginHint: s.hint}
-	pages, err := site.Open(p.zone(ctx))
+	server := &web.Server{Broker: p.brokers(p.store.People), SignIn: door, Setup: door, Accounts: accounts{door}, Banner: s.banner, LoginHint: s.hint}
+	pages, err := server.Open(p.zone(ctx))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.invite(ctx, door, base); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	mux := http.NewServeMux()
 	handleHealth(mux, p.probes())
 	mux.Handle("/", pages)
-	return logged(mux, s.log), nil
+	return logged(mux, s.log), server.Close, nil
 }
 
 // invite logs the address at which the first administrator is made, if there

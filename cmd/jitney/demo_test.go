@@ -1,0 +1,88 @@
+package main
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A demonstration as its first visitor uses it: from the two lines that the
+// terminal prints to the proof that nothing is left.
+func TestDemoFromRequestToEndedVerified(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	p := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0")
+	base := p.await(30*time.Second, `Open   (http://\S+)`)
+	m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(time.Second, `(?s)(.*Ctrl-C)`))
+	if m == nil {
+		t.Fatalf("no sign-in is printed:\n%s", p.output())
+	}
+	v := visit(t, base)
+	v.signIn(m[1], m[2])
+	if page := v.get("/request"); !strings.Contains(page, demoBanner) {
+		t.Error("the page does not say that the systems are simulated")
+	}
+
+	began := time.Now()
+	grant := v.request("Pedro's Aviary", "Printer", 1, "The spooler service has to be restarted.")
+	var page string
+	poll(t, 20*time.Second, "the password", func() bool {
+		page = v.get("/grants/" + grant)
+		return strings.Contains(page, "Reveal once")
+	})
+	username, password := v.reveal(grant)
+	if !strings.HasPrefix(username, "example.user-pedroaviary") || len(password) < 16 {
+		t.Errorf("revealed %q with a password of %d characters", username, len(password))
+	}
+	if status, body, _ := v.do("POST", "/grants/"+grant+"/reveal", url.Values{}); strings.Contains(body, password) {
+		t.Errorf("the password is shown twice (status %d)", status)
+	}
+	if out := cli(t, "grants", "ls", "--data", data); !strings.Contains(out, grant) || !strings.Contains(out, "active") && !strings.Contains(out, "expiring") {
+		t.Errorf("jitney grants ls:\n%s", out)
+	}
+	poll(t, 90*time.Second, "the proof that it ended", func() bool {
+		page = v.get("/grants/" + grant)
+		return strings.Contains(page, "Ended, verified")
+	})
+	if took := time.Since(began); took < time.Minute || took > 75*time.Second {
+		t.Errorf("from request to Ended, verified it took %s; want a minute and little more", took)
+	}
+	out := cli(t, "grants", "show", grant, "--data", data)
+	if !strings.Contains(out, "ended (expired)") {
+		t.Errorf("jitney grants show:\n%s", out)
+	}
+	if out := cli(t, "audit", "verify", "--data", data); !strings.Contains(out, "as they were written") {
+		t.Errorf("jitney audit verify: %s", out)
+	}
+	desk := v.get("/desk")
+	link := regexp.MustCompile(`(/desk/[a-z0-9]+)[^<]*>[^<]*Printer`).FindStringSubmatch(desk)
+	if link == nil {
+		t.Fatalf("the desk does not list the ticket:\n%s", text(desk))
+	}
+	notes := text(v.get(link[1]))
+	for _, want := range []string{"The tech account example.user-pedroaviary is now enabled", "The spooler service has to be restarted.", "has been revoked"} {
+		if strings.Count(notes, want) == 0 {
+			t.Errorf("the ticket lacks %q:\n%s", want, notes)
+		}
+	}
+	if strings.Contains(p.output()+v.seen.String(), "GOTRACEBACK") || strings.Contains(p.output(), password) {
+		t.Errorf("the server's output holds the password, or a crash:\n%s", p.output())
+	}
+	if code := p.stop(); code != exitOK {
+		t.Errorf("the demonstration stops with code %d:\n%s", code, p.output())
+	}
+}
+
+// cli runs one command to its end and reports what it prints.
+func cli(t *testing.T, args ...string) string {
+	t.Helper()
+	p := start(t, nil, args...)
+	select {
+	case <-p.done:
+	case <-time.After(60 * time.Second):
+		t.Fatalf("jitney %v does not end:\n%s", args, p.output())
+	}
+	return p.output()
+}
