@@ -202,6 +202,7 @@ func grantView(v *visit, p broker.GrantPage) grantBody {
 	if g.Requester != v.Person.ID {
 		b.BackPath, b.BackName = "/grants", "Grants"
 	}
+	v.section = b.BackPath
 	if g.Extension > 0 {
 		b.Extension = access.Length(g.Extension)
 	}

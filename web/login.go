@@ -80,6 +80,7 @@ func (s *Server) logout(v *visit) error {
 type setupBody struct {
 	Problem     *access.Error
 	Name, Login string
+	Token       string // as the address in the log carries it
 }
 
 // setupNeeded keeps the set-up away once there is somebody.
@@ -95,7 +96,8 @@ func (s *Server) showSetup(v *visit) error {
 	if err := s.setupNeeded(v); err != nil {
 		return err
 	}
-	return s.show(v, http.StatusOK, "setup", "Set up", setupBody{})
+	v.w.Header().Set("Referrer-Policy", "no-referrer")
+	return s.show(v, http.StatusOK, "setup", "Set up", setupBody{Token: v.form("token")})
 }
 
 func (s *Server) setup(v *visit) error {
@@ -111,5 +113,5 @@ func (s *Server) setup(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.show(v, statuses[p.Kind], "setup", "Set up", setupBody{Problem: p, Name: name, Login: login})
+	return s.show(v, statuses[p.Kind], "setup", "Set up", setupBody{Problem: p, Name: name, Login: login, Token: v.form("token")})
 }

@@ -22,9 +22,10 @@ var templateFiles embed.FS
 
 // A visit is one request of a person for a page.
 type visit struct {
-	w      http.ResponseWriter
-	r      *http.Request
-	Person access.Person // zero where nobody needs to be signed in
+	w       http.ResponseWriter
+	r       *http.Request
+	Person  access.Person // zero where nobody needs to be signed in
+	section string        // address of the part of the website that the page belongs to; empty if its own tells
 	clock
 }
 
@@ -50,6 +51,7 @@ type frame struct {
 	Nav        []navItem
 	Banner     string
 	Flash      *flash
+	Alarm      string // access that should be gone and is not
 	Body       any
 }
 
@@ -161,7 +163,7 @@ func (s *Server) show(v *visit, status int, name, title string, body any) error 
 		f.OtherTheme = "light"
 	}
 	if f.SignedIn {
-		f.Nav = s.nav(v)
+		f.Nav, f.Alarm = s.nav(v)
 		f.Flash = takeFlash(v)
 	}
 	page, ok := s.pages[name]
