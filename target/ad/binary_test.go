@@ -117,3 +117,12 @@ func FuzzMark(f *testing.F) {
 		}
 	})
 }
+
+func TestTTL(t *testing.T) {
+	for v, want := range map[string]time.Duration{"<TTL=60,CN=a,DC=b>": time.Minute, "<TTL=60>,CN=a,DC=b": time.Minute, "CN=a,DC=b": -1, "<TTL=x,CN=a>": -1, "<TTL=-1,CN=a>": -1, "<TTL=99999999999,CN=a>": -1} {
+		left, dn, ok := parseTTL(v)
+		if ok != (want >= 0) || ok && (left != want || dn != "CN=a,DC=b") {
+			t.Errorf("%s: %v, %q, %v", v, left, dn, ok)
+		}
+	}
+}

@@ -197,11 +197,11 @@ func (c *conn) search(ctx context.Context, base string, scope int, filter string
 // values reads every value of an attribute that may have more than a server
 // gives at once: Windows answers member;range=0-1499 and wants to be asked for
 // the rest. [MS-ADTS] 3.1.1.3.1.3.3
-func (c *conn) values(ctx context.Context, base, attr string) ([]string, error) {
+func (c *conn) values(ctx context.Context, base, attr string, controls ...ldap.Control) ([]string, error) {
 	var all []string
 	ask := attr
 	for {
-		e, err := c.read(ctx, base, nil, ask)
+		e, err := c.read(ctx, base, controls, ask)
 		if err != nil || e == nil {
 			return nil, err
 		}

@@ -17,25 +17,36 @@ import (
 )
 
 // Remove takes all power from the account on every writable domain controller
-// that answers, so that nobody has to wait for replication, and cleans up. If
-// the rights to do so are refused, the account is deleted.
+// that answers, so that nobody has to wait for replication, and cleans up. The
+// preferred one does not wait for those that are slow. If the rights to do so
+// are refused, the account is deleted.
 func (s *system) Remove(ctx context.Context, a access.Account) error {
-	f, err := s.all(ctx)
+	f, rest, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	views := f.look(ctx, a)
 	known := markSeq(a.Seen)
-	errs := make([]error, len(views))
-	errs[0] = views[0].clean(ctx, a, known)
+	first := f.first()
 	var wg sync.WaitGroup
-	for i := range views[1:] {
-		wg.Go(func() { errs[i+1] = views[i+1].refreshed(ctx, a).clean(ctx, a, known) })
+	views, errs := make([]view, 1), make([]error, 1)
+	wg.Go(func() {
+		views[0] = first.look(ctx, a)
+		errs[0] = views[0].clean(ctx, a, known)
+	})
+	s.complete(ctx, f, rest)
+	wg.Wait()
+	further := f.servers[1:]
+	views, errs = append(views, make([]view, len(further))...), append(errs, make([]error, len(further))...)
+	for i, sv := range further {
+		wg.Go(func() {
+			views[i+1] = sv.look(ctx, a)
+			errs[i+1] = views[i+1].clean(ctx, a, known)
+		})
 	}
 	wg.Wait()
 	for i, err := range errs {
-		errs[i] = explain(err, "take the access away", views[i].sv.dc)
+		errs[i] = explain(err, "take the access away", f.servers[i].dc)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return firstOf(errs, err)
@@ -68,14 +79,6 @@ func (f *fleet) uncertain(a access.Account, views []view, known int64) error {
 	}
 	return &access.Error{Kind: access.Unavailable, Text: strings.Join(f.silent, ", ") + " does not answer and may have the latest state of the account.",
 		Hint: "Bring it back, or take it out of the target's settings if it is gone for good."}
-}
-
-// refreshed looks again where a change on another server may have arrived.
-func (v view) refreshed(ctx context.Context, a access.Account) view {
-	if v.err != nil || len(v.accounts) == 0 {
-		return v
-	}
-	return v.sv.look(ctx, a)
 }
 
 // clean cleans every account of the view that is not clean.

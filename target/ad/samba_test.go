@@ -53,7 +53,7 @@ func (d domain) connect(t *testing.T) *conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := dial(context.Background(), endpoint{host: d.addr, port: "636"}, s)
+	c, err := dial(context.Background(), s.controllers[0], s)
 	if err != nil {
 		t.Fatal(err)
 	}

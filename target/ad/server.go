@@ -213,27 +213,47 @@ func (s *system) listed(ctx context.Context) ([]endpoint, error) {
 // all connects to every writable domain controller: those of the settings and
 // those that the directory names.
 func (s *system) all(ctx context.Context) (*fleet, error) {
-	sv, rest, silent, err := s.first(ctx)
+	f, rest, err := s.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{servers: []*server{sv}, silent: silent, unsure: len(silent) > 0}
-	if missing := s.join(ctx, f, rest); missing > 0 {
-		f.unsure = true
+	s.complete(ctx, f, rest)
+	return f, nil
+}
+
+// others are the domain controllers beside the first one.
+type others struct {
+	listed []endpoint // in the settings
+	found  []string   // in the directory
+}
+
+// begin connects to the first domain controller that answers, and learns of
+// the others.
+func (s *system) begin(ctx context.Context) (*fleet, others, error) {
+	sv, rest, silent, err := s.first(ctx)
+	if err != nil {
+		return nil, others{}, err
 	}
-	others, err := sv.siblings(ctx)
+	f := &fleet{servers: []*server{sv}, silent: silent, unsure: len(silent) > 0}
+	found, err := sv.siblings(ctx)
 	if err != nil {
 		f.silent = append(f.silent, "other domain controllers (their list could not be read)")
-		return f, nil
+	}
+	return f, others{listed: rest, found: found}, nil
+}
+
+// complete connects to the others, which takes a while if one does not answer.
+func (s *system) complete(ctx context.Context, f *fleet, o others) {
+	if missing := s.join(ctx, f, o.listed); missing > 0 {
+		f.unsure = true
 	}
 	var unknown []endpoint
-	for _, host := range others {
+	for _, host := range o.found {
 		if !f.knows(host) && !s.lists(host) {
 			unknown = append(unknown, endpoint{host: host, port: s.port()})
 		}
 	}
 	s.join(ctx, f, unknown[:min(len(unknown), maxControllers)])
-	return f, nil
 }
 
 // join connects to each endpoint at the same time and counts those that failed.

@@ -43,22 +43,14 @@ func (sv *server) hasTTL(ctx context.Context) (bool, error) {
 // memberUntil reads when acc's membership in the group ends by itself; zero if
 // it does not.
 func memberUntil(ctx context.Context, sv *server, acc *account, sid string) (time.Time, error) {
-	e, err := sv.read(ctx, bySID(sid), []ldap.Control{ldap.NewControlString(ldap.ControlTypeMicrosoftServerLinkTTL, true, "")}, "member")
-	if err != nil || e == nil {
+	values, err := sv.values(ctx, bySID(sid), "member", ldap.NewControlString(ldap.ControlTypeMicrosoftServerLinkTTL, true, ""))
+	if err != nil {
 		return time.Time{}, err
 	}
-	values, _, _ := rangeOf(e, "member")
 	for _, v := range values {
-		rest, ok := strings.CutPrefix(v, "<TTL=")
-		seconds, dn, _ := strings.Cut(strings.TrimSuffix(rest, ">"), ",")
-		if !ok || !sameDN(strings.TrimPrefix(dn, ">"), acc.dn) { // written <TTL=n,dn> or <TTL=n>,dn
-			seconds, dn, ok = strings.Cut(rest, ">,")
-			if !ok || !sameDN(dn, acc.dn) {
-				continue
-			}
-		}
-		if n, err := strconv.ParseInt(seconds, 10, 64); err == nil && n >= 0 && n < 1<<31 {
-			return sv.now.Add(time.Duration(n) * time.Second), nil
+		left, dn, ok := parseTTL(v)
+		if ok && sameDN(dn, acc.dn) {
+			return sv.now.Add(left), nil
 		}
 	}
 	return time.Time{}, nil
@@ -75,4 +67,16 @@ func (g *granting) renew(ctx context.Context, acc *account, sid string) error {
 	r.Delete("member", []string{byGUID(acc.guid)})
 	r.Add("member", []string{g.member(acc, true)})
 	return g.modify(ctx, r)
+}
+
+// parseTTL reads a member as the control makes the server write it:
+// <TTL=60,CN=…>, in some documents <TTL=60>,CN=….
+func parseTTL(v string) (left time.Duration, dn string, ok bool) {
+	rest, ok := strings.CutPrefix(v, "<TTL=")
+	seconds, dn, cut := strings.Cut(strings.TrimSuffix(rest, ">"), ",")
+	n, err := strconv.ParseInt(strings.TrimSuffix(seconds, ">"), 10, 64)
+	if !ok || !cut || err != nil || n < 0 || n >= 1<<31 {
+		return 0, "", false
+	}
+	return time.Duration(n) * time.Second, dn, true
 }
