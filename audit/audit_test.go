@@ -199,8 +199,80 @@ func TestErasedRecordKeepsTheTreeValid(t *testing.T) {
 	m := witnessed(t, s, signing, filepath.Join(t.TempDir(), "witness"))
 	e := &s.sealed[7]
 	e.Actor, e.Text, e.Data, e.Salt, e.Erased = "", "", nil, nil, true
-	if _, err := VerifyBook(t.Context(), s, m); err != nil {
-		t.Error(err)
+	_, err := VerifyBook(t.Context(), s, m)
+	if f, ok := errors.AsType[*Fault](err); !ok || f.Seq != 7 || f.What != "erased without a record of it" {
+		t.Errorf("hidden as erased: %v", err)
+	}
+	s.unsealed = append(s.unsealed, NewEntry(access.Event{At: time.Now(), Kind: EventErased, Actor: "maya", Subject: e.ID, Text: "Erased a record."}))
+	if _, err := (&Sealer{Book: s}).Seal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := VerifyBook(t.Context(), s, m); err != nil || r.Erased != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestWithoutAWitnessTheTreeStillTells(t *testing.T) {
+	s, _ := written(t, 300)
+	kept := slices.Clone(s.sealed)
+	s.sealed = s.sealed[:290]
+	_, err := VerifyBook(t.Context(), s, Memory{})
+	if f, ok := errors.AsType[*Fault](err); !ok || f.Seq != 290 || f.What != "cut off" {
+		t.Errorf("cut off: %v", err)
+	}
+	s.unsealed = append(s.unsealed, NewEntry(access.Event{At: time.Now(), Kind: "x"}))
+	if n, err := (&Sealer{Book: s}).Seal(t.Context()); err == nil || n != 0 || !strings.Contains(err.Error(), "cut off") {
+		t.Errorf("sealed on over what was cut off: %d, %v", n, err)
+	}
+	s.sealed, s.unsealed = kept, nil
+	inner := tlog.StoredHashIndex(1, 140)
+	s.chunks[inner/ChunkHashes] = slices.Clone(s.chunks[inner/ChunkHashes])
+	s.chunks[inner/ChunkHashes][inner%ChunkHashes*tlog.HashSize] ^= 1
+	if _, err := VerifyBook(t.Context(), s, Memory{}); err == nil {
+		t.Error("a changed hash within the tree was not noticed")
+	}
+}
+
+func TestTheNotaryDoesNotSignARewrittenLog(t *testing.T) {
+	for name, tamper := range map[string]func(t *testing.T, s *shelf){
+		"an edit with the whole tree": func(t *testing.T, s *shelf) {
+			s.sealed[3].Text = "Nothing happened."
+			s.sealed[3].Personal = s.sealed[3].personal()
+			rebuild(s)
+			write(t, s, 5)
+		},
+		"rolled back": func(t *testing.T, s *shelf) {
+			s.sealed = s.sealed[:15]
+			rebuild(s)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, signing := written(t, 20)
+			n := &Notary{Book: s, Signing: signing}
+			if err := n.Testify(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			write(t, s, 20)
+			if err := n.Testify(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			last := n.Last()
+			tamper(t, s)
+			if err := n.Testify(t.Context()); err == nil || n.Last() != last {
+				t.Errorf("signed: %v", err)
+			}
+		})
+	}
+}
+
+func TestAStormIsSealedInNoTime(t *testing.T) {
+	s, _ := written(t, 100_000)
+	began := time.Now()
+	write(t, s, 20_000)
+	if took := time.Since(began); took > 3*time.Second { // about 0.1 s where nothing else runs
+		t.Errorf("20,000 records took %v", took)
+	} else {
+		t.Logf("20,000 records made and sealed in %v", took)
 	}
 }
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -69,6 +70,8 @@ func (t *tree) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, nil
 }
 
+var errAhead = errors.New("the stored tree knows more")
+
 // add appends the leaf of entry n, which must be the next.
 func (t *tree) add(n int64, leaf tlog.Hash) error {
 	hashes, err := tlog.StoredHashesForRecordHash(n, leaf, t)
@@ -83,10 +86,17 @@ func (t *tree) add(n int64, leaf tlog.Hash) error {
 			return err
 		}
 		at := int(index%ChunkHashes) * tlog.HashSize
-		if len(c) < at {
+		switch {
+		case len(c) < at:
 			return fmt.Errorf("the stored tree ends before hash %d", index)
+		case len(c) > at:
+			// Sealing on would wipe out the trace of what was cut off.
+			return fmt.Errorf("%w than %d records: the log was cut off; run jitney audit verify", errAhead, n)
 		}
-		c = append(c[:at:at], h[:]...)
+		if _, own := t.dirty[index/ChunkHashes]; !own {
+			c = append(make([]byte, 0, ChunkHashes*tlog.HashSize), c...)
+		}
+		c = append(c, h[:]...)
 		t.chunks[index/ChunkHashes], t.dirty[index/ChunkHashes] = c, c
 	}
 	return nil

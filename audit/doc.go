@@ -8,6 +8,13 @@
 // places outside the database ([Sink]). [Verify] finds the first record that
 // was edited, dropped, put elsewhere, cut off or rolled back since.
 //
+// [Sealer] and Notary stop, and say so, when they see that the log was cut off
+// or that its tree was rewritten; Verify tells which record.
+//
+// An erased record keeps its place and its hashes and loses what they were made
+// from. It verifies only if a later record of Kind [EventErased] names it, so
+// that nobody hides something by calling it erased.
+//
 // What it cannot show: a record that vanishes in the second before it is
 // sealed, and what somebody forges who has both the database and the signing
 // key, after the last checkpoint that a witness outside holds.

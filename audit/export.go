@@ -57,7 +57,7 @@ func Export(ctx context.Context, w io.Writer, b Book, signing string) error {
 	if err := out.Encode(exportHeader{exportFormat, string(signed), public}); err != nil {
 		return err
 	}
-	src := &bookSource{ctx: ctx, book: b}
+	src := &bookSource{ctx: ctx, book: b, end: c.Size}
 	for n := int64(0); n < c.Size; n++ {
 		e, err := src.Next()
 		if err != nil {
@@ -82,7 +82,7 @@ type Imported struct {
 // publicKey; the key in the export itself is not trusted.
 func Import(r io.Reader, publicKey string) (*Imported, error) {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
+	lines.Buffer(nil, 16<<20)
 	if !lines.Scan() {
 		return nil, errors.Join(errors.New("the export is empty"), lines.Err())
 	}

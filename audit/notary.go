@@ -36,8 +36,9 @@ type Notary struct {
 	Every   time.Duration // a minute if zero
 	Log     *slog.Logger
 
-	mu   sync.Mutex
-	last time.Time
+	mu     sync.Mutex
+	last   time.Time
+	signed Checkpoint // the last one that this notary signed
 }
 
 // Run hands out a checkpoint now and then every minute, until ctx ends, and a
@@ -72,6 +73,9 @@ func (n *Notary) Testify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := n.grows(ctx, c); err != nil {
+		return err
+	}
 	signed, err := Sign(c, n.Signing)
 	if err != nil {
 		return err
@@ -87,7 +91,29 @@ func (n *Notary) Testify(ctx context.Context) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.last = time.Now()
+	n.last, n.signed = time.Now(), c
+	return nil
+}
+
+// grows refuses to sign c unless it is what was signed last with nothing but
+// more records after it.
+func (n *Notary) grows(ctx context.Context, c Checkpoint) error {
+	n.mu.Lock()
+	before := n.signed
+	n.mu.Unlock()
+	if before.Size == 0 {
+		return nil
+	}
+	if c.Size < before.Size {
+		return fmt.Errorf("a checkpoint of %d records was signed, but the log has only %d: it was cut off or rolled back; run jitney audit verify", before.Size, c.Size)
+	}
+	root, err := tlog.TreeHash(before.Size, bookTree(ctx, n.Book))
+	if err != nil {
+		return err
+	}
+	if root != before.Root {
+		return fmt.Errorf("the first %d records are not those that were signed: the log was rewritten; run jitney audit verify", before.Size)
+	}
 	return nil
 }
 

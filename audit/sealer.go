@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -39,23 +40,34 @@ func (s *Sealer) Run(ctx context.Context) {
 
 // Seal seals everything that is there now, and reports how many entries.
 func (s *Sealer) Seal(ctx context.Context) (sealed int, err error) {
-	for {
-		n := 0
-		err := s.Book.Seal(ctx, batch, func(size int64, entries []Entry, read ChunkReader) (map[int64][]byte, error) {
-			n = len(entries)
-			t := newTree(read)
-			for i, e := range entries {
-				if err := t.add(size+int64(i), e.Leaf()); err != nil {
-					return nil, err
-				}
-			}
-			return t.dirty, nil
-		})
-		if err != nil {
+	for tries := 0; ; {
+		n, err := s.batch(ctx)
+		sealed += n
+		switch {
+		case errors.Is(err, errAhead) && tries < 3:
+			// Another sealer may have been between what the store read of the log
+			// and what it read of the tree.
+			tries++
+			time.Sleep(20 * time.Millisecond)
+		case err != nil || n < batch:
 			return sealed, err
 		}
-		if sealed += n; n < batch {
-			return sealed, nil
-		}
 	}
+}
+
+func (s *Sealer) batch(ctx context.Context) (n int, err error) {
+	err = s.Book.Seal(ctx, batch, func(size int64, entries []Entry, read ChunkReader) (map[int64][]byte, error) {
+		n = len(entries)
+		t := newTree(read)
+		for i, e := range entries {
+			if err := t.add(size+int64(i), e.Leaf()); err != nil {
+				return nil, err
+			}
+		}
+		return t.dirty, nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
