@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jitney/access"
+	"jitney/crashpoint"
 	"jitney/schedule"
 	"jitney/secret"
 	"jitney/target"
@@ -174,9 +175,11 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 			return err
 		}
 	}
+	crashpoint.At("look.apply.before")
 	if err := l.sys.Apply(ctx, l.c.Account, plan.Want, password); err != nil {
 		return fmt.Errorf("apply to account %s: %w", l.c.Account.ID, err)
 	}
+	crashpoint.At("look.apply.after")
 	if !password.IsZero() {
 		l.passwordSet()
 	}
@@ -193,9 +196,11 @@ func (l *look) remove(ctx context.Context) error {
 			l.event(g, access.EventRemoving, "The end is reached ("+string(g.Cause(now))+"). Clean-up begins.")
 		}
 	}
+	crashpoint.At("look.remove.before")
 	if err := l.sys.Remove(ctx, l.c.Account); err != nil {
 		return fmt.Errorf("remove account %s: %w", l.c.Account.ID, err)
 	}
+	crashpoint.At("look.remove.after")
 	return nil
 }
 
@@ -245,6 +250,7 @@ func (l *look) record(ctx context.Context) error {
 	}
 	rctx, cancel := l.r.keep(ctx)
 	defer cancel()
+	crashpoint.At("look.record.before")
 	err := l.r.Cases.Record(rctx, l.lease, l.change)
 	switch {
 	case err != nil && access.KindOf(err) == access.Conflict && !errors.Is(err, schedule.ErrLost):

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"jitney/access"
+	"jitney/crashpoint"
 	"jitney/schedule"
 	"jitney/ticket"
 )
@@ -64,10 +65,12 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	if err := r.Outbox.Tried(ctx, item.Lease); err != nil {
 		return schedule.Result{}, fmt.Errorf("record that a note is about to be written: %w", err)
 	}
+	crashpoint.At("note.tried")
 	ref, err := sys.AddNote(ctx, n.Ticket.ID, ticket.Note{Key: n.Key, Subject: n.Subject, Body: fit(n.Body, limits.Body)})
 	if err != nil {
 		return r.noteTrouble(ctx, item, n, err, "write the note")
 	}
+	crashpoint.At("note.added")
 	return r.written(ctx, item, n, []ticket.NoteRef{ref})
 }
 

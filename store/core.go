@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"jitney/crashpoint"
 	"jitney/store/db"
 )
 
@@ -131,7 +132,10 @@ func (c *core) tryPostgres(ctx context.Context, fn func(context.Context, *tx) er
 	if err := fn(ctx, t); err != nil {
 		return nil, err
 	}
-	return t, began.Commit()
+	crashpoint.At("store.commit.before")
+	err = began.Commit()
+	crashpoint.At("store.commit.after")
+	return t, err
 }
 
 // A tx is a transaction under way.

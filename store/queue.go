@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"jitney/crashpoint"
 )
 
 var errClosed = errors.New("the database is closed")
@@ -128,7 +130,9 @@ func (q *queue) transact(batch []*write, crowd bool) []*write {
 	}
 	if broken == nil {
 		start := time.Now()
+		crashpoint.At("store.commit.before")
 		_, broken = q.on.ExecContext(ctx, "COMMIT")
+		crashpoint.At("store.commit.after")
 		q.synced = time.Since(start)
 	}
 	if broken == nil {
