@@ -231,6 +231,9 @@ func TestADisabledPersonIsOutAtOnce(t *testing.T) {
 	if err := h.browser().in(maya, good); access.KindOf(err) != access.Denied || err.Error() != wrong().Error() {
 		t.Errorf("a disabled person signs in: %v", err)
 	}
+	if got := h.kinds(); got[len(got)-1] != EventSignInFailed {
+		t.Errorf("records: %v", got)
+	}
 	if err := h.browser().do(func(ctx context.Context) error {
 		r := httptest.NewRequest("GET", "/", nil).WithContext(ctx)
 		return h.door.Enter(r, "maya", "another provider")
@@ -347,6 +350,13 @@ func TestGuessingIsSlow(t *testing.T) {
 		}
 		if tried > 160 {
 			t.Errorf("%d of 1000 guesses were tried within ten minutes", tried)
+		}
+		for h.door.limits.account.take(maya) { // the guessers leave nothing to anybody
+		}
+		stranger := h.browser()
+		stranger.address = "192.0.2.2:1"
+		if err := stranger.in(maya, good); access.KindOf(err) != access.Unavailable {
+			t.Errorf("from elsewhere, meanwhile: %v", err)
 		}
 		if err := home.in(maya, good); err != nil {
 			t.Errorf("from where she signed in before: %v", err)
