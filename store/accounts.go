@@ -121,7 +121,7 @@ func (a *Accounts) Record(ctx context.Context, lease schedule.Lease, c access.Ch
 func recordAccount(ctx context.Context, t *tx, lease schedule.Lease, c access.Change, seen string) error {
 	row := db.FinishAccountParams{
 		ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch,
-		Username: c.Account.Username, ObjectID: c.Account.ObjectID, Seen: seen, Baseline: c.Account.Baseline, Again: micros(c.Again),
+		Username: c.Account.Username, ObjectID: c.Account.ObjectID, Seen: seen, Baseline: c.Account.Baseline, Trouble: c.Account.Trouble, Again: micros(c.Again),
 	}
 	var n int64
 	var err error
@@ -130,7 +130,7 @@ func recordAccount(ctx context.Context, t *tx, lease schedule.Lease, c access.Ch
 	} else {
 		n, err = t.RecordAccount(ctx, db.RecordAccountParams{
 			ID: row.ID, LeaseOwner: row.LeaseOwner, LeaseEpoch: row.LeaseEpoch,
-			Username: row.Username, ObjectID: row.ObjectID, Seen: row.Seen, Baseline: row.Baseline,
+			Username: row.Username, ObjectID: row.ObjectID, Seen: row.Seen, Baseline: row.Baseline, Trouble: row.Trouble,
 		})
 	}
 	if err == nil && n == 0 {

@@ -18,7 +18,7 @@ func accountOf(r db.Account) (access.Account, error) {
 	return access.Account{
 		ID: r.ID, Customer: r.Customer, Target: r.Target, Key: r.HoldsKey,
 		Holder:   access.Holder{Person: r.Holder, Login: r.HolderLogin, Name: r.HolderName},
-		Username: r.Username, ObjectID: r.ObjectID, Seen: seen, Baseline: r.Baseline, Version: r.Version,
+		Username: r.Username, ObjectID: r.ObjectID, Seen: seen, Baseline: r.Baseline, Trouble: r.Trouble, Version: r.Version,
 	}, nil
 }
 
@@ -46,7 +46,7 @@ func grantOf(r db.Grant) (access.Grant, error) {
 		SubmittedAt: instant(r.SubmittedAt), ApprovedAt: instant(r.ApprovedAt), ApprovedBy: r.ApprovedBy,
 		StartBy: instant(r.StartBy), Extension: span(r.Extension),
 		StoppedAt: instant(r.StoppedAt), StoppedBy: r.StoppedBy, StopCause: access.Cause(r.StopCause), StopReason: r.StopReason,
-		VerifiedAt: instant(r.VerifiedAt), LostAt: instant(r.LostAt), OverdueAt: instant(r.OverdueAt),
+		VerifiedAt: instant(r.VerifiedAt), LostAt: instant(r.LostAt), RemovingAt: instant(r.RemovingAt), OverdueAt: instant(r.OverdueAt),
 		EndedAt: instant(r.EndedAt), ContinuedBy: r.ContinuedBy, Findings: findings, Version: r.Version,
 	}, nil
 }
@@ -59,7 +59,7 @@ func grantRow(g access.Grant) db.InsertGrantParams {
 		SubmittedAt: micros(g.SubmittedAt), ApprovedAt: micros(g.ApprovedAt), ApprovedBy: g.ApprovedBy,
 		StartBy: micros(g.StartBy), Extension: g.Extension.Microseconds(),
 		StoppedAt: micros(g.StoppedAt), StoppedBy: g.StoppedBy, StopCause: string(g.StopCause), StopReason: g.StopReason,
-		VerifiedAt: micros(g.VerifiedAt), LostAt: micros(g.LostAt), OverdueAt: micros(g.OverdueAt),
+		VerifiedAt: micros(g.VerifiedAt), LostAt: micros(g.LostAt), RemovingAt: micros(g.RemovingAt), OverdueAt: micros(g.OverdueAt),
 		EndedAt: micros(g.EndedAt), ContinuedBy: g.ContinuedBy, Findings: encode(g.Findings),
 	}
 }
@@ -69,7 +69,7 @@ func grantUpdate(g access.Grant) db.UpdateGrantParams {
 		ID: g.ID, Version: g.Version,
 		ApprovedAt: micros(g.ApprovedAt), ApprovedBy: g.ApprovedBy, StartBy: micros(g.StartBy), Extension: g.Extension.Microseconds(),
 		StoppedAt: micros(g.StoppedAt), StoppedBy: g.StoppedBy, StopCause: string(g.StopCause), StopReason: g.StopReason,
-		VerifiedAt: micros(g.VerifiedAt), LostAt: micros(g.LostAt), OverdueAt: micros(g.OverdueAt),
+		VerifiedAt: micros(g.VerifiedAt), LostAt: micros(g.LostAt), RemovingAt: micros(g.RemovingAt), OverdueAt: micros(g.OverdueAt),
 		EndedAt: micros(g.EndedAt), ContinuedBy: g.ContinuedBy, Findings: encode(g.Findings),
 	}
 }

@@ -42,7 +42,7 @@ func addWork(ctx context.Context, t *tx, w access.Work) error {
 	t.woke.work = true
 	_, err := t.InsertWork(ctx, db.InsertWorkParams{
 		ID: t.core.stamps.id(), Kind: w.Kind, WorkKey: w.Key, GroupName: w.Group, Lane: w.Lane, Place: now,
-		GrantID: w.Grant, Payload: w.Payload, CreatedAt: now, NextAt: now,
+		GrantID: w.Grant, Payload: append([]byte{}, w.Payload...), CreatedAt: now, NextAt: now,
 	})
 	return err
 }
@@ -55,6 +55,19 @@ func (o *Outbox) Add(ctx context.Context, w access.Work, events ...access.Event)
 			return err
 		}
 		return t.record(ctx, events)
+	})
+}
+
+// Ensure stores w, due now. If there is one with its Key, that one is made due
+// now instead, also if it was done or parked.
+func (o *Outbox) Ensure(ctx context.Context, w access.Work) error {
+	return o.core.write(ctx, "have work done: "+w.Key, func(ctx context.Context, t *tx) error {
+		now := t.core.stamps.next()
+		t.woke.work = true
+		return t.EnsureWork(ctx, db.EnsureWorkParams{
+			ID: w.ID, Kind: w.Kind, WorkKey: w.Key, GroupName: w.Group, Lane: w.Lane, Place: now,
+			GrantID: w.Grant, Payload: append([]byte{}, w.Payload...), CreatedAt: now, NextAt: now,
+		})
 	})
 }
 

@@ -111,18 +111,18 @@ SELECT * FROM grants WHERE account = @account AND ended_at = 0 ORDER BY submitte
 INSERT INTO grants (id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title,
     reason, duration, policy, policy_version, account, submitted_at,
     approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason,
-    verified_at, lost_at, overdue_at, ended_at, continued_by, findings, version)
+    verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version)
 VALUES (@id, @requester, @customer, @target, @entitlement, @ticket_system, @ticket_id, @ticket_number, @ticket_title,
     @reason, @duration, @policy, @policy_version, @account, @submitted_at,
     @approved_at, @approved_by, @start_by, @extension, @stopped_at, @stopped_by, @stop_cause, @stop_reason,
-    @verified_at, @lost_at, @overdue_at, @ended_at, @continued_by, @findings, 1);
+    @verified_at, @lost_at, @removing_at, @overdue_at, @ended_at, @continued_by, @findings, 1);
 
 -- UpdateGrant changes nothing if somebody else updated the grant first.
 -- name: UpdateGrant :execrows
 UPDATE grants
 SET approved_at = @approved_at, approved_by = @approved_by, start_by = @start_by, extension = @extension,
     stopped_at = @stopped_at, stopped_by = @stopped_by, stop_cause = @stop_cause, stop_reason = @stop_reason,
-    verified_at = @verified_at, lost_at = @lost_at, overdue_at = @overdue_at,
+    verified_at = @verified_at, lost_at = @lost_at, removing_at = @removing_at, overdue_at = @overdue_at,
     ended_at = @ended_at, continued_by = @continued_by, findings = @findings, version = version + 1
 WHERE id = @id AND version = @version;
 
@@ -239,13 +239,13 @@ SELECT * FROM work WHERE lease_owner = @lease_owner AND claim = @claim AND lease
 -- RecordAccount stores what a look learned, while its lease holds.
 -- name: RecordAccount :execrows
 UPDATE accounts
-SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, version = version + 1
+SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1
 WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
 
 -- FinishAccount is RecordAccount that also gives the account back.
 -- name: FinishAccount :execrows
 UPDATE accounts
-SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, version = version + 1,
+SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1,
     next_at = CASE WHEN woken_at > 0 THEN woken_at ELSE CAST(@again AS BIGINT) END,
     woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
 WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
@@ -326,3 +326,11 @@ DELETE FROM sessions WHERE person = @person AND session_key <> @keep;
 
 -- name: DropSessions :exec
 DELETE FROM sessions WHERE expires_at <= @now;
+
+-- EnsureWork makes due what has the same key already, done or not.
+-- name: EnsureWork :exec
+INSERT INTO work (id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, next_at)
+VALUES (@id, @kind, @work_key, @group_name, @lane, @place, @grant_id, @payload, @created_at, @next_at)
+ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0,
+    woken_at = CASE WHEN work.lease_owner <> '' THEN excluded.next_at ELSE 0 END,
+    next_at = CASE WHEN work.lease_owner = '' AND (work.next_at = 0 OR work.next_at > excluded.next_at) THEN excluded.next_at ELSE work.next_at END;

@@ -82,42 +82,29 @@ func (t *tx) alone(ctx context.Context, errand string) error {
 	return err
 }
 
-// A Session is one visit of a person from one browser. Its fields are those of
-// the session of package signin, so that one converts to the other.
-type Session struct {
-	Key       string // hash of the token that only the browser has
-	Person    string // ID
-	Data      []byte
-	Address   string // where it began
-	Browser   string // what the browser called itself then
-	BegunAt   time.Time
-	SeenAt    time.Time // last use
-	ExpiresAt time.Time
-}
-
 // Sessions keeps the sessions of people who signed in.
 type Sessions struct {
 	core *core
 }
 
-func sessionOf(r db.Session) Session {
-	return Session{
+func sessionOf(r db.Session) access.Visit {
+	return access.Visit{
 		Key: r.SessionKey, Person: r.Person, Data: r.Data, Address: r.Address, Browser: r.Browser,
 		BegunAt: instant(r.BegunAt), SeenAt: instant(r.SeenAt), ExpiresAt: instant(r.ExpiresAt),
 	}
 }
 
 // Session reads a session; access.NotFound if there is none with that key.
-func (s *Sessions) Session(ctx context.Context, key string) (Session, error) {
+func (s *Sessions) Session(ctx context.Context, key string) (access.Visit, error) {
 	row, err := s.core.q().Session(ctx, key)
 	if err != nil {
-		return Session{}, fail("read a session", err)
+		return access.Visit{}, fail("read a session", err)
 	}
 	return sessionOf(row), nil
 }
 
 // AddSession stores a new session, and forgets those that ran out.
-func (s *Sessions) AddSession(ctx context.Context, n Session, events ...access.Event) error {
+func (s *Sessions) AddSession(ctx context.Context, n access.Visit, events ...access.Event) error {
 	return s.core.write(ctx, "store a session", func(ctx context.Context, t *tx) error {
 		if err := t.DropSessions(ctx, time.Now().UnixMicro()); err != nil {
 			return err
@@ -135,7 +122,7 @@ func (s *Sessions) AddSession(ctx context.Context, n Session, events ...access.E
 
 // KeepSession stores Data, SeenAt and ExpiresAt of a session that is still
 // there. It never brings back one that was ended; that is no error.
-func (s *Sessions) KeepSession(ctx context.Context, n Session) error {
+func (s *Sessions) KeepSession(ctx context.Context, n access.Visit) error {
 	return s.core.write(ctx, "keep a session", func(ctx context.Context, t *tx) error {
 		return t.KeepSession(ctx, db.KeepSessionParams{SessionKey: n.Key, Data: n.Data, SeenAt: micros(n.SeenAt), ExpiresAt: micros(n.ExpiresAt)})
 	})
@@ -152,7 +139,7 @@ func (s *Sessions) EndSession(ctx context.Context, key string, events ...access.
 }
 
 // SessionsOf lists the sessions of a person, the latest seen first.
-func (s *Sessions) SessionsOf(ctx context.Context, personID string) ([]Session, error) {
+func (s *Sessions) SessionsOf(ctx context.Context, personID string) ([]access.Visit, error) {
 	rows, err := s.core.q().SessionsOf(ctx, personID)
 	sessions, err := each(rows, err, sure(sessionOf))
 	return sessions, fail("list sessions", err)

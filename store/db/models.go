@@ -20,6 +20,7 @@ type Account struct {
 	ObjectID    string
 	Seen        string
 	Baseline    string
+	Trouble     string
 	Version     int64
 	NextAt      int64
 	DueAt       int64
@@ -128,6 +129,7 @@ type Grant struct {
 	StopReason    string
 	VerifiedAt    int64
 	LostAt        int64
+	RemovingAt    int64
 	OverdueAt     int64
 	EndedAt       int64
 	ContinuedBy   string

@@ -11,7 +11,7 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM accounts WHERE id = $1
+SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, trouble, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM accounts WHERE id = $1
 `
 
 func (q *Queries) Account(ctx context.Context, id string) (Account, error) {
@@ -29,6 +29,7 @@ func (q *Queries) Account(ctx context.Context, id string) (Account, error) {
 		&i.ObjectID,
 		&i.Seen,
 		&i.Baseline,
+		&i.Trouble,
 		&i.Version,
 		&i.NextAt,
 		&i.DueAt,
@@ -54,7 +55,7 @@ func (q *Queries) Chunk(ctx context.Context, n int64) ([]byte, error) {
 }
 
 const claimedAccounts = `-- name: ClaimedAccounts :many
-SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM accounts WHERE lease_owner = $1 AND claim = $2 AND lease_owner <> ''
+SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, trouble, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM accounts WHERE lease_owner = $1 AND claim = $2 AND lease_owner <> ''
 `
 
 type ClaimedAccountsParams struct {
@@ -84,6 +85,7 @@ func (q *Queries) ClaimedAccounts(ctx context.Context, arg ClaimedAccountsParams
 			&i.ObjectID,
 			&i.Seen,
 			&i.Baseline,
+			&i.Trouble,
 			&i.Version,
 			&i.NextAt,
 			&i.DueAt,
@@ -151,7 +153,7 @@ func (q *Queries) ClaimedCredentials(ctx context.Context, arg ClaimedCredentials
 }
 
 const claimedGrants = `-- name: ClaimedGrants :many
-SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
+SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.removing_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
 WHERE a.lease_owner = $1 AND a.claim = $2 AND a.lease_owner <> ''
 ORDER BY g.account, g.submitted_at, g.id
 `
@@ -196,6 +198,7 @@ func (q *Queries) ClaimedGrants(ctx context.Context, arg ClaimedGrantsParams) ([
 			&i.StopReason,
 			&i.VerifiedAt,
 			&i.LostAt,
+			&i.RemovingAt,
 			&i.OverdueAt,
 			&i.EndedAt,
 			&i.ContinuedBy,
@@ -644,12 +647,50 @@ func (q *Queries) EndSession(ctx context.Context, sessionKey string) error {
 	return err
 }
 
+const ensureWork = `-- name: EnsureWork :exec
+INSERT INTO work (id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0,
+    woken_at = CASE WHEN work.lease_owner <> '' THEN excluded.next_at ELSE 0 END,
+    next_at = CASE WHEN work.lease_owner = '' AND (work.next_at = 0 OR work.next_at > excluded.next_at) THEN excluded.next_at ELSE work.next_at END
+`
+
+type EnsureWorkParams struct {
+	ID        string
+	Kind      string
+	WorkKey   string
+	GroupName string
+	Lane      string
+	Place     int64
+	GrantID   string
+	Payload   []byte
+	CreatedAt int64
+	NextAt    int64
+}
+
+// EnsureWork makes due what has the same key already, done or not.
+func (q *Queries) EnsureWork(ctx context.Context, arg EnsureWorkParams) error {
+	_, err := q.db.ExecContext(ctx, ensureWork,
+		arg.ID,
+		arg.Kind,
+		arg.WorkKey,
+		arg.GroupName,
+		arg.Lane,
+		arg.Place,
+		arg.GrantID,
+		arg.Payload,
+		arg.CreatedAt,
+		arg.NextAt,
+	)
+	return err
+}
+
 const finishAccount = `-- name: FinishAccount :execrows
 UPDATE accounts
-SET username = $1, object_id = $2, seen = $3, baseline = $4, version = version + 1,
-    next_at = CASE WHEN woken_at > 0 THEN woken_at ELSE CAST($5 AS BIGINT) END,
+SET username = $1, object_id = $2, seen = $3, baseline = $4, trouble = $5, version = version + 1,
+    next_at = CASE WHEN woken_at > 0 THEN woken_at ELSE CAST($6 AS BIGINT) END,
     woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
-WHERE id = $6 AND lease_owner = $7 AND lease_epoch = $8
+WHERE id = $7 AND lease_owner = $8 AND lease_epoch = $9
 `
 
 type FinishAccountParams struct {
@@ -657,6 +698,7 @@ type FinishAccountParams struct {
 	ObjectID   string
 	Seen       string
 	Baseline   string
+	Trouble    string
 	Again      int64
 	ID         string
 	LeaseOwner string
@@ -670,6 +712,7 @@ func (q *Queries) FinishAccount(ctx context.Context, arg FinishAccountParams) (i
 		arg.ObjectID,
 		arg.Seen,
 		arg.Baseline,
+		arg.Trouble,
 		arg.Again,
 		arg.ID,
 		arg.LeaseOwner,
@@ -714,7 +757,7 @@ func (q *Queries) FinishWork(ctx context.Context, arg FinishWorkParams) (int64, 
 }
 
 const grant = `-- name: Grant :one
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, overdue_at, ended_at, continued_by, findings, version FROM grants WHERE id = $1
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -746,6 +789,7 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.StopReason,
 		&i.VerifiedAt,
 		&i.LostAt,
+		&i.RemovingAt,
 		&i.OverdueAt,
 		&i.EndedAt,
 		&i.ContinuedBy,
@@ -872,11 +916,11 @@ const insertGrant = `-- name: InsertGrant :exec
 INSERT INTO grants (id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title,
     reason, duration, policy, policy_version, account, submitted_at,
     approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason,
-    verified_at, lost_at, overdue_at, ended_at, continued_by, findings, version)
+    verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15,
     $16, $17, $18, $19, $20, $21, $22, $23,
-    $24, $25, $26, $27, $28, $29, 1)
+    $24, $25, $26, $27, $28, $29, $30, 1)
 `
 
 type InsertGrantParams struct {
@@ -905,6 +949,7 @@ type InsertGrantParams struct {
 	StopReason    string
 	VerifiedAt    int64
 	LostAt        int64
+	RemovingAt    int64
 	OverdueAt     int64
 	EndedAt       int64
 	ContinuedBy   string
@@ -938,6 +983,7 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error 
 		arg.StopReason,
 		arg.VerifiedAt,
 		arg.LostAt,
+		arg.RemovingAt,
 		arg.OverdueAt,
 		arg.EndedAt,
 		arg.ContinuedBy,
@@ -1234,7 +1280,7 @@ func (q *Queries) OldestUnsealed(ctx context.Context) (int64, error) {
 }
 
 const openAccountsOf = `-- name: OpenAccountsOf :many
-SELECT a.id, a.customer, a.target, a.holds_key, a.holder, a.holder_login, a.holder_name, a.username, a.object_id, a.seen, a.baseline, a.version, a.next_at, a.due_at, a.woken_at, a.lease_owner, a.lease_epoch, a.claim, a.attempts, a.last_error FROM accounts a
+SELECT a.id, a.customer, a.target, a.holds_key, a.holder, a.holder_login, a.holder_name, a.username, a.object_id, a.seen, a.baseline, a.trouble, a.version, a.next_at, a.due_at, a.woken_at, a.lease_owner, a.lease_epoch, a.claim, a.attempts, a.last_error FROM accounts a
 WHERE a.target = $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.ended_at = 0)
 ORDER BY a.id
 `
@@ -1261,6 +1307,7 @@ func (q *Queries) OpenAccountsOf(ctx context.Context, target string) ([]Account,
 			&i.ObjectID,
 			&i.Seen,
 			&i.Baseline,
+			&i.Trouble,
 			&i.Version,
 			&i.NextAt,
 			&i.DueAt,
@@ -1285,7 +1332,7 @@ func (q *Queries) OpenAccountsOf(ctx context.Context, target string) ([]Account,
 }
 
 const openGrants = `-- name: OpenGrants :many
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, overdue_at, ended_at, continued_by, findings, version FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
 `
 
 func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, error) {
@@ -1323,6 +1370,7 @@ func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, erro
 			&i.StopReason,
 			&i.VerifiedAt,
 			&i.LostAt,
+			&i.RemovingAt,
 			&i.OverdueAt,
 			&i.EndedAt,
 			&i.ContinuedBy,
@@ -1625,8 +1673,8 @@ func (q *Queries) PutTargetSecret(ctx context.Context, arg PutTargetSecretParams
 
 const recordAccount = `-- name: RecordAccount :execrows
 UPDATE accounts
-SET username = $1, object_id = $2, seen = $3, baseline = $4, version = version + 1
-WHERE id = $5 AND lease_owner = $6 AND lease_epoch = $7
+SET username = $1, object_id = $2, seen = $3, baseline = $4, trouble = $5, version = version + 1
+WHERE id = $6 AND lease_owner = $7 AND lease_epoch = $8
 `
 
 type RecordAccountParams struct {
@@ -1634,6 +1682,7 @@ type RecordAccountParams struct {
 	ObjectID   string
 	Seen       string
 	Baseline   string
+	Trouble    string
 	ID         string
 	LeaseOwner string
 	LeaseEpoch int64
@@ -1646,6 +1695,7 @@ func (q *Queries) RecordAccount(ctx context.Context, arg RecordAccountParams) (i
 		arg.ObjectID,
 		arg.Seen,
 		arg.Baseline,
+		arg.Trouble,
 		arg.ID,
 		arg.LeaseOwner,
 		arg.LeaseEpoch,
@@ -2190,9 +2240,9 @@ const updateGrant = `-- name: UpdateGrant :execrows
 UPDATE grants
 SET approved_at = $1, approved_by = $2, start_by = $3, extension = $4,
     stopped_at = $5, stopped_by = $6, stop_cause = $7, stop_reason = $8,
-    verified_at = $9, lost_at = $10, overdue_at = $11,
-    ended_at = $12, continued_by = $13, findings = $14, version = version + 1
-WHERE id = $15 AND version = $16
+    verified_at = $9, lost_at = $10, removing_at = $11, overdue_at = $12,
+    ended_at = $13, continued_by = $14, findings = $15, version = version + 1
+WHERE id = $16 AND version = $17
 `
 
 type UpdateGrantParams struct {
@@ -2206,6 +2256,7 @@ type UpdateGrantParams struct {
 	StopReason  string
 	VerifiedAt  int64
 	LostAt      int64
+	RemovingAt  int64
 	OverdueAt   int64
 	EndedAt     int64
 	ContinuedBy string
@@ -2227,6 +2278,7 @@ func (q *Queries) UpdateGrant(ctx context.Context, arg UpdateGrantParams) (int64
 		arg.StopReason,
 		arg.VerifiedAt,
 		arg.LostAt,
+		arg.RemovingAt,
 		arg.OverdueAt,
 		arg.EndedAt,
 		arg.ContinuedBy,

@@ -85,6 +85,7 @@ CREATE TABLE accounts (
     object_id     TEXT   NOT NULL DEFAULT '',
     seen          TEXT   NOT NULL DEFAULT '', -- the last observation
     baseline      TEXT   NOT NULL DEFAULT '',
+    trouble       TEXT   NOT NULL DEFAULT '',
     version       BIGINT NOT NULL DEFAULT 1,
 
     next_at       BIGINT NOT NULL,
@@ -131,6 +132,7 @@ CREATE TABLE grants (
 
     verified_at    BIGINT NOT NULL,
     lost_at        BIGINT NOT NULL,
+    removing_at    BIGINT NOT NULL,
     overdue_at     BIGINT NOT NULL,
     ended_at       BIGINT NOT NULL,
     continued_by   TEXT   NOT NULL,
