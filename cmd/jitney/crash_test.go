@@ -1,0 +1,358 @@
+//go:build crashpoints
+
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"jitney/access"
+	"jitney/broker"
+	"jitney/lab"
+	"jitney/secret"
+)
+
+// crashes are the places at which the server is killed, each at a passage of
+// its own. Commits are many: every few of them is tried, before and after.
+var crashes = []string{
+	"look.apply.before:1", "look.apply.after:1", "look.remove.before:1", "look.remove.after:1",
+	"look.record.before:1", "look.record.before:2", "look.record.before:3", "note.tried:1", "note.added:1", "note.added:2",
+	"store.commit.before:4", "store.commit.before:9", "store.commit.before:14", "store.commit.before:19", "store.commit.before:24",
+	"store.commit.after:3", "store.commit.after:7", "store.commit.after:11", "store.commit.after:16", "store.commit.after:21",
+}
+
+// The real server on the real directory is killed at one place, started again,
+// and everything must come right: access that ends, each record and each note
+// once, no password twice.
+func TestCrashAtEveryPoint(t *testing.T) {
+	domain := lab.Samba(t, 0)
+	engines := map[string]func(t *testing.T) string{"SQLite": func(*testing.T) string { return "" }, "PostgreSQL": func(t *testing.T) string { return lab.Postgres(t) }}
+	for engine, database := range engines {
+		t.Run(engine, func(t *testing.T) {
+			for i, point := range crashes {
+				t.Run(strings.ReplaceAll(point, ":", " at passage "), func(t *testing.T) {
+					t.Parallel()
+					crash(t, domain, database(t), point, fmt.Sprintf("%c%02d", engine[0]|0x20, i))
+				})
+			}
+		})
+	}
+}
+
+// A mishap is one run: an installation and its server, which dies once.
+type mishap struct {
+	t        *testing.T
+	data     string
+	database string
+	login    string
+	password secret.Text
+	ou       string
+	domain   lab.Domain
+
+	server   *process
+	v        *visitor
+	died     int
+	revealed int // passwords that were shown
+}
+
+func crash(t *testing.T, domain lab.Domain, database, point, name string) {
+	m := &mishap{t: t, data: t.TempDir(), database: database, domain: domain, login: "tech" + name + "@msp.example", ou: "OU=Crash-" + name + "," + domain.BaseDN}
+	m.furnish()
+	m.start("JITNEY_CRASH=" + point)
+	m.signIn()
+	grant := m.request()
+	m.until("active access", grant, 40*time.Second, func(page string) bool { return strings.Contains(page, "Time left") })
+	m.reveal(grant)
+	ending := time.Now()
+	m.end(grant)
+	m.until("the proof that it ended", grant, 40*time.Second, func(page string) bool { return strings.Contains(page, "Ended, verified") })
+	m.absent(time.Since(ending))
+	m.notes()
+	if code := m.server.stop(); code != exitOK {
+		t.Errorf("the server stops with code %d:\n%s", code, m.server.output())
+	}
+	m.audit(grant)
+	if m.died != 1 {
+		t.Errorf("the server died %d times at %s; want once, so that something was tested", m.died, point)
+	}
+	if m.revealed > 1 {
+		t.Errorf("%d passwords were shown; want at most 1", m.revealed)
+	}
+}
+
+// furnish makes an installation with one customer, technician and ticket.
+func (m *mishap) furnish() {
+	m.t.Helper()
+	m.makeOU()
+	ctx := m.t.Context()
+	p, err := (&place{data: m.data, database: m.database}).open(ctx, slog.New(slog.DiscardHandler), targetKinds())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer p.close()
+	who := access.Person{ID: "local:test", Login: "test", Roles: []access.Role{access.Administrator}, AllCustomers: true}
+	b := p.brokers(localPeople{p.store.People, who})
+	customer, err := b.Places.SaveCustomer(ctx, who, access.Customer{Name: "Pedro's Aviary"})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	ca, err := os.ReadFile(m.domain.CAFile)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	_, err = b.Places.SaveTarget(ctx, who, broker.TargetInput{Customer: customer.ID, Kind: "ad", Name: "pedroaviary.local",
+		Values:  map[string]string{"domain": m.domain.DNSDomain, "controllers": m.domain.IP, "ca": string(ca), "bind_name": m.domain.UPN, "ou": m.ou},
+		Secrets: map[string]secret.Text{"bind_password": secret.New(m.domain.Password)}})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if _, err := b.Desk.Open(ctx, who, customer.ID, "The printer"); err != nil {
+		m.t.Fatal(err)
+	}
+	person, err := b.People.Save(ctx, who, broker.PersonInput{Login: m.login, Name: "Tech", Roles: []access.Role{access.Requester}, AllCustomers: true})
+	if err != nil && access.KindOf(err) != access.Conflict {
+		m.t.Fatal(err)
+	}
+	m.password = secret.Password(20)
+	if err := p.door(false).Put(ctx, who.ID, person.ID, m.password); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// start starts the server, or starts it again.
+func (m *mishap) start(env ...string) {
+	m.t.Helper()
+	m.server = start(m.t, append(env, "JITNEY_DATABASE="+m.database), "serve", "--data", m.data, "--listen", "127.0.0.1:0", "--metrics-listen=", "--log-format", "json")
+	line := regexp.MustCompile(`"msg":"jitney serves","address":"([^"]+)"`)
+	poll(m.t, 30*time.Second, "the server", func() bool { return m.dead() || line.MatchString(m.server.output()) })
+	if m.dead() {
+		return // it was killed while it started
+	}
+	base := line.FindStringSubmatch(m.server.output())[1]
+	if m.v == nil {
+		m.v = visit(m.t, base)
+	}
+	m.v.base = base
+}
+
+func (m *mishap) dead() bool {
+	select {
+	case <-m.server.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// revive starts the server again if it died, and reports whether it had.
+func (m *mishap) revive() bool {
+	m.t.Helper()
+	if !m.dead() {
+		return false
+	}
+	if !strings.Contains(m.server.output(), "crashpoint: ") {
+		m.t.Fatalf("the server ended by itself:\n%s", m.server.output())
+	}
+	m.died++
+	m.start()
+	return true
+}
+
+// try sends a request until a server answers it.
+func (m *mishap) try(method, path string, form url.Values) (status int, body, location string) {
+	m.t.Helper()
+	poll(m.t, 40*time.Second, method+" "+path, func() bool {
+		if m.v == nil || m.revive() {
+			return false
+		}
+		status, body, location = m.v.do(method, path, form)
+		return status != 0 && status < 500
+	})
+	return status, body, location
+}
+
+func (m *mishap) signIn() {
+	m.t.Helper()
+	poll(m.t, 30*time.Second, "the sign-in", func() bool {
+		m.try("POST", "/login", url.Values{"login": {m.login}, "password": {m.password.Reveal()}})
+		status, _, _ := m.try("GET", "/request", nil)
+		return status == 200
+	})
+}
+
+var grantLink = regexp.MustCompile(`href="/grants/([a-z0-9]{20,})`)
+
+// request asks for access. Whether a request whose answer was lost was stored
+// is seen on the page of one's own access, as a person would do.
+func (m *mishap) request() (grant string) {
+	m.t.Helper()
+	poll(m.t, 40*time.Second, "the grant", func() bool {
+		if _, body, _ := m.try("GET", "/access", nil); grantLink.MatchString(body) {
+			grant = grantLink.FindStringSubmatch(body)[1]
+			return true
+		}
+		form := url.Values{"minutes": {"30"}, "reason": {"The spooler service has to be restarted."}}
+		_, page, _ := m.try("GET", "/request", nil)
+		if kind := regexp.MustCompile(`name="kind" value="([^"]*)"`).FindStringSubmatch(page); kind != nil {
+			form.Set("kind", kind[1])
+		}
+		form.Set("customer", option(m.t, page, "customer", "Pedro"))
+		_, page, _ = m.try("POST", "/request/preview", form)
+		form.Set("ticket", option(m.t, page, "ticket", "The printer"))
+		m.v.do("POST", "/request", form) // once: its answer may be lost
+		m.revive()
+		return false
+	})
+	return grant
+}
+
+// until reads the page of a grant until it is so.
+func (m *mishap) until(what, grant string, within time.Duration, so func(page string) bool) {
+	m.t.Helper()
+	poll(m.t, within, what, func() bool {
+		_, page, _ := m.try("GET", "/grants/"+grant, nil)
+		return so(page)
+	})
+}
+
+// reveal shows the password once, if it is there; an answer that is lost on
+// its way takes the password with it.
+func (m *mishap) reveal(grant string) {
+	m.t.Helper()
+	for range 2 {
+		status, body, _ := m.v.do("POST", "/grants/"+grant+"/reveal", url.Values{})
+		if status == 200 && regexp.MustCompile(`<code id="password"`).MatchString(body) {
+			m.revealed++
+		}
+		m.revive()
+	}
+}
+
+func (m *mishap) end(grant string) {
+	m.t.Helper()
+	m.until("the end that was asked for", grant, 30*time.Second, func(page string) bool {
+		if !strings.Contains(page, "Time left") {
+			return true
+		}
+		m.v.do("POST", "/grants/"+grant+"/end", url.Values{})
+		m.revive()
+		return false
+	})
+}
+
+func (m *mishap) connect() *ldap.Conn {
+	m.t.Helper()
+	ca, err := os.ReadFile(m.domain.CAFile)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	c, err := ldap.DialURL(m.domain.URL, ldap.DialWithTLSConfig(trust(ca, m.domain.Host)))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() { _ = c.Close() })
+	if err := c.Bind(m.domain.UPN, m.domain.Password); err != nil {
+		m.t.Fatal(err)
+	}
+	return c
+}
+
+func (m *mishap) makeOU() {
+	m.t.Helper()
+	r := ldap.NewAddRequest(m.ou, nil)
+	r.Attribute("objectClass", []string{"organizationalUnit"})
+	if err := m.connect().Add(r); err != nil && !ldap.IsErrorWithCode(err, ldap.LDAPResultEntryAlreadyExists) {
+		m.t.Fatal(err)
+	}
+}
+
+// absent asks the directory itself: the one account that there is cannot be
+// used any more.
+func (m *mishap) absent(took time.Duration) {
+	m.t.Helper()
+	found, err := m.connect().Search(ldap.NewSearchRequest(m.ou, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
+		"(objectClass=user)", []string{"userAccountControl", "memberOf", "sAMAccountName"}, nil))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if len(found.Entries) != 1 {
+		m.t.Errorf("the unit holds %d accounts; want 1", len(found.Entries))
+	}
+	for _, e := range found.Entries {
+		var control int
+		fmt.Sscan(e.GetAttributeValue("userAccountControl"), &control)
+		if control&2 == 0 || len(e.GetAttributeValues("memberOf")) > 0 {
+			m.t.Errorf("after %s %s is not clean: userAccountControl %d, member of %v", took, e.GetAttributeValue("sAMAccountName"), control, e.GetAttributeValues("memberOf"))
+		}
+	}
+}
+
+// notes demands each note once.
+func (m *mishap) notes() {
+	m.t.Helper()
+	_, desk, _ := m.try("GET", "/desk", nil)
+	link := regexp.MustCompile(`href="(/desk/[a-z0-9]+)"`).FindStringSubmatch(desk)
+	if link == nil {
+		m.t.Fatalf("no ticket on the desk:\n%s", text(desk))
+	}
+	counts := map[string]int{}
+	poll(m.t, 20*time.Second, "the notes on the ticket", func() bool {
+		_, page, _ := m.try("GET", link[1], nil)
+		counts["is now enabled"] = strings.Count(page, "is now enabled")
+		counts["has been revoked"] = strings.Count(page, "has been revoked")
+		return counts["is now enabled"] > 0 && counts["has been revoked"] > 0
+	})
+	for what, n := range counts {
+		if n != 1 {
+			m.t.Errorf("the ticket says %d times %q; want once", n, what)
+		}
+	}
+}
+
+// audit demands that the log is proved, also against the checkpoints outside,
+// and that each step of the grant is in it once.
+func (m *mishap) audit(grant string) {
+	m.t.Helper()
+	env := []string{"JITNEY_DATABASE=" + m.database}
+	verify := start(m.t, env, "audit", "verify", "--data", m.data)
+	<-verify.done
+	if code := verify.cmd.ProcessState.ExitCode(); code != exitOK {
+		m.t.Errorf("audit verify exits with %d: %s", code, verify.output())
+	}
+	file := filepath.Join(m.t.TempDir(), "export")
+	export := start(m.t, env, "audit", "export", "--data", m.data, "-o", file)
+	<-export.done
+	content, err := os.ReadFile(file)
+	if err != nil {
+		m.t.Fatalf("%v\n%s", err, export.output())
+	}
+	counts := map[string]int{}
+	for line := range strings.Lines(string(content)) {
+		var r struct{ Kind, Grant string }
+		if err := json.Unmarshal([]byte(line), &r); err == nil && r.Grant == grant {
+			counts[r.Kind]++
+		}
+	}
+	kinds := []string{access.EventSubmitted, access.EventVerified, access.EventStopped, access.EventEnded}
+	slices.SortFunc(kinds, cmp.Compare)
+	for _, kind := range kinds {
+		if counts[kind] != 1 {
+			m.t.Errorf("%d records of kind %s; want 1 (%v)", counts[kind], kind, counts)
+		}
+	}
+	if counts[access.EventRevealed] < m.revealed {
+		m.t.Errorf("%d passwords were shown and %d records say so", m.revealed, counts[access.EventRevealed])
+	}
+}
