@@ -5,11 +5,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"jitney/access"
+	"jitney/broker"
 )
 
 // streamEvery is how often a stream looks whether a grant changed, and
@@ -34,7 +35,7 @@ func (s *Server) grantEvents(v *visit) error {
 	if last := v.r.Header.Get("Last-Event-ID"); last != "" {
 		at, _ = strconv.Atoi(last)
 	}
-	st := stream{s: s, v: v, at: max(0, at), out: http.NewResponseController(v.w)}
+	st := stream{s: s, v: v, at: max(0, at), version: v.form("v"), out: http.NewResponseController(v.w)}
 	if err := st.look(true); err != nil {
 		return err
 	}
@@ -66,6 +67,17 @@ type stream struct {
 	quiet   int    // looks without anything to send
 	over    bool
 	out     *http.ResponseController
+}
+
+// settled reports whether nothing will change on the page of p any more: the
+// grant has ended, and so have its notes, or they do not come.
+func settled(p broker.GrantPage, now time.Time) bool {
+	ended := p.Grant.EndedAt
+	if ended.IsZero() {
+		return false
+	}
+	waits := slices.ContainsFunc(p.Notes, func(n broker.NoteView) bool { return n.State == broker.NoteWaits })
+	return now.Sub(ended) > time.Minute || !waits && now.Sub(ended) > 5*time.Second
 }
 
 func (st *stream) look(first bool) error {
@@ -100,12 +112,12 @@ func (st *stream) look(first bool) error {
 		fmt.Fprintf(&b, "id: %d\ndata: %s\n\n", st.at+1, strings.ReplaceAll(li.String(), "\n", " "))
 	}
 	if p.Version != st.version {
-		if st.version != "" || first && b.Len() > 0 {
-			fmt.Fprint(&b, "event: changed\ndata: now\n\n")
-		}
+		fmt.Fprint(&b, "event: changed\ndata: now\n\n")
 		st.version = p.Version
 	}
-	st.over = p.State == access.Ended || p.State == access.Continued || p.State == access.NotGiven
+	if st.over = settled(p, v.now); st.over {
+		fmt.Fprint(&b, "event: over\ndata: now\n\n")
+	}
 	if st.quiet++; b.Len() == 0 && st.quiet > 20 {
 		fmt.Fprint(&b, ": still here\n\n")
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -72,12 +73,14 @@ type grantBody struct {
 	Shown                                    *broker.Shown
 
 	Facts    []factView
+	Evidence []factView // what was read and is not wanted one way or the other
 	ReadAt   time.Time
 	EndLabel string
 	Silent   []string
 
 	Timeline []stepView
 	LastStep int
+	Seen     string // changes whenever anything on the page does
 	Next     []nextView
 	Notes    []noteRow
 
@@ -295,6 +298,9 @@ func (b *grantBody) signIn(p broker.GrantPage) {
 	}
 }
 
+// instant finds instants in what a connector read.
+var instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+
 func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 	b.ReadAt, b.EndLabel, b.Silent = p.Observation.At, "At the end", p.Observation.Silent
 	if b.Pending {
@@ -321,9 +327,19 @@ func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 			if at, err := time.Parse("2006-01-02 15:04:05 UTC", *cell); err == nil {
 				*cell = v.Zoned(at)
 			}
+			*cell = instant.ReplaceAllStringFunc(*cell, func(text string) string {
+				if at, err := time.Parse(time.RFC3339, text); err == nil {
+					return v.Zoned(at)
+				}
+				return text
+			})
 			if *cell == "" || *cell == "—" {
 				*cell = "–"
 			}
+		}
+		if r.Wanted == "" {
+			b.Evidence = append(b.Evidence, f)
+			continue
 		}
 		b.Facts = append(b.Facts, f)
 	}
@@ -333,7 +349,7 @@ func (b *grantBody) steps(v *visit, p broker.GrantPage) {
 	for _, l := range p.Timeline {
 		b.Timeline = append(b.Timeline, stepOfLine(v.clock, l))
 	}
-	b.LastStep = len(p.Timeline)
+	b.LastStep, b.Seen = len(p.Timeline), p.Version
 	for _, u := range p.Next {
 		n := nextView{Text: u.Text}
 		if !u.At.IsZero() {

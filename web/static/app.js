@@ -48,6 +48,9 @@
     for (const el of all("progress[data-to]")) {
       el.value = Math.max(0, Number(el.dataset.to) - now);
     }
+    if (document.getElementById("clock") && !document.querySelector("#clock [role=timer]")) {
+      for (const el of all("#signin [data-once]")) el.textContent = "not valid any more";
+    }
     for (const el of all("[data-since]")) {
       el.textContent = ago(now - Number(el.dataset.since));
     }
@@ -85,7 +88,7 @@
   function eachEnd() {
     for (const form of all("form[data-ending]")) showEnd(form);
   }
-  setInterval(eachEnd, 15000);
+  setInterval(eachEnd, 1000);
   eachEnd();
 
   document.addEventListener("change", (e) => {
@@ -161,5 +164,6 @@
   // Say whether the timeline is live.
   const live = () => document.getElementById("live");
   document.addEventListener("htmx:sse:after:connection", () => live() && live().removeAttribute("data-off"));
+  document.addEventListener("htmx:sse:close", () => live() && live().remove());
   document.addEventListener("htmx:sse:error", () => live() && live().setAttribute("data-off", ""));
 })();
