@@ -1,7 +1,11 @@
 package store_test
 
 import (
+	"crypto/rand"
+	"database/sql"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"jitney/lab"
@@ -22,9 +26,34 @@ func sqliteFile(t *testing.T) string {
 	return filepath.Join(t.TempDir(), "jitney.db")
 }
 
-func postgresDatabase(t *testing.T) string {
+// postgresSchema makes a schema of its own for a test, which is faster than a
+// database.
+func postgresSchema(t *testing.T) string {
 	t.Helper()
-	return lab.Postgres(t)
+	server, err := url.Parse(lab.PostgresServer(t))
+	if err != nil {
+		t.Fatal("the address of the server is no URL") // the error would print the password
+	}
+	admin, err := sql.Open("pgx", server.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := "t_" + strings.ToLower(rand.Text())
+	if _, err := admin.Exec("CREATE SCHEMA " + schema); err != nil {
+		t.Fatalf("make a schema: %v", err)
+	}
+	t.Cleanup(func() {
+		if _, err := admin.Exec("DROP SCHEMA " + schema + " CASCADE"); err != nil {
+			t.Errorf("drop the schema: %v", err)
+		}
+		if err := admin.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	q := server.Query()
+	q.Set("search_path", schema)
+	server.RawQuery = q.Encode()
+	return server.String()
 }
 
 // names runs f with what makes databases of each engine.
@@ -36,7 +65,7 @@ func names(t *testing.T, f func(t *testing.T, empty maker)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		f(t, postgresDatabase)
+		f(t, postgresSchema)
 	})
 }
 
@@ -52,4 +81,19 @@ func open(t *testing.T, name string) *store.Store {
 		}
 	})
 	return s
+}
+
+// side is another connection to the database of s.
+func side(t *testing.T, s *store.Store) *sql.DB {
+	t.Helper()
+	db, err := s.DB()
+	if err != nil {
+		t.Fatalf("open another connection: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return db
 }

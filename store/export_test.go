@@ -5,8 +5,14 @@ import (
 	"database/sql"
 )
 
-// DB is the connection that writes; for tests that damage the database.
-func (s *Store) DB() *sql.DB { return s.core.writes }
+// DB opens another connection to the database of s, for tests that look at it
+// or damage it.
+func (s *Store) DB() (*sql.DB, error) {
+	if s.core.engine.postgres {
+		return sql.Open("pgx", s.core.url)
+	}
+	return sql.Open("sqlite", sqliteDSN(s.core.path, false))
+}
 
 // ExecWriter runs a statement on the one connection that writes to SQLite.
 func (s *Store) ExecWriter(ctx context.Context, statement string) error {
@@ -15,9 +21,6 @@ func (s *Store) ExecWriter(ctx context.Context, statement string) error {
 		return err
 	})
 }
-
-// Fields of a store for the conformance tests of schedule, by table.
-type Rows = statementsOf
 
 // Wake wakes an account as a change of its business does.
 func (a *Accounts) Wake(ctx context.Context, id string) error {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ func TestAccountsKeepTheirSchedule(t *testing.T) {
 			s := open(t, empty(t))
 			return scheduletest.Subject[access.Case]{
 				Table: s.Accounts, Recovery: s.Accounts, Beacon: s.Beacon(),
-				Rows: tableRows{s, "accounts"}, ID: func(c access.Case) string { return c.Account.ID },
+				Rows: tableRows{s, side(t, s), "accounts"}, ID: func(c access.Case) string { return c.Account.ID },
 			}
 		})
 	})
@@ -28,7 +29,7 @@ func TestWorkKeepsItsSchedule(t *testing.T) {
 			s := open(t, empty(t))
 			return scheduletest.Subject[access.Work]{
 				Table: s.Outbox, Recovery: s.Outbox, Beacon: s.Beacon(),
-				Rows: tableRows{s, "work"}, ID: func(w access.Work) string { return w.ID },
+				Rows: tableRows{s, side(t, s), "work"}, ID: func(w access.Work) string { return w.ID },
 			}
 		})
 	})
@@ -37,6 +38,7 @@ func TestWorkKeepsItsSchedule(t *testing.T) {
 // tableRows puts rows into a table as no other program would.
 type tableRows struct {
 	*store.Store
+	db    *sql.DB
 	table string
 }
 
@@ -45,10 +47,10 @@ func (r tableRows) Add(t testing.TB, id, group string, in time.Duration) {
 	at := time.Now().Add(in).UnixMicro()
 	var err error
 	if r.table == "accounts" {
-		_, err = r.DB().ExecContext(t.Context(), `INSERT INTO accounts (id, customer, target, holds_key, holder, holder_login, holder_name, next_at)
+		_, err = r.db.ExecContext(t.Context(), `INSERT INTO accounts (id, customer, target, holds_key, holder, holder_login, holder_name, next_at)
 VALUES ($1, 'c', $2, $1, 'p', 'p@msp.example', 'P', $3)`, id, group, at)
 	} else {
-		_, err = r.DB().ExecContext(t.Context(), `INSERT INTO work (id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, next_at)
+		_, err = r.db.ExecContext(t.Context(), `INSERT INTO work (id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, next_at)
 VALUES ($1, 'note', $1, $2, $1, 1, '', '', 1, $3)`, id, group, at)
 	}
 	if err != nil {
@@ -73,7 +75,7 @@ func (r tableRows) Peek(t testing.TB, id string) scheduletest.Row {
 	t.Helper()
 	var row scheduletest.Row
 	var next int64
-	err := r.DB().QueryRowContext(t.Context(), fmt.Sprintf(`SELECT next_at, lease_owner, lease_epoch, attempts, last_error FROM %s WHERE id = $1`, r.table), id).
+	err := r.db.QueryRowContext(t.Context(), fmt.Sprintf(`SELECT next_at, lease_owner, lease_epoch, attempts, last_error FROM %s WHERE id = $1`, r.table), id).
 		Scan(&next, &row.Owner, &row.Epoch, &row.Attempts, &row.Error)
 	if err != nil {
 		t.Fatalf("peek: %v", err)
