@@ -50,6 +50,13 @@ func (r *Realm) Plant(mark string, entitlements ...string) {
 	}
 }
 
+// Squat makes an account of somebody else under a name.
+func (r *Realm) Squat(username string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.squatted[username] = true
+}
+
 // Promote makes somebody else privileged, as a back door would.
 func (r *Realm) Promote(name string) {
 	r.mu.Lock()

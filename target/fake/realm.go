@@ -25,7 +25,9 @@ const (
 	DoneLost       // it takes effect, and the caller gets no answer
 )
 
-func (f Fault) String() string { return [...]string{"no fault", "lost", "half done", "done but the answer lost"}[f] }
+func (f Fault) String() string {
+	return [...]string{"no fault", "lost", "half done", "done but the answer lost"}[f]
+}
 
 // A Realm is one practice target. It outlives every System that is opened on
 // it, as a real target outlives the program. Its methods may be called by many
@@ -44,6 +46,7 @@ type Realm struct {
 	changes    int            // changing calls so far
 	calls      map[string]int // by verb
 	privileged map[string]bool
+	squatted   map[string]bool // names that accounts of others have
 	noWitness  bool
 	nextObject int
 }
@@ -64,7 +67,7 @@ type account struct {
 
 // NewRealm makes an empty practice target.
 func NewRealm() *Realm {
-	return &Realm{accounts: map[string]*account{}, calls: map[string]int{}, privileged: map[string]bool{"Built-in administrator": true}}
+	return &Realm{accounts: map[string]*account{}, calls: map[string]int{}, privileged: map[string]bool{"Built-in administrator": true}, squatted: map[string]bool{}}
 }
 
 // begin lets one call take its time, and fail if nothing answers.
@@ -106,15 +109,22 @@ func silent(err error) error {
 
 // change is one changing call. half does a part of it, rest the remaining one;
 // half may be nil for a call that cannot be half done.
-func (r *Realm) change(ctx context.Context, verb string, half, rest func()) error {
+func (s *System) change(ctx context.Context, verb string, half, rest func()) error {
+	r := s.realm
 	if err := r.begin(ctx, verb); err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changes++
+	s.changes++
 	fault := NoFault
-	if r.Fault != nil {
+	switch {
+	case s.faulty > 0 && s.changes == s.faulty:
+		fault = s.fault
+	case s.faulty > 0 && s.changes > s.faulty:
+		fault = Lost
+	case r.Fault != nil:
 		fault = r.Fault(r.changes, verb)
 	}
 	if fault == Lost {

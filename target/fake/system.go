@@ -17,6 +17,10 @@ import (
 type System struct {
 	realm  *Realm
 	domain string
+
+	changes int   // changing calls of this System; guarded by realm.mu
+	faulty  int   // the one that suffers fault; none after it arrives. 0 for none
+	fault   Fault // never changes
 }
 
 var (
@@ -29,6 +33,27 @@ var (
 // Open opens a System on r.
 func (r *Realm) Open() *System { return &System{realm: r} }
 
+// OpenFaulty opens a System whose n-th changing call suffers f, and none after
+// it arrives. hit reports whether there was such a call.
+func (r *Realm) OpenFaulty(n int, f Fault) (sys *System, hit func() bool) {
+	sys = &System{realm: r, faulty: n, fault: f}
+	return sys, func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return sys.changes >= n
+	}
+}
+
+// taken reports whether somebody else has the name that a would get; r.mu is held.
+func (s *System) taken(a access.Account) error {
+	name := username(s.domain, a.Holder)
+	if acc := s.realm.accounts[a.ID]; acc != nil && acc.exists() || !s.realm.squatted[name] {
+		return nil
+	}
+	return &access.Error{Kind: access.Conflict, Text: "There is an account called " + name + " on the practice target, and Jitney did not make it.",
+		Hint: "Rename that account. Jitney does not touch it."}
+}
+
 // Observe reports what the realm shows for a.
 func (s *System) Observe(ctx context.Context, a access.Account) (access.Observation, error) {
 	if err := s.realm.begin(ctx, "observe"); err != nil {
@@ -36,6 +61,9 @@ func (s *System) Observe(ctx context.Context, a access.Account) (access.Observat
 	}
 	s.realm.mu.Lock()
 	defer s.realm.mu.Unlock()
+	if err := s.taken(a); err != nil {
+		return access.Observation{}, err
+	}
 	o := s.realm.accounts[a.ID].show()
 	if o.Username == "" {
 		o.Username = username(s.domain, a.Holder)
@@ -66,54 +94,58 @@ func (a *account) show() access.Observation {
 
 // Apply makes a look like want, one changing call after the other.
 func (s *System) Apply(ctx context.Context, a access.Account, want access.Want, password secret.Text) error {
-	r := s.realm
-	if err := r.begin(ctx, "observe"); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	acc := r.accounts[a.ID]
-	exists := acc != nil && acc.exists()
-	var surplus, missing []string
-	late, enabled := true, false
-	if exists {
-		surplus = surplusOf(acc, want)
-		late, enabled = !acc.until.Equal(want.Until), acc.enabled
-	}
 	for _, name := range want.Names() {
-		if !exists || !acc.entitlements[name] {
-			missing = append(missing, name)
+		if name != Admin && name != Helper {
+			return &access.Error{Kind: access.Invalid, Text: "The practice target does not offer " + name + "."}
 		}
 	}
-	r.mu.Unlock()
+	if err := s.realm.begin(ctx, "observe"); err != nil {
+		return err
+	}
+	s.realm.mu.Lock()
+	err := s.taken(a)
+	steps := s.steps(ctx, a, want, password)
+	s.realm.mu.Unlock()
+	for _, do := range steps {
+		if err == nil {
+			err = do()
+		}
+	}
+	return err
+}
 
-	var steps []func() error
+// steps lists the changing calls that make a look like want; realm.mu is held.
+func (s *System) steps(ctx context.Context, a access.Account, want access.Want, password secret.Text) (steps []func() error) {
+	r := s.realm
 	step := func(verb string, half, rest func()) {
-		steps = append(steps, func() error { return r.change(ctx, verb, half, rest) })
+		steps = append(steps, func() error { return s.change(ctx, verb, half, rest) })
 	}
 	it := func() *account { return r.accounts[a.ID] }
-	if !exists {
+	acc := it()
+	exists := acc != nil && acc.exists()
+	switch {
+	case !exists:
 		step("create", func() { r.make(a.ID, username(s.domain, a.Holder), a.Holder.Person) }, func() { it().until = want.Until })
-	} else if late {
+	case !acc.until.Equal(want.Until):
 		step("until", nil, func() { it().until = want.Until })
 	}
-	for _, name := range surplus {
-		step("strip", nil, func() { delete(it().entitlements, name); delete(it().extra, name) })
+	if exists {
+		for _, name := range surplusOf(acc, want) {
+			step("strip", nil, func() { delete(it().entitlements, name); delete(it().extra, name) })
+		}
 	}
 	if !password.IsZero() {
 		step("password", nil, func() { it().password = password.Reveal() })
 	}
-	for _, name := range missing {
-		step("entitle", nil, func() { it().entitlements[name] = true })
-	}
-	if !enabled {
-		step("enable", func() { it().resets = 0 }, func() { it().enabled = true })
-	}
-	for _, do := range steps {
-		if err := do(); err != nil {
-			return err
+	for _, name := range want.Names() {
+		if !exists || !acc.entitlements[name] {
+			step("entitle", nil, func() { it().entitlements[name] = true })
 		}
 	}
-	return nil
+	if !exists || !acc.enabled {
+		step("enable", func() { it().resets = 0 }, func() { it().enabled = true })
+	}
+	return steps
 }
 
 func surplusOf(acc *account, want access.Want) (names []string) {
@@ -163,7 +195,7 @@ func (s *System) Remove(ctx context.Context, a access.Account) error {
 
 	var first error
 	try := func(verb string, half, rest func()) {
-		if err := r.change(ctx, verb, half, rest); err != nil && first == nil {
+		if err := s.change(ctx, verb, half, rest); err != nil && first == nil {
 			first = err
 		}
 	}
