@@ -174,7 +174,7 @@ func (m *mishap) revive() bool {
 func (m *mishap) try(method, path string, form url.Values) (status int, body, location string) {
 	m.t.Helper()
 	poll(m.t, 40*time.Second, method+" "+path, func() bool {
-		if m.v == nil || m.revive() {
+		if m.revive() || m.v == nil {
 			return false
 		}
 		status, body, location = m.v.do(method, path, form)
