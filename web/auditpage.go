@@ -10,6 +10,9 @@ import (
 	"jitney/broker"
 )
 
+// The audits page is the audit log.
+type audits struct{ *Server }
+
 type auditRow struct {
 	When, Stamp, Actor, Text, Kind, Grant, Customer, Seq string
 }
@@ -30,10 +33,10 @@ type auditBody struct {
 	Empty             emptiness
 }
 
-func (s *Server) showAudit(v *visit) error { return s.auditPage(v, nil) }
+func (s audits) showAudit(v *visit) error { return s.auditPage(v, nil) }
 
 // verifyAudit reads the whole log and says what it proves.
-func (s *Server) verifyAudit(v *visit) error {
+func (s audits) verifyAudit(v *visit) error {
 	r, err := s.Broker.Audit.Verify(v.ctx(), v.Person)
 	if err != nil {
 		return err
@@ -54,7 +57,7 @@ func reportOf(v *visit, r broker.AuditReport) *reportView {
 	return out
 }
 
-func (s *Server) auditPage(v *visit, report *reportView) error {
+func (s audits) auditPage(v *visit, report *reportView) error {
 	q := access.RecordQuery{Customer: v.form("customer"), Actor: v.form("actor"), Kind: v.form("kind"), Before: v.form("after"),
 		Grant: v.form("grant"), Subject: v.form("subject"), From: v.Day(v.form("from"))}
 	if to := v.Day(v.form("to")); !to.IsZero() {
@@ -109,7 +112,7 @@ func (l *lazy) Write(b []byte) (int, error) {
 var _ io.Writer = (*lazy)(nil)
 
 // exportAudit sends the log with what offline verification needs.
-func (s *Server) exportAudit(v *visit) error {
+func (s audits) exportAudit(v *visit) error {
 	out := &lazy{w: v.w}
 	err := s.Broker.Audit.Export(v.ctx(), v.Person, out)
 	if err != nil && out.started { // a cut file must look cut, not complete

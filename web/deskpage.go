@@ -7,6 +7,9 @@ import (
 	"jitney/broker"
 )
 
+// The deskPages are the built-in ticket desk.
+type deskPages struct{ *Server }
+
 type deskRow struct {
 	ID, Number, Title, Customer, Opened string
 	IsOpen                              bool
@@ -21,9 +24,9 @@ type deskBody struct {
 	Empty     emptiness
 }
 
-func (s *Server) showDesk(v *visit) error { return s.deskPage(v, http.StatusOK, nil) }
+func (s deskPages) showDesk(v *visit) error { return s.deskPage(v, http.StatusOK, nil) }
 
-func (s *Server) deskPage(v *visit, status int, wrong []access.FieldError) error {
+func (s deskPages) deskPage(v *visit, status int, wrong []access.FieldError) error {
 	b := deskBody{Closed: v.form("closed") != "", Title: v.form("title"), Wrong: wrongOf(wrong),
 		Empty: emptiness{Icon: "ticket", Title: "No open ticket", Text: "A request needs one. Open it here."}}
 	tickets, err := s.Broker.Desk.Tickets(v.ctx(), v.Person, "", b.Closed)
@@ -45,16 +48,7 @@ func (s *Server) deskPage(v *visit, status int, wrong []access.FieldError) error
 	return s.show(v, status, "desk", "Ticket desk", b)
 }
 
-func (s *Server) customerNames(v *visit) (map[string]string, error) {
-	customers, err := s.Broker.Places.Customers(v.ctx(), v.Person)
-	names := map[string]string{}
-	for _, c := range customers {
-		names[c.ID] = c.Name
-	}
-	return names, err
-}
-
-func (s *Server) openTicket(v *visit) error {
+func (s deskPages) openTicket(v *visit) error {
 	if v.form("customer") == "" {
 		return s.deskPage(v, http.StatusUnprocessableEntity, []access.FieldError{{Field: "customer", Text: "Customer is required."}})
 	}
@@ -77,7 +71,7 @@ type deskTicketBody struct {
 
 type deskNote struct{ Subject, Body, At string }
 
-func (s *Server) showTicket(v *visit) error {
+func (s deskPages) showTicket(v *visit) error {
 	p, err := s.Broker.Desk.Ticket(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -95,7 +89,7 @@ func (s *Server) showTicket(v *visit) error {
 	return s.show(v, http.StatusOK, "deskticket", t.Number, b)
 }
 
-func (s *Server) closeTicket(v *visit) error {
+func (s deskPages) closeTicket(v *visit) error {
 	t, err := s.Broker.Desk.Close(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -103,7 +97,7 @@ func (s *Server) closeTicket(v *visit) error {
 	return v.back("/desk/"+t.ID, "closed")
 }
 
-func (s *Server) reopenTicket(v *visit) error {
+func (s deskPages) reopenTicket(v *visit) error {
 	t, err := s.Broker.Desk.Reopen(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ const (
 // of an event is the number of steps so far, so that a stream that broke
 // resumes behind the last one that arrived. Without an event stream it is the
 // same as the page of the grant.
-func (s *Server) grantEvents(v *visit) error {
+func (s grantPages) grantEvents(v *visit) error {
 	if !strings.Contains(v.r.Header.Get("Accept"), "text/event-stream") {
 		http.Redirect(v.w, v.r, "/grants/"+v.r.PathValue("id"), http.StatusSeeOther)
 		return nil
@@ -35,7 +35,7 @@ func (s *Server) grantEvents(v *visit) error {
 	if last := v.r.Header.Get("Last-Event-ID"); last != "" {
 		at, _ = strconv.Atoi(last)
 	}
-	st := stream{s: s, v: v, at: max(0, at), version: v.form("v"), out: http.NewResponseController(v.w)}
+	st := stream{s: s.Server, v: v, at: max(0, at), version: v.form("v"), out: http.NewResponseController(v.w)}
 	if err := st.look(true); err != nil {
 		return err
 	}

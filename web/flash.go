@@ -52,7 +52,7 @@ func theme(r *http.Request) string {
 }
 
 // setTheme stores the chosen theme in a cookie and goes back.
-func (s *Server) setTheme(v *visit) error {
+func (s entry) setTheme(v *visit) error {
 	http.SetCookie(v.w, &http.Cookie{Name: "theme", Value: map[string]string{"light": "light", "dark": "dark"}[v.form("theme")],
 		Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.r.TLS != nil})
 	return v.back(localPath(v.form("back"), "/request"), "")

@@ -11,6 +11,9 @@ import (
 	"jitney/broker"
 )
 
+// The lists are pages of many grants.
+type lists struct{ *Server }
+
 // A grantLine is a grant in a list.
 type grantLine struct {
 	running
@@ -56,7 +59,7 @@ type accessBody struct {
 }
 
 // showAccess shows what the visitor holds, waits for, and had.
-func (s *Server) showAccess(v *visit) error {
+func (s lists) showAccess(v *visit) error {
 	open, past, err := s.Broker.Access.Mine(v.ctx(), v.Person)
 	if err != nil {
 		return err
@@ -114,7 +117,7 @@ func with(v *visit, path, key, value string) string {
 }
 
 // showGrants lists the grants that the filters select.
-func (s *Server) showGrants(v *visit) error {
+func (s lists) showGrants(v *visit) error {
 	q := grantQuery(v)
 	list, err := s.Broker.Access.List(v.ctx(), v.Person, q)
 	if err != nil {
@@ -144,28 +147,8 @@ func (s *Server) showGrants(v *visit) error {
 	return s.show(v, http.StatusOK, "grants", "All grants", b)
 }
 
-func (s *Server) customerOptions(v *visit, chosen string) (out []option, err error) {
-	customers, err := s.Broker.Places.Customers(v.ctx(), v.Person)
-	for _, c := range customers {
-		out = append(out, option{Value: c.ID, Label: c.Name, Selected: c.ID == chosen})
-	}
-	return out, err
-}
-
-// personOptions lists everybody for those who may see that, and nobody else.
-func (s *Server) personOptions(v *visit, chosen string) (out []option, err error) {
-	people, err := s.Broker.People.People(v.ctx(), v.Person)
-	if err != nil && access.KindOf(err) == access.NotFound {
-		return nil, nil
-	}
-	for _, p := range people {
-		out = append(out, option{Value: p.ID, Label: p.Name, Selected: p.ID == chosen})
-	}
-	return out, err
-}
-
 // grantsCSV sends the grants that the filters select.
-func (s *Server) grantsCSV(v *visit) error {
+func (s lists) grantsCSV(v *visit) error {
 	q := grantQuery(v)
 	q.After = ""
 	out := csv.NewWriter(v.w)
@@ -197,7 +180,7 @@ type revokeBody struct {
 }
 
 // revokeMany asks first, and revokes what was chosen when that was confirmed.
-func (s *Server) revokeMany(v *visit) error {
+func (s lists) revokeMany(v *visit) error {
 	if err := v.r.ParseForm(); err != nil {
 		return err
 	}
@@ -226,7 +209,7 @@ func (s *Server) revokeMany(v *visit) error {
 	return v.back("/grants?state=open", "ending")
 }
 
-func (s *Server) scopes(v *visit, b *revokeBody) ([]broker.Scope, error) {
+func (s lists) scopes(v *visit, b *revokeBody) ([]broker.Scope, error) {
 	switch {
 	case b.Everything != "":
 		b.What = "everything"

@@ -9,6 +9,9 @@ import (
 	"jitney/secret"
 )
 
+// An entry is how people come in and go out.
+type entry struct{ *Server }
+
 // SignIn knows who is visiting. Its sessions live in cookies that it sets.
 type SignIn interface {
 	// Load makes the session of a request available to the other methods,
@@ -39,7 +42,7 @@ type loginBody struct {
 	Hint    string
 }
 
-func (s *Server) showLogin(v *visit) error {
+func (s entry) showLogin(v *visit) error {
 	if needed, err := s.Setup.Needed(v.ctx()); err != nil || needed {
 		if err != nil {
 			return err
@@ -57,7 +60,7 @@ func (s *Server) showLogin(v *visit) error {
 	return s.show(v, http.StatusOK, "login", "Sign in", loginBody{Next: v.form("next"), Hint: hint})
 }
 
-func (s *Server) login(v *visit) error {
+func (s entry) login(v *visit) error {
 	login := v.form("login")
 	err := s.SignIn.In(v.r, login, secret.New(v.r.PostFormValue("password")))
 	if err == nil {
@@ -70,7 +73,7 @@ func (s *Server) login(v *visit) error {
 	return s.show(v, statuses[p.Kind], "login", "Sign in", loginBody{Problem: p, Login: login, Next: v.form("next")})
 }
 
-func (s *Server) logout(v *visit) error {
+func (s entry) logout(v *visit) error {
 	if err := s.SignIn.Out(v.ctx()); err != nil {
 		return err
 	}
@@ -84,7 +87,7 @@ type setupBody struct {
 }
 
 // setupNeeded keeps the set-up away once there is somebody.
-func (s *Server) setupNeeded(v *visit) error {
+func (s entry) setupNeeded(v *visit) error {
 	needed, err := s.Setup.Needed(v.ctx())
 	if err == nil && !needed {
 		return notFound()
@@ -92,7 +95,7 @@ func (s *Server) setupNeeded(v *visit) error {
 	return err
 }
 
-func (s *Server) showSetup(v *visit) error {
+func (s entry) showSetup(v *visit) error {
 	if err := s.setupNeeded(v); err != nil {
 		return err
 	}
@@ -100,7 +103,7 @@ func (s *Server) showSetup(v *visit) error {
 	return s.show(v, http.StatusOK, "setup", "Set up", setupBody{Token: v.form("token")})
 }
 
-func (s *Server) setup(v *visit) error {
+func (s entry) setup(v *visit) error {
 	if err := s.setupNeeded(v); err != nil {
 		return err
 	}

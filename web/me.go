@@ -8,6 +8,9 @@ import (
 	"jitney/secret"
 )
 
+// The mine page is what people set for themselves.
+type mine struct{ *Server }
+
 type sessionRow struct {
 	ID, Agent, From, Since, Seen string
 	Here                         bool
@@ -21,9 +24,9 @@ type meBody struct {
 	Problem  *access.Error
 }
 
-func (s *Server) showMe(v *visit) error { return s.mePage(v, nil) }
+func (s mine) showMe(v *visit) error { return s.mePage(v, nil) }
 
-func (s *Server) mePage(v *visit, failed error) error {
+func (s mine) mePage(v *visit, failed error) error {
 	sessions, err := s.Accounts.Sessions(v.ctx(), v.Person)
 	if err != nil {
 		return err
@@ -50,23 +53,23 @@ func (s *Server) mePage(v *visit, failed error) error {
 }
 
 // done goes back to the visitor's page, or shows there what went wrong.
-func (s *Server) done(v *visit, message string, err error) error {
+func (s mine) done(v *visit, message string, err error) error {
 	if err != nil {
 		return s.mePage(v, err)
 	}
 	return v.back("/me", message)
 }
 
-func (s *Server) saveMe(v *visit) error {
+func (s mine) saveMe(v *visit) error {
 	_, err := s.Broker.People.SetTimeZone(v.ctx(), v.Person, v.form("time_zone"))
 	return s.done(v, "saved", err)
 }
 
-func (s *Server) changePassword(v *visit) error {
+func (s mine) changePassword(v *visit) error {
 	err := s.Accounts.Change(v.ctx(), v.Person, secret.New(v.r.PostFormValue("current")), secret.New(v.r.PostFormValue("password")))
 	return s.done(v, "password", err)
 }
 
-func (s *Server) endMySessions(v *visit) error {
+func (s mine) endMySessions(v *visit) error {
 	return s.done(v, "sessions", s.Accounts.End(v.ctx(), v.Person, v.Person.ID, v.form("id")))
 }

@@ -13,6 +13,9 @@ import (
 	"jitney/secret"
 )
 
+// The staff pages are the people who sign in.
+type staff struct{ *Server }
+
 // Accounts keeps the passwords and the sessions of people. Like the brokers it
 // takes the person who acts, and refuses what that person may not do.
 type Accounts interface {
@@ -54,7 +57,7 @@ type peopleBody struct {
 	CanAdd bool
 }
 
-func (s *Server) showPeople(v *visit) error {
+func (s staff) showPeople(v *visit) error {
 	people, err := s.Broker.People.People(v.ctx(), v.Person)
 	if err != nil {
 		return err
@@ -115,11 +118,11 @@ type personBody struct {
 	Problem                                                             *access.Error
 }
 
-func (s *Server) newPerson(v *visit) error {
+func (s staff) newPerson(v *visit) error {
 	return s.personPage(v, http.StatusOK, access.Person{Roles: []access.Role{access.Requester}}, nil, nil)
 }
 
-func (s *Server) showPerson(v *visit) error {
+func (s staff) showPerson(v *visit) error {
 	p, err := s.Broker.People.Person(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -127,7 +130,7 @@ func (s *Server) showPerson(v *visit) error {
 	return s.personPage(v, http.StatusOK, p, nil, nil)
 }
 
-func (s *Server) personPage(v *visit, status int, p access.Person, oneTime *secret.Text, failed error) error {
+func (s staff) personPage(v *visit, status int, p access.Person, oneTime *secret.Text, failed error) error {
 	customers, err := s.Broker.Places.Customers(v.ctx(), v.Person)
 	if err != nil {
 		return err
@@ -154,7 +157,7 @@ func (s *Server) personPage(v *visit, status int, p access.Person, oneTime *secr
 	return s.show(v, status, "person", b.Heading, b)
 }
 
-func (s *Server) savePerson(v *visit) error {
+func (s staff) savePerson(v *visit) error {
 	if err := v.r.ParseForm(); err != nil {
 		return err
 	}
@@ -177,7 +180,7 @@ func (s *Server) savePerson(v *visit) error {
 }
 
 // firstPassword makes a password for a person and shows it, in this answer only.
-func (s *Server) firstPassword(v *visit, p access.Person) error {
+func (s staff) firstPassword(v *visit, p access.Person) error {
 	password, err := s.Accounts.Reset(v.ctx(), v.Person, p.ID)
 	if err != nil {
 		return s.personPage(v, http.StatusOK, p, nil, err)
@@ -187,7 +190,7 @@ func (s *Server) firstPassword(v *visit, p access.Person) error {
 }
 
 // person does something to the person of the address and goes back to their page.
-func (s *Server) person(message string, do func(v *visit, id string) error) handler {
+func (s staff) person(message string, do func(v *visit, id string) error) handler {
 	return func(v *visit) error {
 		id := v.r.PathValue("id")
 		err := do(v, id)
@@ -205,7 +208,7 @@ func (s *Server) person(message string, do func(v *visit, id string) error) hand
 	}
 }
 
-func (s *Server) resetPassword(v *visit) error {
+func (s staff) resetPassword(v *visit) error {
 	p, err := s.Broker.People.Person(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -213,17 +216,17 @@ func (s *Server) resetPassword(v *visit) error {
 	return s.firstPassword(v, p)
 }
 
-func (s *Server) disablePerson(v *visit, id string) error {
+func (s staff) disablePerson(v *visit, id string) error {
 	if _, err := s.Broker.People.Disable(v.ctx(), v.Person, id, v.form("revoke") != "", v.form("reason")); err != nil {
 		return err
 	}
 	return s.Accounts.End(v.ctx(), v.Person, id, "")
 }
 
-func (s *Server) enablePerson(v *visit, id string) error {
+func (s staff) enablePerson(v *visit, id string) error {
 	return s.Broker.People.Enable(v.ctx(), v.Person, id)
 }
 
-func (s *Server) endSessions(v *visit, id string) error {
+func (s staff) endSessions(v *visit, id string) error {
 	return s.Accounts.End(v.ctx(), v.Person, id, "")
 }

@@ -10,6 +10,9 @@ import (
 	"jitney/target"
 )
 
+// The places pages are customers and their targets.
+type places struct{ *Server }
+
 type customersBody struct {
 	Rows       []customerRow
 	CanAdd     bool
@@ -23,11 +26,11 @@ type customerRow struct {
 	Archived              bool
 }
 
-func (s *Server) showCustomers(v *visit) error {
+func (s places) showCustomers(v *visit) error {
 	return s.customersPage(v, http.StatusOK, customersBody{})
 }
 
-func (s *Server) customersPage(v *visit, status int, b customersBody) error {
+func (s places) customersPage(v *visit, status int, b customersBody) error {
 	customers, err := s.Broker.Places.Customers(v.ctx(), v.Person)
 	if err != nil {
 		return err
@@ -40,7 +43,7 @@ func (s *Server) customersPage(v *visit, status int, b customersBody) error {
 	return s.show(v, status, "customers", "Customers", b)
 }
 
-func (s *Server) addCustomer(v *visit) error {
+func (s places) addCustomer(v *visit) error {
 	c, err := s.Broker.Places.SaveCustomer(v.ctx(), v.Person, access.Customer{Name: v.form("name"), Note: v.form("note")})
 	if fields := broker.FieldsOf(err); len(fields) > 0 {
 		return s.customersPage(v, http.StatusUnprocessableEntity, customersBody{Name: v.form("name"), Note: v.form("note"), Wrong: wrongOf(fields)})
@@ -87,11 +90,11 @@ type customerBody struct {
 	Empty                     emptiness
 }
 
-func (s *Server) showCustomer(v *visit) error {
+func (s places) showCustomer(v *visit) error {
 	return s.customerPage(v, http.StatusOK, nil)
 }
 
-func (s *Server) customerPage(v *visit, status int, failed error) error {
+func (s places) customerPage(v *visit, status int, failed error) error {
 	p, err := s.Broker.Places.Customer(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -134,7 +137,7 @@ func cardOf(v *visit, t broker.TargetPage) targetCard {
 	return card
 }
 
-func (s *Server) saveCustomer(v *visit) error {
+func (s places) saveCustomer(v *visit) error {
 	c := access.Customer{ID: v.r.PathValue("id"), Name: v.form("name"), Note: v.form("note"), Version: number(v.form("version"))}
 	if v.form("archived") != "" {
 		c.ArchivedAt = v.now.UTC()
@@ -165,12 +168,12 @@ type targetBody struct {
 }
 
 // newTarget shows the form to connect a target of a kind.
-func (s *Server) newTarget(v *visit) error {
+func (s places) newTarget(v *visit) error {
 	in := broker.TargetInput{Customer: v.r.PathValue("id"), Kind: v.form("kind")}
 	return s.targetPage(v, http.StatusOK, in, broker.TargetPage{}, nil)
 }
 
-func (s *Server) showTarget(v *visit) error {
+func (s places) showTarget(v *visit) error {
 	p, err := s.Broker.Places.Target(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -185,7 +188,7 @@ func inputOf(p broker.TargetPage) broker.TargetInput {
 }
 
 // targetPage shows the form of a target. Secret fields are always empty.
-func (s *Server) targetPage(v *visit, status int, in broker.TargetInput, p broker.TargetPage, failed error) error {
+func (s places) targetPage(v *visit, status int, in broker.TargetInput, p broker.TargetPage, failed error) error {
 	customer, err := s.Broker.Places.Customer(v.ctx(), v.Person, in.Customer)
 	if err != nil {
 		return err
@@ -243,7 +246,7 @@ func fieldOf(f target.Field, value string, has bool, wrong string) fieldView {
 	return out
 }
 
-func (s *Server) kind(name string) (target.Kind, bool) {
+func (s places) kind(name string) (target.Kind, bool) {
 	for _, k := range s.Broker.Places.Kinds() {
 		if k.Name == name {
 			return k, true
@@ -252,11 +255,11 @@ func (s *Server) kind(name string) (target.Kind, bool) {
 	return target.Kind{}, false
 }
 
-func (s *Server) addTarget(v *visit) error {
+func (s places) addTarget(v *visit) error {
 	return s.saveTargetOf(v, broker.TargetInput{Customer: v.r.PathValue("id"), Kind: v.form("kind")}, broker.TargetPage{})
 }
 
-func (s *Server) saveTarget(v *visit) error {
+func (s places) saveTarget(v *visit) error {
 	p, err := s.Broker.Places.Target(v.ctx(), v.Person, v.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -266,7 +269,7 @@ func (s *Server) saveTarget(v *visit) error {
 	return s.saveTargetOf(v, in, p)
 }
 
-func (s *Server) saveTargetOf(v *visit, in broker.TargetInput, p broker.TargetPage) error {
+func (s places) saveTargetOf(v *visit, in broker.TargetInput, p broker.TargetPage) error {
 	kind, ok := s.kind(in.Kind)
 	if !ok {
 		return notFound()
@@ -292,7 +295,7 @@ func (s *Server) saveTargetOf(v *visit, in broker.TargetInput, p broker.TargetPa
 	return s.targetPage(v, http.StatusUnprocessableEntity, in, p, err)
 }
 
-func (s *Server) checkTarget(v *visit) error {
+func (s places) checkTarget(v *visit) error {
 	id := v.r.PathValue("id")
 	if _, err := s.Broker.Places.Check(v.ctx(), v.Person, id); err != nil {
 		return err

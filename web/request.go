@@ -1,11 +1,7 @@
 package web
 
 import (
-	"context"
-	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,9 +9,10 @@ import (
 	"jitney/access"
 	"jitney/broker"
 	"jitney/secret"
-	"jitney/target"
-	"jitney/ticket"
 )
+
+// The requests pages are the form.
+type requests struct{ *Server }
 
 // ticketPatience is how long the form waits for a ticket system. A slow one
 // never blocks the form: it is shown without tickets, and says so.
@@ -102,7 +99,7 @@ func minutesOf(v *visit) int64 {
 }
 
 // showRequest shows the form, filled in as the address says.
-func (s *Server) showRequest(v *visit) error {
+func (s requests) showRequest(v *visit) error {
 	if !v.Person.Is(access.Requester) {
 		http.Redirect(v.w, v.r, "/grants", http.StatusSeeOther)
 		return nil
@@ -119,7 +116,7 @@ func (s *Server) showRequest(v *visit) error {
 }
 
 // previewRequest shows the form as it was sent, with what would happen.
-func (s *Server) previewRequest(v *visit) error {
+func (s requests) previewRequest(v *visit) error {
 	sub, kind := asked(v)
 	b, err := s.requestView(v, sub, kind)
 	if err != nil {
@@ -130,7 +127,7 @@ func (s *Server) previewRequest(v *visit) error {
 
 // offerPassword shows the form with a new password. It is the only answer that
 // holds it.
-func (s *Server) offerPassword(v *visit) error {
+func (s requests) offerPassword(v *visit) error {
 	sub, kind := asked(v)
 	b, err := s.requestView(v, sub, kind)
 	if err != nil {
@@ -149,7 +146,7 @@ func (s *Server) offerPassword(v *visit) error {
 }
 
 // submitRequest makes a grant of the form, or shows it again with what is wrong.
-func (s *Server) submitRequest(v *visit) error {
+func (s requests) submitRequest(v *visit) error {
 	sub, kind := asked(v)
 	b, err := s.requestView(v, sub, kind)
 	if err != nil {
@@ -186,221 +183,4 @@ func (b *requestBody) complain(wrong []access.FieldError) {
 		*e = fieldErr{ID: "err-" + field, Text: w.Text}
 		b.Wrong = append(b.Wrong, wrongField{Anchor: field, Text: w.Text})
 	}
-}
-
-// requestView builds the form around what was chosen so far.
-func (s *Server) requestView(v *visit, sub broker.Submission, kind string) (requestBody, error) {
-	f, err := s.Broker.Access.Form(v.ctx(), v.Person, sub.Customer)
-	if err != nil {
-		return requestBody{}, err
-	}
-	b := requestBody{Form: access.DefaultPolicy().Title, Reason: sub.Reason, TicketPrompt: "Choose a ticket", OfferID: sub.Offer}
-	if len(f.Customers) == 0 {
-		b.Empty = emptiness{Icon: "building-2", Title: "You work for no customer yet", Text: "An administrator ticks the customers you work for, on your page under People."}
-		return b, nil
-	}
-	sub.Customer = f.Customer.ID
-	kind = b.chooseKind(f, kind, sub.Target)
-	b.chooseCustomer(f, kind)
-	b.chooseTarget(f, kind, &sub)
-	if err := s.listTickets(v, &b, &sub); err != nil {
-		return b, err
-	}
-	policy := access.DefaultPolicy()
-	if b.chosen.Target.ID != "" {
-		policy = b.chosen.Policy
-		b.Form, b.MaxText = policy.Title, access.Length(min(policy.Max, access.Ceiling))
-	}
-	if sub.Minutes < 0 {
-		sub.Minutes = int64(policy.Default / time.Minute)
-	}
-	b.Length = durationChips(sub.Minutes, v.form("other"), []int64{15, 30, 60, 120, 240}, min(policy.Max, access.Ceiling))
-	b.EndsAt = v.now.Add(time.Duration(min(max(sub.Minutes, 0), 1440)) * time.Minute)
-	b.Offered = b.chosen.Kind.Passwords && b.chosen.Policy.Password == access.ChosenOnForm
-	b.sub = sub
-	return b, s.foresee(v, &b)
-}
-
-func (b *requestBody) chooseKind(f broker.Form, kind, targetID string) string {
-	for _, t := range f.Targets {
-		if kind == "" && (targetID == t.Target.ID || targetID == "") {
-			kind = t.Kind.Name
-		}
-	}
-	known := slices.ContainsFunc(f.Kinds, func(k target.Kind) bool { return k.Name == kind })
-	for i, k := range f.Kinds {
-		if !known && i == 0 {
-			kind = k.Name
-		}
-		titles := make([]string, 0, len(k.Entitlements))
-		for _, e := range k.Entitlements {
-			titles = append(titles, e.Title)
-		}
-		b.Kinds = append(b.Kinds, kindTile{Value: k.Name, Title: k.Title, Icon: k.Icon, Sub: strings.Join(titles, ", "), Checked: k.Name == kind})
-	}
-	return kind
-}
-
-// chooseCustomer lists the customers, and explains if the chosen one has
-// nothing of the chosen kind.
-func (b *requestBody) chooseCustomer(f broker.Form, kind string) {
-	for _, c := range f.Customers {
-		label := c.Name
-		if c.Note != "" {
-			label += " (" + c.Note + ")"
-		}
-		b.Customers = append(b.Customers, option{Value: c.ID, Label: label, Selected: c.ID == f.Customer.ID})
-	}
-	has := slices.ContainsFunc(f.Targets, func(t broker.TargetChoice) bool { return t.Kind.Name == kind })
-	if f.Customer.ID == "" || has {
-		return
-	}
-	title := kind
-	for _, k := range f.Kinds {
-		if k.Name == kind {
-			title = k.Title
-		}
-	}
-	b.complain([]access.FieldError{{Field: "customer", Text: fmt.Sprintf("%s has no %s connected. Choose another Identity Provider or customer.", f.Customer.Name, title)}})
-	b.Wrong = nil // said at the field; nothing was sent yet
-}
-
-// chooseTarget narrows to one target and entitlement, and offers a choice only
-// if there is one.
-func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submission) {
-	var all []option
-	var first broker.TargetChoice
-	var firstEntitlement string
-	for _, t := range f.Targets {
-		if t.Kind.Name != kind {
-			continue
-		}
-		for _, e := range t.Kind.Entitlements {
-			if first.Target.ID == "" {
-				first, firstEntitlement = t, e.Name
-			}
-			chosen := t.Target.ID == sub.Target && (sub.Entitlement == "" || sub.Entitlement == e.Name)
-			if chosen && b.chosen.Target.ID == "" {
-				b.chosen, sub.Entitlement = t, e.Name
-			} else {
-				chosen = false
-			}
-			all = append(all, option{Value: t.Target.ID + "|" + e.Name, Label: t.Target.Name + " · " + e.Title, Selected: chosen})
-		}
-	}
-	if b.chosen.Target.ID == "" {
-		b.chosen, sub.Entitlement = first, firstEntitlement
-	}
-	sub.Target = b.chosen.Target.ID
-	if len(all) > 1 {
-		b.Targets = all
-	}
-}
-
-// listTickets offers the open tickets of the chosen customer. The address may
-// name one by its number.
-func (s *Server) listTickets(v *visit, b *requestBody, sub *broker.Submission) error {
-	if sub.Customer == "" {
-		b.TicketPrompt = "Choose a customer first"
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(v.ctx(), ticketPatience)
-	defer cancel()
-	page, err := s.Broker.Access.Tickets(ctx, v.Person, sub.Customer, "", "")
-	if err != nil {
-		if v.ctx().Err() != nil {
-			return v.ctx().Err()
-		}
-		if k := access.KindOf(err); k != access.Unavailable && ctx.Err() == nil {
-			return err
-		}
-		b.TicketPrompt = "No tickets to choose from"
-		b.TicketsHint = "The ticket system did not answer. Press Refresh to try again."
-		if sub.Ticket != "" {
-			b.Tickets = []option{{Value: sub.Ticket, Label: sub.Ticket, Selected: true}}
-		}
-		return nil
-	}
-	if len(page.Tickets) == 0 {
-		b.TicketPrompt = "This customer has no open ticket"
-	}
-	found := false
-	for _, t := range page.Tickets {
-		chosen := !found && sub.Ticket != "" && (t.ID == sub.Ticket || t.Number == sub.Ticket)
-		if chosen {
-			found, sub.Ticket = true, t.ID
-		}
-		b.Tickets = append(b.Tickets, option{Value: t.ID, Label: ticketLabel(t), Selected: chosen})
-	}
-	if !found {
-		sub.Ticket = ""
-	}
-	b.TicketsHint = fmt.Sprintf("%d open, read just now.", len(page.Tickets))
-	if page.Next != "" {
-		b.TicketsHint = fmt.Sprintf("The newest %d are listed.", len(page.Tickets))
-	}
-	return nil
-}
-
-func ticketLabel(t ticket.Ticket) string {
-	if t.Title == "" {
-		return t.Number
-	}
-	return t.Number + " - " + t.Title
-}
-
-// foresee fills in what will happen.
-func (s *Server) foresee(v *visit, b *requestBody) error {
-	if b.sub.Target == "" {
-		return nil
-	}
-	p, err := s.Broker.Access.Preview(v.ctx(), v.Person, b.sub)
-	if err != nil {
-		return err
-	}
-	out := &preview{Username: p.Username, Entitlement: p.Entitlement.Title, Target: p.Target, Policy: p.Policy.Title,
-		AtTheEnd: p.Kind.AtTheEnd, Outlives: p.Kind.Outlives, Approval: p.Approval, Shares: p.Shares, EndsAt: p.EndsAt,
-		Password: "Shown once, on the next page, when the account is ready"}
-	if p.Ticket.ID != "" {
-		out.Ticket = ticketLabel(p.Ticket)
-	}
-	if p.Duration > 0 {
-		out.Length = access.Length(p.Duration)
-	}
-	switch {
-	case !p.Kind.Passwords:
-		out.Password = "None is needed"
-	case b.Offered:
-		out.Password = "The one that this form shows before you send it"
-	}
-	for _, w := range p.Wrong {
-		if w.Field == "duration" {
-			b.Err.Duration = fieldErr{ID: "err-duration", Text: w.Text}
-		}
-	}
-	b.Preview = out
-	return nil
-}
-
-// again links to forms filled in like the last three different requests.
-func (s *Server) again(v *visit) ([]option, error) {
-	if v.r.URL.RawQuery != "" {
-		return nil, nil
-	}
-	open, past, err := s.Broker.Access.Mine(v.ctx(), v.Person)
-	if err != nil {
-		return nil, err
-	}
-	var out []option
-	seen := map[string]bool{}
-	for _, r := range append(open, past...) {
-		key := r.Grant.Customer + "|" + r.Grant.Target + "|" + r.Grant.Entitlement
-		if seen[key] || len(out) == 3 || !v.Person.WorksFor(r.Grant.Customer) {
-			continue
-		}
-		seen[key] = true
-		q := url.Values{"customer": {r.Grant.Customer}, "target": {r.Grant.Target + "|" + r.Grant.Entitlement}, "minutes": {fmt.Sprint(int64(r.Grant.Duration / time.Minute))}}
-		out = append(out, option{Value: "/request?" + q.Encode(), Label: r.Customer + " · " + r.Entitlement + " · " + access.Length(r.Grant.Duration)})
-	}
-	return out, nil
 }

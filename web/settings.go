@@ -8,6 +8,9 @@ import (
 	"jitney/broker"
 )
 
+// The rules page is policies and settings.
+type rules struct{ *Server }
+
 type policyForm struct {
 	ID, Name, Title, Changed  string
 	Version, Following        int64
@@ -24,7 +27,7 @@ type settingsBody struct {
 	Problem         *access.Error
 }
 
-func (s *Server) showSettings(v *visit) error { return s.settingsPage(v, nil, nil) }
+func (s rules) showSettings(v *visit) error { return s.settingsPage(v, nil, nil) }
 
 func formOf(v *visit, p access.Policy) policyForm {
 	changed := ""
@@ -37,7 +40,7 @@ func formOf(v *visit, p access.Policy) policyForm {
 }
 
 // settingsPage shows the policies; typed is one that could not be saved.
-func (s *Server) settingsPage(v *visit, typed *access.Policy, failed error) error {
+func (s rules) settingsPage(v *visit, typed *access.Policy, failed error) error {
 	policies, err := s.Broker.Settings.Policies(v.ctx(), v.Person)
 	if err != nil {
 		return err
@@ -80,7 +83,7 @@ func (s *Server) settingsPage(v *visit, typed *access.Policy, failed error) erro
 	return s.show(v, status, "settings", "Settings", b)
 }
 
-func (s *Server) savePolicy(v *visit) error {
+func (s rules) savePolicy(v *visit) error {
 	minutes := func(name string) time.Duration {
 		d, _ := access.Minutes(number(v.form(name))) // what is wrong with it, Valid says
 		return d
@@ -97,7 +100,7 @@ func (s *Server) savePolicy(v *visit) error {
 	return v.back("/settings", "saved")
 }
 
-func (s *Server) saveSettings(v *visit) error {
+func (s rules) saveSettings(v *visit) error {
 	if err := s.Broker.Settings.SetSetting(v.ctx(), v.Person, broker.SettingTimeZone, v.form("time_zone")); err != nil {
 		if access.KindOf(err) == access.NotFound {
 			return err
