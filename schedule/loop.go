@@ -121,7 +121,6 @@ func (l *Loop[T]) fill(ctx context.Context) time.Duration {
 		return l.refused(ctx, "claim", err)
 	}
 	l.take(items, began, len(items) == room)
-	l.notBefore = time.Now().Add(l.cfg.Pace)
 	if len(items) == room {
 		l.notBefore = time.Time{}
 		return 0
@@ -133,7 +132,12 @@ func (l *Loop[T]) fill(ctx context.Context) time.Duration {
 	if !ok {
 		next = l.cfg.MaxSleep
 	}
-	return l.sleep(max(next, l.cfg.Pace))
+	// Finding out that little is due can be costly, when much is that must be
+	// left out. It takes at most a fifth of the time.
+	now := time.Now()
+	pace := min(max(l.cfg.Pace, 4*now.Sub(began)), l.cfg.MaxSleep)
+	l.notBefore = now.Add(pace)
+	return l.sleep(max(next, pace))
 }
 
 // refused notes that the table failed, and reports how long to leave it alone.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -17,6 +18,7 @@ type batch struct {
 	n      int
 	first  time.Time     // end of the first grant
 	step   time.Duration // between the ends of two
+	places int           // over how many targets they are spread; 0 for all
 }
 
 // end is when the grant of the account with this ID ends.
@@ -61,9 +63,10 @@ SELECT 'k' || i, i + 1, 'c' || i, 'Printer', 'p1', 1, 0, 1, 1`,
 }
 
 func (e *engine) loadBatch(ctx context.Context, db *sql.DB, b batch) error {
+	place := fmt.Sprintf("(i %% %d)", cmp.Or(b.places, targets))
 	words := strings.NewReplacer(
 		"{account}", "'"+b.prefix+"' || "+e.padded(), "{grant}", "'"+b.prefix+"g' || "+e.padded(),
-		"{target}", fmt.Sprintf("'t' || (i %% %d)", targets), "{customer}", fmt.Sprintf("'c' || (i %% %d)", targets), "{ticket}", fmt.Sprintf("'k' || (i %% %d)", targets),
+		"{target}", "'t' || "+place, "{customer}", "'c' || "+place, "{ticket}", "'k' || "+place,
 		"{end}", fmt.Sprintf("(%d + i * %d)", b.first.UnixMicro(), b.step.Microseconds()),
 		"{duration}", fmt.Sprint(duration.Microseconds()))
 	accounts := words.Replace(`id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, next_at)

@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type options struct {
 	steady    time.Duration
 	storms    []int
 	outage    time.Duration
+	profile   string
 	workers   int // 0: the product's default
 }
 
@@ -59,6 +61,17 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(o.dir)
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	o.preface()
 	for _, name := range o.engines {
 		e, err := o.engine(ctx, name)
@@ -83,6 +96,7 @@ func run(ctx context.Context, args []string) error {
 func parse(args []string) (*options, error) {
 	o := &options{out: os.Stdout, only: map[string]bool{}}
 	fs := flag.NewFlagSet("jitney-bench", flag.ContinueOnError)
+	profile := fs.String("cpuprofile", "", "write a CPU profile of this process to this file")
 	quick := fs.Bool("quick", false, "small sizes: half a minute for each engine")
 	engines := fs.String("engines", "sqlite,postgres", "databases to measure")
 	only := fs.String("only", "", "parts to measure: insert,audit,steady,storm,kill,idle,outage; empty for all")
@@ -96,6 +110,7 @@ func parse(args []string) (*options, error) {
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
+	o.profile = *profile
 	if *quick {
 		*live, *storms = "1000,20000", "2000"
 		o.steady, o.inserts, o.outage = 5*time.Second, time.Second, 10*time.Second
