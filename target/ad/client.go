@@ -20,7 +20,7 @@ const (
 	callTimeout = 10 * time.Second // one request
 	pageSize    = 500
 	maxEntries  = 20_000
-	maxBytes    = 64 << 20 // of answers to one request
+	maxBytes    = 16 << 20 // of answers to one request
 	maxValues   = 100_000  // of one attribute
 )
 

@@ -381,3 +381,17 @@ func TestCompareFindsWhatWasPlanted(t *testing.T) {
 	}
 	must(t, s.Remove(t.Context(), a))
 }
+
+func TestPasswordSetByHandAfterTheEndOpensNothingLater(t *testing.T) {
+	d := corp(t)
+	s, a := d.open(t, nil), d.newAccount(t)
+	must(t, s.Apply(t.Context(), a, hour(DomainAdmin), testPassword))
+	must(t, s.Remove(t.Context(), a))
+	byHand := secret.New("Planted-By-Hand-42")
+	d.mustChange(t, d.dnOf(t, a), func(r *ldap.ModifyRequest) { r.Replace("unicodePwd", []string{unicodePwd(byHand)}) })
+	must(t, s.Apply(t.Context(), a, hour(DomainAdmin), secret.Text{})) // no password of ours yet
+	if o := look(t, s, &a); !o.Shows(DomainAdmin) || d.signIn(t, o.Username, byHand) {
+		t.Errorf("the planted password opens the next grant: %+v", o)
+	}
+	must(t, s.Remove(t.Context(), a))
+}

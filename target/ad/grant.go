@@ -1,6 +1,7 @@
 package ad
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -245,14 +246,28 @@ func (g *granting) limit(ctx context.Context, acc *account) error {
 // state, end, lockout, and our mark. The change names the mark that was read,
 // so that a late one does not undo the clean-up of somebody faster.
 func (g *granting) enable(ctx context.Context, acc *account, created bool) (*account, error) {
+	password := g.password
+	if acc.mark.phase != phaseLive || !acc.canSignIn(g.now) { // whoever set one by hand in between must not get in with it
+		password = cmp.Or(password, randomPassword())
+	}
+	own := acc.mark
+	own.id = g.a.ID
+	if created { // its password was set with it
+		password = secret.Text{}
+	}
+	if !password.IsZero() {
+		if own.phase == "" {
+			own.phase = phaseEnding
+		}
+		own = own.next(own.phase, markSeq(g.a.Seen)+1)
+		if err := g.forget(ctx, acc, own); err != nil {
+			return nil, explain(err, "reset the former password", g.dc)
+		}
+		acc.info = own.String()
+	}
 	r := ldap.NewModifyRequest(byGUID(acc.guid), nil)
-	fresh := created || acc.mark.phase != phaseLive || !acc.canSignIn(g.now)
-	switch {
-	case created: // everything is set
-	case !g.password.IsZero():
-		r.Replace("unicodePwd", []string{unicodePwd(g.password)})
-	case fresh: // whoever set one by hand in between must not get in with it
-		r.Replace("unicodePwd", []string{unicodePwd(randomPassword())})
+	if !password.IsZero() {
+		r.Replace("unicodePwd", []string{unicodePwd(password)})
 	}
 	if acc.uac != uacLive {
 		r.Replace("userAccountControl", []string{strconv.Itoa(uacLive)})
@@ -266,16 +281,27 @@ func (g *granting) enable(ctx context.Context, acc *account, created bool) (*acc
 	if len(r.Changes) == 0 && acc.mark.phase == phaseLive && acc.mark.id == g.a.ID {
 		return acc, nil
 	}
-	own := acc.mark
-	own.id = g.a.ID
-	if acc.info != "" {
-		r.Delete(markAttr, []string{acc.info})
+	remark(r, acc.info, own.next(phaseLive, markSeq(g.a.Seen)+1))
+	return acc, explain(g.modify(ctx, r), "enable the account", g.dc)
+}
+
+// forget resets the password to one that nobody knows, in a change of its own:
+// directories accept the password before the last one for up to an hour, and
+// so the one that was known before must be older than that.
+func (g *granting) forget(ctx context.Context, acc *account, own mark) error {
+	r := ldap.NewModifyRequest(byGUID(acc.guid), nil)
+	r.Replace("unicodePwd", []string{unicodePwd(randomPassword())})
+	remark(r, acc.info, own)
+	return g.modify(ctx, r)
+}
+
+// remark replaces the mark that was read by another one, and so makes the
+// change fail if the mark is no longer that.
+func remark(r *ldap.ModifyRequest, was string, is mark) {
+	if was != "" {
+		r.Delete(markAttr, []string{was})
 	}
-	r.Add(markAttr, []string{own.next(phaseLive, markSeq(g.a.Seen)+1).String()})
-	if err := g.modify(ctx, r); err != nil {
-		return nil, explain(err, "enable the account", g.dc)
-	}
-	return acc, nil
+	r.Add(markAttr, []string{is.String()})
 }
 
 // empower adds the account to the groups that are wanted; Protected Users,

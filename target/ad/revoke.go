@@ -146,8 +146,7 @@ func (sv *server) clean(ctx context.Context, a access.Account, acc *account, seq
 func (sv *server) seal(ctx context.Context, acc *account, clean mark) error {
 	r := ldap.NewModifyRequest(byGUID(acc.guid), nil)
 	r.Replace("unicodePwd", []string{unicodePwd(randomPassword())})
-	r.Delete(markAttr, []string{acc.info})
-	r.Add(markAttr, []string{clean.String()})
+	remark(r, acc.info, clean)
 	return explain(sv.modify(ctx, r), "reset the password for the second time", sv.dc)
 }
 

@@ -52,6 +52,7 @@ func testPassword(r *run) {
 	opens(password("1"), true, "after the end was moved")
 	r.apply(want(2*time.Hour, r.first()), password("2"))
 	opens(password("2"), true, "with the new password")
+	opens(password("1"), false, "with the password before the new one")
 	r.remove()
 	r.clean()
 	opens(password("1"), false, "with the first password after the end")
