@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -96,39 +95,15 @@ func crash(t *testing.T, domain lab.Domain, database, point, name string) {
 func (m *mishap) furnish() {
 	m.t.Helper()
 	m.makeOU()
-	ctx := m.t.Context()
-	p, err := (&place{data: m.data, database: m.database}).open(ctx, slog.New(slog.DiscardHandler), targetKinds())
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer p.close()
-	who := access.Person{ID: "local:test", Login: "test", Roles: []access.Role{access.Administrator}, AllCustomers: true}
-	b := p.brokers(localPeople{p.store.People, who})
-	customer, err := b.Places.SaveCustomer(ctx, who, access.Customer{Name: "Pedro's Aviary"})
-	if err != nil {
-		m.t.Fatal(err)
-	}
 	ca, err := os.ReadFile(m.domain.CAFile)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	_, err = b.Places.SaveTarget(ctx, who, broker.TargetInput{Customer: customer.ID, Kind: "ad", Name: "pedroaviary.local",
+	targets := []broker.TargetInput{{Kind: "ad", Name: "pedroaviary.local",
 		Values:  map[string]string{"domain": m.domain.DNSDomain, "controllers": m.domain.IP, "ca": string(ca), "bind_name": m.domain.UPN, "ou": m.ou},
-		Secrets: map[string]secret.Text{"bind_password": secret.New(m.domain.Password)}})
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	if _, err := b.Desk.Open(ctx, who, customer.ID, "The printer"); err != nil {
-		m.t.Fatal(err)
-	}
-	person, err := b.People.Save(ctx, who, broker.PersonInput{Login: m.login, Name: "Tech", Roles: []access.Role{access.Requester}, AllCustomers: true})
-	if err != nil && access.KindOf(err) != access.Conflict {
-		m.t.Fatal(err)
-	}
-	m.password = secret.Password(20)
-	if err := p.door(false).Put(ctx, who.ID, person.ID, m.password); err != nil {
-		m.t.Fatal(err)
-	}
+		Secrets: map[string]secret.Text{"bind_password": secret.New(m.domain.Password)}}}
+	people := []broker.PersonInput{{Login: m.login, Name: "Tech", Roles: []access.Role{access.Requester}}}
+	m.password = furnish(m.t, &place{data: m.data, database: m.database}, targets, people)[m.login]
 }
 
 // start starts the server, or starts it again.

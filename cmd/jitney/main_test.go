@@ -179,6 +179,19 @@ func (v *visitor) do(method, path string, form url.Values) (status int, body, lo
 	return resp.StatusCode, string(text), resp.Header.Get("Location")
 }
 
+// show sends a form whose answer may hold a password, so that it is not kept
+// with what was seen.
+func (v *visitor) show(path string, form url.Values) string {
+	v.t.Helper()
+	kept := v.seen.String()
+	_, body, _ := v.do("POST", path, form)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.seen.Reset()
+	v.seen.WriteString(kept)
+	return body
+}
+
 // get reads a page that must be there.
 func (v *visitor) get(path string) string {
 	v.t.Helper()
@@ -202,8 +215,8 @@ func (v *visitor) post(path string, form url.Values) string {
 func (v *visitor) signIn(login, password string) {
 	v.t.Helper()
 	v.post("/login", url.Values{"login": {login}, "password": {password}})
-	if status, _, location := v.do("GET", "/request", nil); status != http.StatusOK {
-		v.t.Fatalf("after signing in as %s, /request answers %d, to %q", login, status, location)
+	if status, _, location := v.do("GET", "/me", nil); status != http.StatusOK {
+		v.t.Fatalf("after signing in as %s, /me answers %d, to %q", login, status, location)
 	}
 }
 
@@ -244,7 +257,7 @@ func (v *visitor) request(customer, ticket string, minutes int, reason string) s
 // reveal shows the password of a grant, once.
 func (v *visitor) reveal(grant string) (username, password string) {
 	v.t.Helper()
-	_, body, _ := v.do("POST", "/grants/"+grant+"/reveal", url.Values{})
+	body := v.show("/grants/"+grant+"/reveal", url.Values{})
 	user := regexp.MustCompile(`<code id="username">([^<]*)`).FindStringSubmatch(body)
 	pass := regexp.MustCompile(`<code id="password"[^>]*>([^<]*)`).FindStringSubmatch(body)
 	if user == nil || pass == nil {

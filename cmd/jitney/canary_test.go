@@ -1,0 +1,256 @@
+package main
+
+import (
+	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"html"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"jitney/access"
+	"jitney/broker"
+	"jitney/lab"
+	"jitney/secret"
+	"jitney/sim/directory"
+)
+
+// Every password goes its way once: revealed, made anew, re-issued, chosen on
+// the form, retrieved, typed at the sign-in, stored as a setting. At the end
+// none of them is anywhere: not in the database or its log, not in what the
+// server printed, not on a page but the one that showed it, not in the process
+// list; raw, in base64, in hex, in UTF-16.
+func TestNoPasswordStaysAnywhere(t *testing.T) {
+	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) { t.Parallel(); canary(t, &place{data: t.TempDir()}) })
+	t.Run("PostgreSQL", func(t *testing.T) { t.Parallel(); canary(t, &place{data: t.TempDir(), database: lab.Postgres(t)}) })
+}
+
+func canary(t *testing.T, where *place) {
+	domain, err := directory.Start(directory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(domain.Close)
+	form := access.DefaultPolicy()
+	form.Name, form.Title, form.Version, form.Password = "form", "Password on the form", 0, access.ChosenOnForm
+	target := broker.TargetInput{Kind: "ad", Name: "revealing", Policy: "default",
+		Values:  map[string]string{"domain": domain.Name(), "controllers": strings.TrimPrefix(domain.URL(), "ldaps://"), "ca": domain.CAPEM(), "bind_name": domain.AdminUPN(), "ou": "OU=Jitney," + domain.BaseDN()},
+		Secrets: map[string]secret.Text{"bind_password": domain.AdminPassword()}}
+	chosen := target
+	chosen.Name, chosen.Policy = "choosing", "form"
+	people := []broker.PersonInput{{Login: "tech@msp.example", Name: "Tech", Roles: []access.Role{access.Requester}},
+		{Login: "ada@msp.example", Name: "Ada", Roles: []access.Role{access.Administrator}}}
+	logins := furnish(t, where, []broker.TargetInput{target, chosen}, people, form)
+
+	server := start(t, []string{"JITNEY_DATABASE=" + where.database}, "serve", "--data", where.data, "--listen", "127.0.0.1:0", "--metrics-listen=", "--log-level", "debug", "--log-format", "json")
+	base := server.await(30*time.Second, `"msg":"jitney serves","address":"([^"]+)"`)
+	tech, ada := visit(t, base), visit(t, base)
+	tech.signIn("tech@msp.example", logins["tech@msp.example"].Reveal())
+	ada.signIn("ada@msp.example", logins["ada@msp.example"].Reveal())
+	secrets := map[string]string{"the bind password": domain.AdminPassword().Reveal()}
+	for login, password := range logins {
+		secrets["the password of "+login] = password.Reveal()
+	}
+	walkRevealing(t, tech, ada, secrets)
+	walkChoosing(t, tech, ada, secrets)
+
+	if server.stop() != exitOK {
+		t.Errorf("the server does not stop well:\n%s", server.output())
+	}
+	seen := map[string]string{"the server's output": server.output(), "the technician's pages": tech.seen.String(), "the administrator's pages": ada.seen.String()}
+	readFiles(t, where.data, seen)
+	if where.isPostgres() {
+		seen["the tables"] = readTables(t, where.database)
+	}
+	for what, password := range secrets {
+		for place, content := range seen {
+			if form := findSecret(content, password); form != "" {
+				t.Errorf("%s is in %s, %s", what, place, form)
+			}
+		}
+	}
+	if len(secrets) != 8 {
+		t.Errorf("%d passwords were looked for; want 8", len(secrets))
+	}
+	if findSecret(seen["the technician's pages"]+strings.Repeat("x", 3)+base64.StdEncoding.EncodeToString([]byte("ab"+secrets["revealed"]+"c")), secrets["revealed"]) == "" {
+		t.Error("the search finds nothing, also where there is something")
+	}
+}
+
+// walkRevealing lets the technician reveal a password, and another one; then
+// the administrator lets one be re-issued.
+func walkRevealing(t *testing.T, tech, ada *visitor, secrets map[string]string) {
+	grant := tech.requestAt("revealing", nil)
+	ready := func(v *visitor) func() bool {
+		return func() bool { return strings.Contains(v.get("/grants/"+grant), "Reveal once") }
+	}
+	poll(t, 30*time.Second, "the password", ready(tech))
+	_, secrets["revealed"] = tech.reveal(grant)
+	processes(t, secrets)
+	tech.post("/grants/"+grant+"/password", url.Values{})
+	poll(t, 30*time.Second, "the new password", ready(tech))
+	_, secrets["new"] = tech.reveal(grant)
+	ada.post("/grants/"+grant+"/reissue", url.Values{"reason": {"The customer's own administrator is away."}})
+	poll(t, 30*time.Second, "the re-issued password", ready(ada))
+	_, secrets["re-issued"] = ada.reveal(grant)
+	finish(t, tech, grant)
+}
+
+// walkChoosing lets the technician see two passwords on the form and send the
+// second; the administrator retrieves it.
+func walkChoosing(t *testing.T, tech, ada *visitor, secrets map[string]string) {
+	offered := regexp.MustCompile(`name="offer" value="([^"]*)"`)
+	shown := regexp.MustCompile(`<code class="input" id="password"[^>]*>([^<]*)`)
+	var offer string
+	for _, name := range []string{"offered and not used", "chosen"} {
+		form, _ := tech.filled("choosing")
+		body := tech.show("/request/password", form)
+		id, password := offered.FindStringSubmatch(body), shown.FindStringSubmatch(body)
+		if id == nil || password == nil {
+			t.Fatalf("the form shows no password:\n%s", text(body))
+		}
+		offer, secrets[name] = id[1], html.UnescapeString(password[1])
+	}
+	grant := tech.requestAt("choosing", url.Values{"offer": {offer}})
+	poll(t, 30*time.Second, "active access", func() bool { return strings.Contains(tech.get("/grants/"+grant), "Time left") })
+	body := ada.show("/grants/"+grant+"/retrieve", url.Values{"reason": {"The technician lost the line."}})
+	if !strings.Contains(html.UnescapeString(body), secrets["chosen"]) {
+		t.Errorf("the administrator does not retrieve the password:\n%s", text(body))
+	}
+	finish(t, tech, grant)
+}
+
+// filled is the form of a request, filled in.
+func (v *visitor) filled(target string) (form url.Values, page string) {
+	v.t.Helper()
+	form = url.Values{"minutes": {"15"}, "reason": {"The spooler service has to be restarted."}}
+	page = v.get("/request")
+	if kind := regexp.MustCompile(`name="kind" value="([^"]*)"`).FindStringSubmatch(page); kind != nil {
+		form.Set("kind", kind[1])
+	}
+	form.Set("customer", option(v.t, page, "customer", "Pedro"))
+	page = v.show("/request/preview", form)
+	form.Set("ticket", option(v.t, page, "ticket", "The printer"))
+	form.Set("target", option(v.t, page, "target", target))
+	return form, page
+}
+
+func (v *visitor) requestAt(target string, more url.Values) (grant string) {
+	v.t.Helper()
+	form, _ := v.filled(target)
+	for name, value := range more {
+		form[name] = value
+	}
+	location := v.post("/request", form)
+	m := regexp.MustCompile(`^/grants/([a-z0-9]+)`).FindStringSubmatch(location)
+	if m == nil {
+		v.t.Fatalf("the request leads to %q", location)
+	}
+	return m[1]
+}
+
+func finish(t *testing.T, v *visitor, grant string) {
+	t.Helper()
+	v.post("/grants/"+grant+"/end", url.Values{})
+	poll(t, 30*time.Second, "the proof that it ended", func() bool { return strings.Contains(v.get("/grants/"+grant), "Ended, verified") })
+}
+
+// processes looks for secrets in the process list.
+func processes(t *testing.T, secrets map[string]string) {
+	t.Helper()
+	lists, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	environs, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range append(lists, environs...) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue // it is gone, or not ours
+		}
+		for what, password := range secrets {
+			if findSecret(string(content), password) != "" {
+				t.Errorf("%s is in %s", what, file)
+			}
+		}
+	}
+}
+
+// readFiles reads everything below dir: the database, its write-ahead log, the
+// keys, the checkpoints.
+func readFiles(t *testing.T, dir string, into map[string]string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		into["the file "+filepath.Base(path)] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readTables reads every row of every table.
+func readTables(t *testing.T, database string) string {
+	t.Helper()
+	db, err := sql.Open("pgx", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	column := func(query string) (values []string) {
+		rows, err := db.QueryContext(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var value string
+			if err := rows.Scan(&value); err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, value)
+		}
+		return values
+	}
+	var all strings.Builder
+	for _, table := range column(`SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`) {
+		all.WriteString(table + "\n" + strings.Join(column(fmt.Sprintf(`SELECT t::text FROM %q t`, table)), "\n"))
+	}
+	return all.String()
+}
+
+// findSecret reports in which form password is in content; empty if in none.
+func findSecret(content, password string) string {
+	forms := map[string]string{"raw": password, "escaped for HTML": html.EscapeString(password), "escaped for a URL": url.QueryEscape(password),
+		"in hex": hex.EncodeToString([]byte(password)), "in capital hex": strings.ToUpper(hex.EncodeToString([]byte(password)))}
+	little, big := []byte{}, []byte{}
+	for _, u := range utf16.Encode([]rune(password)) {
+		little, big = append(little, byte(u), byte(u>>8)), append(big, byte(u>>8), byte(u))
+	}
+	forms["in UTF-16"], forms["in UTF-16, the other way round"] = string(little), string(big)
+	for name, bytes := range map[string][]byte{"": []byte(password), " of UTF-16": little} {
+		for shift := range 3 { // the same bytes look different at each place of a group of three
+			padded := append(make([]byte, shift), bytes...)
+			code := base64.StdEncoding.EncodeToString(padded)
+			code = code[(shift*8+5)/6 : len(padded)*8/6]
+			forms[fmt.Sprintf("in base64%s, %d", name, shift)] = code
+			forms[fmt.Sprintf("in base64 for URLs%s, %d", name, shift)] = strings.NewReplacer("+", "-", "/", "_").Replace(code)
+		}
+	}
+	for name, form := range forms {
+		if strings.Contains(content, form) {
+			return name
+		}
+	}
+	return ""
+}
