@@ -39,21 +39,32 @@ func Kind() target.Kind {
 		GrantNote: func(a access.Account, _ string) string {
 			return "The tech account " + shortName(a) + " is now enabled"
 		},
-		EndNote: func(a access.Account, entitlement string) string {
-			what := "Domain Admins and every other group"
-			if entitlement == Delegated {
-				what = "every group"
-			}
-			return "Access of the tech account " + shortName(a) + " has been revoked: removed from " + what +
-				", disabled, password reset. This was read back from the domain."
-		},
-		Open: open,
+		EndNote: endNote,
+		Open:    open,
 	}
 }
 
 // outlives is what no domain controller ends at once.
 const outlives = "Connections that are open at the end, and Kerberos tickets issued before it (up to 10 hours, 4 with Protected Users), " +
 	"can outlive the end on the machines that already accepted them; new sign-ins are refused at once."
+
+// endNote says no more than what was read back.
+func endNote(a access.Account, entitlement string) string {
+	note := "Access of the tech account " + shortName(a) + " has been revoked: "
+	switch {
+	case !a.Seen.At.IsZero() && !a.Seen.Exists:
+		note += "the account does not exist any more, and its memberships ended with it."
+	case entitlement == Delegated:
+		note += "removed from every group, disabled, password reset."
+	default:
+		note += "removed from Domain Admins and every other group, disabled, password reset."
+	}
+	note += " This was read back from the domain."
+	if len(a.Seen.Silent) > 0 {
+		note += " No answer came from " + strings.Join(a.Seen.Silent, ", ") + "; what does not answer learns it by replication."
+	}
+	return note
+}
 
 // shortName is the account's name without the domain.
 func shortName(a access.Account) string {

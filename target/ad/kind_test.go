@@ -3,6 +3,7 @@ package ad
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"jitney/access"
 	"jitney/secret"
@@ -72,6 +73,10 @@ func TestKindSaysWhatTheSourceSays(t *testing.T) {
 	}
 	if got := k.EndNote(a, DomainAdmin); !strings.Contains(got, "example.user-pedroaviary has been revoked") || !strings.Contains(got, "Domain Admins") {
 		t.Errorf("the end note is %q", got)
+	}
+	a.Seen = access.Observation{At: time.Now(), Silent: []string{"dc2.pedroaviary.local"}}
+	if got := k.EndNote(a, DomainAdmin); strings.Contains(got, "disabled") || !strings.Contains(got, "does not exist any more") || !strings.Contains(got, "No answer came from dc2") {
+		t.Errorf("the end note of a deleted account is %q", got)
 	}
 	for _, e := range []string{DomainAdmin, Delegated} {
 		if _, ok := k.Find(e); !ok {
