@@ -262,12 +262,15 @@ func (s *simulation) judgeRecords(g access.Grant) {
 // used there is covered by a live grant.
 func (s *simulation) watch(over interface{ Err() error }) {
 	for over.Err() == nil {
-		time.Sleep(3 * time.Second)
+		time.Sleep(5 * time.Second)
 		now := time.Now()
-		grants := s.all()
+		var grants []access.Grant
 		for id, realm := range s.realms {
 			for _, mark := range realm.Marks() {
 				for _, right := range realm.Usable(mark) {
+					if grants == nil {
+						grants = s.all()
+					}
 					s.cover(grants, id, mark, right, now)
 				}
 			}

@@ -51,7 +51,7 @@ func (w *world) start() *process {
 		look = w.look(p)
 	}
 	cfg := func(name string, r schedule.Recovery) schedule.Config {
-		return schedule.Config{Name: name, MaxSleep: 20 * time.Second, Recovery: r, Exclusive: true}
+		return schedule.Config{Name: name, MaxSleep: 2 * time.Minute, Recovery: r, Exclusive: true}
 	}
 	p.accounts = schedule.New[access.Case](gatedTable[access.Case]{s.Accounts, p, func() { p.accounts.Wake() }}, look, cfg("accounts", gatedRecovery{s.Accounts, p}))
 	p.work = schedule.New[access.Work](gatedTable[access.Work]{s.Outbox, p, func() { p.work.Wake() }}, p.reconciler.Work, cfg("work", gatedRecovery{s.Outbox, p}))

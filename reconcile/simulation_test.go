@@ -217,7 +217,7 @@ func (s *simulation) wentWrong(target string, at time.Time) {
 // weather decides what goes wrong by itself.
 func (s *simulation) weather() {
 	calm := s.began.Add(time.Duration(60+s.plan.IntN(60)) * time.Minute) // from then on nothing goes wrong
-	deadly := []int{0, 150, 60}[s.plan.IntN(3)]
+	deadly := []int{0, 200, 80}[s.plan.IntN(3)]
 	s.crashNow = func() bool { return time.Now().Before(calm) && s.roll("crash", deadly) }
 	faulty := []int{0, 10, 5}[s.plan.IntN(3)]
 	for id, realm := range s.realms {
@@ -261,7 +261,7 @@ func (s *simulation) weather() {
 // restart starts the program again, three seconds after it died.
 func (s *simulation) restart(over context.Context) {
 	for over.Err() == nil {
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(time.Second)
 		if s.broker() == nil && over.Err() == nil {
 			time.Sleep(3 * time.Second)
 			s.world.start()
@@ -271,7 +271,7 @@ func (s *simulation) restart(over context.Context) {
 
 // settle waits until every grant has ended and every note has arrived.
 func (s *simulation) settle() {
-	ended := await(6*time.Hour, func() bool {
+	ended := awaitEvery(10*time.Second, 6*time.Hour, func() bool {
 		for _, g := range s.all() {
 			if g.EndedAt.IsZero() {
 				return false
