@@ -118,6 +118,11 @@ func isContended(err error) bool {
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*sqlitedriver.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // isUnavailable reports whether err says that storage is full, read-only,
 // broken, busy or out of reach, rather than that a statement is wrong.
 func isUnavailable(err error) bool {

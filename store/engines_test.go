@@ -19,16 +19,16 @@ func engines(t *testing.T, f func(t *testing.T, s *store.Store)) {
 }
 
 // A maker names an empty database of one engine, a new one each time.
-type maker func(t *testing.T) string
+type maker func(t testing.TB) string
 
-func sqliteFile(t *testing.T) string {
+func sqliteFile(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "jitney.db")
 }
 
 // postgresSchema makes a schema of its own for a test, which is faster than a
 // database.
-func postgresSchema(t *testing.T) string {
+func postgresSchema(t testing.TB) string {
 	t.Helper()
 	server, err := url.Parse(lab.PostgresServer(t))
 	if err != nil {

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+
+	"jitney/store/db"
 )
 
 // DB opens another connection to the database of s, for tests that look at it
@@ -18,6 +20,18 @@ func (s *Store) DB() (*sql.DB, error) {
 func (s *Store) ExecWriter(ctx context.Context, statement string) error {
 	return s.core.write(ctx, "test", func(ctx context.Context, t *tx) error {
 		_, err := t.on.ExecContext(ctx, statement)
+		return err
+	})
+}
+
+// WriteSettings writes settings in one transaction, which then ends with err.
+func (s *Store) WriteSettings(ctx context.Context, names []string, err error) error {
+	return s.core.write(ctx, "test", func(ctx context.Context, t *tx) error {
+		for _, name := range names {
+			if err := t.PutSetting(ctx, db.PutSettingParams{Name: name, Value: "x"}); err != nil {
+				return err
+			}
+		}
 		return err
 	})
 }

@@ -15,9 +15,10 @@ import (
 var errClosed = errors.New("the database is closed")
 
 // A queue lets one goroutine write to SQLite, for all others. What waits is
-// written in one transaction, each closure behind a savepoint of its own: a
-// closure that fails undoes only itself, and all share one sync of the disk.
-// Nobody hears of success before that sync.
+// written in one transaction with one sync of the disk, and nobody hears of
+// success before that sync. A closure that fails undoes only itself: if it had
+// changed something, the transaction is undone and the others run again, each
+// behind a savepoint. That happens rarely, and savepoints cost every time.
 type queue struct {
 	db   *sql.DB
 	conn *sql.Conn
@@ -60,6 +61,7 @@ func (q *queue) connect(ctx context.Context) error {
 		return err
 	}
 	q.conn, q.on = conn, newStatements(conn)
+	q.on.sole = true
 	return nil
 }
 
@@ -113,20 +115,21 @@ func (q *queue) run() {
 // transact writes a batch, taking in what comes while it works, and leaves in
 // each write what became of it.
 func (q *queue) transact(batch []*write, crowd bool) []*write {
-	began := time.Now()
 	ctx := context.Background()
-	if err := q.begin(ctx); err != nil {
-		batch[0].err = err
-		return batch
-	}
-	broken := q.apply(ctx, batch[0])
-	for broken == nil && len(batch) < maxBatch && time.Since(began) < maxHold {
-		w := q.more(began, crowd)
-		if w == nil {
+	began := time.Now()
+	broken := q.begin(ctx)
+	for next := batch[0]; broken == nil; {
+		if q.run1(ctx, next); next.err != nil && q.on.wrote {
+			broken = q.again(ctx, batch)
 			break
 		}
-		batch = append(batch, w)
-		broken = q.apply(ctx, w)
+		if len(batch) >= maxBatch || time.Since(began) > maxHold {
+			break
+		}
+		if next = q.more(began, crowd); next == nil {
+			break
+		}
+		batch = append(batch, next)
 	}
 	if broken == nil {
 		start := time.Now()
@@ -146,6 +149,42 @@ func (q *queue) transact(batch []*write, crowd bool) []*write {
 		}
 	}
 	return batch
+}
+
+// run1 runs one closure, and notes whether it changed anything.
+func (q *queue) run1(ctx context.Context, w *write) {
+	if w.err = w.ctx.Err(); w.err != nil {
+		return
+	}
+	q.on.wrote = false
+	w.err = w.fn(ctx, q.on)
+}
+
+// again undoes the transaction and runs the closures of a batch once more, but
+// for those that failed. The error that it reports has broken them all.
+func (q *queue) again(ctx context.Context, batch []*write) error {
+	// A full disk has rolled back by itself, which shows when the next begins.
+	_, _ = q.on.ExecContext(ctx, "ROLLBACK")
+	if err := q.begin(ctx); err != nil {
+		return err
+	}
+	for _, w := range batch {
+		if w.err != nil {
+			continue
+		}
+		if _, err := q.on.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+			return err
+		}
+		if q.run1(ctx, w); w.err != nil {
+			if _, err := q.on.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
+				return fmt.Errorf("undo after %w: %w", w.err, err)
+			}
+		}
+		if _, err := q.on.ExecContext(ctx, "RELEASE one"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // more takes the next write that waits. When a sync is expensive and others
@@ -181,24 +220,5 @@ func (q *queue) begin(ctx context.Context) error {
 		return err
 	}
 	_, err = q.on.ExecContext(ctx, "BEGIN IMMEDIATE")
-	return err
-}
-
-// apply runs one closure. The error that it reports has broken the whole
-// transaction; one of the closure alone is in w.
-func (q *queue) apply(ctx context.Context, w *write) (broken error) {
-	if w.err = w.ctx.Err(); w.err != nil {
-		return nil
-	}
-	if _, err := q.on.ExecContext(ctx, "SAVEPOINT one"); err != nil {
-		w.err = err
-		return err
-	}
-	if w.err = w.fn(ctx, q.on); w.err != nil {
-		if _, err := q.on.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
-			return fmt.Errorf("undo after %w: %w", w.err, err)
-		}
-	}
-	_, err := q.on.ExecContext(ctx, "RELEASE one")
 	return err
 }

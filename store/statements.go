@@ -18,6 +18,9 @@ type statements struct {
 	on   preparer
 	mu   sync.RWMutex
 	kept map[string]*sql.Stmt
+
+	wrote bool // set by every statement that may have changed something; for the one goroutine that writes
+	sole  bool // whether there is such a goroutine
 }
 
 func newStatements(on preparer) *statements {
@@ -51,7 +54,11 @@ func (s *statements) ExecContext(ctx context.Context, query string, args ...any)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.ExecContext(ctx, args...)
+	r, err := stmt.ExecContext(ctx, args...)
+	if s.sole {
+		s.wrote = s.wrote || err != nil || changedRows(r)
+	}
+	return r, err
 }
 
 // QueryContext implements db.DBTX.
@@ -59,6 +66,9 @@ func (s *statements) QueryContext(ctx context.Context, query string, args ...any
 	stmt, err := s.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
+	}
+	if s.sole {
+		s.wrote = true // it may be an INSERT … RETURNING
 	}
 	return stmt.QueryContext(ctx, args...)
 }
@@ -74,6 +84,9 @@ func (s *statements) QueryRowContext(ctx context.Context, query string, args ...
 			return db.QueryRowContext(ctx, query, args...)
 		}
 	}
+	if s.sole {
+		s.wrote = true
+	}
 	return stmt.QueryRowContext(ctx, args...)
 }
 
@@ -86,4 +99,9 @@ func (s *statements) close() error {
 	}
 	s.kept = map[string]*sql.Stmt{}
 	return all
+}
+
+func changedRows(r sql.Result) bool {
+	n, err := r.RowsAffected()
+	return err != nil || n > 0
 }

@@ -139,7 +139,7 @@ func connect(ctx context.Context, name string) (*core, error) {
 		return nil, fail("open the database", err)
 	}
 	writer.SetMaxOpenConns(1)
-	if err := writer.PingContext(ctx); err != nil {
+	if err := firstContact(ctx, writer); err != nil {
 		return nil, errors.Join(fail("open the database", err), writer.Close())
 	}
 	reader, err := sql.Open("sqlite", sqliteDSN(path, true))
@@ -149,4 +149,21 @@ func connect(ctx context.Context, name string) (*core, error) {
 	reader.SetMaxOpenConns(4)
 	reader.SetMaxIdleConns(4)
 	return newCore(sqlite(), "", path, writer, reader), nil
+}
+
+// firstContact connects to a SQLite file. Two processes that make the same
+// file stand in each other's way for a moment, which busy_timeout does not
+// cover, because switching to a write-ahead log waits for nobody.
+func firstContact(ctx context.Context, db *sql.DB) error {
+	for try := 0; ; try++ {
+		err := db.PingContext(ctx)
+		if err == nil || !isBusy(err) || try == 100 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }

@@ -1,0 +1,127 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"jitney/access"
+	"jitney/schedule"
+	"jitney/store"
+)
+
+func queue(t *testing.T, s *store.Store, key, lane string) {
+	t.Helper()
+	if err := s.Outbox.Add(t.Context(), access.Work{Kind: "note", Key: key, Group: "desk", Lane: lane, Grant: "g1", Payload: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func claimWork(t *testing.T, s *store.Store) map[string]schedule.Item[access.Work] {
+	t.Helper()
+	items, err := s.Outbox.Claim(t.Context(), schedule.Claim{Owner: "me", For: time.Minute, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byKey := map[string]schedule.Item[access.Work]{}
+	for _, it := range items {
+		byKey[it.Value.Key] = it
+	}
+	return byKey
+}
+
+func TestWorkOfOneLaneIsDoneInOrder(t *testing.T) {
+	engines(t, func(t *testing.T, s *store.Store) {
+		for i := range 3 {
+			queue(t, s, fmt.Sprint("a", i), "a")
+			queue(t, s, fmt.Sprint("b", i), "b")
+		}
+		queue(t, s, "a1", "a") // the same key is queued once
+		first := claimWork(t, s)
+		if len(first) != 2 || first["a0"].ID == "" || first["b0"].ID == "" {
+			t.Fatalf("claimed %v, want the first of each lane", first)
+		}
+		if d, ok, err := s.Outbox.Next(t.Context(), nil); err != nil || !ok || d < 30*time.Second {
+			t.Errorf("next in %v %v %v: rows that must wait for others are not due", d, ok, err)
+		}
+		if err := s.Outbox.Tried(t.Context(), first["a0"].Lease); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Outbox.Finish(t.Context(), first["a0"].Lease, "note 7", false); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Outbox.Finish(t.Context(), first["b0"].Lease, "the ticket is gone", true); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Outbox.Finish(t.Context(), first["b0"].Lease, "", false); !errors.Is(err, schedule.ErrLost) {
+			t.Errorf("finished twice: %v", err)
+		}
+		second := claimWork(t, s)
+		if len(second) != 2 || second["a1"].ID == "" || second["b1"].ID == "" {
+			t.Fatalf("claimed %v, want the second of each lane", second)
+		}
+		checkWork(t, s, first["b0"].ID, first["a0"].ID)
+		if err := s.Outbox.Retry(t.Context(), first["b0"].ID); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, s.Outbox.Retry(t.Context(), first["a0"].ID), access.Conflict)
+		wantKind(t, s.Outbox.Retry(t.Context(), "none"), access.NotFound)
+		if third := claimWork(t, s); len(third) != 1 || third["b0"].ID == "" {
+			t.Errorf("claimed %v, want the one that was started again", third)
+		}
+	})
+}
+
+func checkWork(t *testing.T, s *store.Store, parked, done string) {
+	t.Helper()
+	work, err := s.Outbox.WorkOf(t.Context(), "g1")
+	if err != nil || len(work) != 6 {
+		t.Fatalf("%d rows, %v; want 6", len(work), err)
+	}
+	for _, w := range work {
+		switch w.ID {
+		case parked:
+			if w.ParkedAt.IsZero() || !w.DoneAt.IsZero() || w.Result != "the ticket is gone" {
+				t.Errorf("parked %+v", w)
+			}
+		case done:
+			if w.DoneAt.IsZero() || w.TriedAt.IsZero() || w.Result != "note 7" {
+				t.Errorf("done %+v", w)
+			}
+		}
+	}
+}
+
+func TestEnsuredWorkIsDueAgain(t *testing.T) {
+	engines(t, func(t *testing.T, s *store.Store) {
+		sweep := access.Work{ID: "sweep", Kind: "sweep", Key: "sweep", Group: "sweep", Lane: "sweep"}
+		ensure := func() {
+			t.Helper()
+			if err := s.Outbox.Ensure(t.Context(), sweep); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ensure()
+		ensure()
+		it := claimWork(t, s)["sweep"]
+		ensure() // while it runs
+		if _, err := s.Outbox.Return(t.Context(), []schedule.Return{{Lease: it.Lease, In: time.Hour}}); err != nil {
+			t.Fatal(err)
+		}
+		it, ok := claimWork(t, s)["sweep"]
+		if !ok {
+			t.Fatal("the wake-up was lost")
+		}
+		if _, err := s.Outbox.Return(t.Context(), []schedule.Return{{Lease: it.Lease, In: time.Hour}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := claimWork(t, s); len(got) != 0 {
+			t.Errorf("claimed %v an hour early", got)
+		}
+		ensure()
+		if got := claimWork(t, s); len(got) != 1 {
+			t.Errorf("claimed %v, want the sweep", got)
+		}
+	})
+}
