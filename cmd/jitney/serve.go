@@ -141,7 +141,7 @@ func (s *service) serve(ctx context.Context, p *program, listener net.Listener, 
 	defer context.AfterFunc(ctx, endStreams)()
 	inner, endInner := context.WithCancel(ctx)
 	defer endInner()
-	failedInner := make(chan error, 1)
+	failedInner, metrics := make(chan error, 1), ""
 	if s.metricsListen != "" {
 		back, err := net.Listen("tcp", s.metricsListen)
 		if err != nil {
@@ -151,9 +151,10 @@ func (s *service) serve(ctx context.Context, p *program, listener net.Listener, 
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", p.metrics.serve())
 		handleHealth(mux, p.probes())
+		metrics = back.Addr().String()
 		go func() { failedInner <- serveUntil(inner, newServer(mux, s.log), back) }()
 	}
-	s.log.Info("jitney serves", "address", base, "listen", listener.Addr().String(), "metrics", s.metricsListen, "database", p.store.Engine(),
+	s.log.Info("jitney serves", "address", base, "listen", listener.Addr().String(), "metrics", metrics, "database", p.store.Engine(),
 		"version", versionName(), "started_in", time.Since(began).Round(time.Millisecond).String())
 	notifyManager("READY=1")
 	if s.opened != nil {
