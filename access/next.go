@@ -89,7 +89,7 @@ func (p *planner) see(g *Grant) {
 		g.VerifiedAt = p.now
 		p.event(*g, EventVerified, fmt.Sprintf("Read back as usable: %s. It ends in %s.", p.seen.Username, Length(g.Duration+g.Extension)))
 	case g.VerifiedAt.IsZero(): // keep granting
-	case shown:
+	case shown || p.fired(*g): // what the target's own clock ended too early is given again
 		g.LostAt = time.Time{}
 	case g.LostAt.IsZero():
 		g.LostAt = p.now
@@ -98,6 +98,13 @@ func (p *planner) see(g *Grant) {
 		g.StoppedAt, g.StoppedBy, g.StopCause = p.now, "jitney", ByDrift
 		p.event(*g, EventStopped, "Somebody took the access away on the target. The grant is ended and cleaned up, not given again.")
 	}
+}
+
+// fired reports whether the target's own clock has ended g, which was usable,
+// before its time: it was extended, and the target could not be told in time.
+func (p *planner) fired(g Grant) bool {
+	fuse := p.seen.Until
+	return g.Wanted(p.now) && !g.VerifiedAt.IsZero() && !fuse.IsZero() && !fuse.After(p.now)
 }
 
 // end records that a grant which is not wanted has ended, if that is so.
@@ -155,7 +162,7 @@ func (p *planner) step(grants []Grant) {
 	case p.want.Empty():
 		p.plan.Step = StepNone
 	case !p.plan.Want.Empty() && p.differs(grants):
-		p.plan.Step, p.plan.Fresh = StepApply, !p.seen.Enabled && !p.waits
+		p.plan.Step, p.plan.Fresh = StepApply, !p.seen.Enabled && !p.waits && !slices.ContainsFunc(grants, p.fired)
 	default:
 		p.plan.Step, p.plan.Again = StepNone, p.nextLook(grants)
 	}
@@ -163,7 +170,7 @@ func (p *planner) step(grants []Grant) {
 
 // differs reports whether the account must be changed to look as wanted.
 func (p *planner) differs(grants []Grant) bool {
-	if p.waits || len(p.seen.Extra) > 0 {
+	if p.waits || len(p.seen.Extra) > 0 || slices.ContainsFunc(grants, p.fired) {
 		return true
 	}
 	verified := true

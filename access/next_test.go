@@ -217,6 +217,20 @@ func TestTheTargetsOwnClockFollows(t *testing.T) {
 	}
 }
 
+func TestTheTargetsClockThatFiredTooEarlyIsNoDrift(t *testing.T) {
+	a := verified(grant("a", "admin", time.Hour))
+	a.Extension = time.Hour // and the target did not answer to be told so
+	seen := Observation{At: t0, Exists: true, Entitlements: []string{"admin"}, Until: t0.Add(time.Hour)}
+	p := Next(Case{Grants: []Grant{a}}, seen, t0.Add(90*time.Minute), rules)
+	if p.Step != StepApply || p.Fresh || len(p.Grants) != 0 || !p.Want.Until.Equal(t0.Add(2*time.Hour)) {
+		t.Errorf("plan = %+v", p)
+	}
+	seen.Until = time.Time{}
+	if p = Next(Case{Grants: []Grant{a}}, seen, t0.Add(90*time.Minute), rules); p.Step != StepNone || len(p.Grants) != 1 || p.Grants[0].LostAt.IsZero() {
+		t.Errorf("disabled by hand: plan = %+v", p)
+	}
+}
+
 func TestEnablingNeedsAFreshPassword(t *testing.T) {
 	a := grant("a", "admin", time.Hour)
 	for _, tt := range []struct {

@@ -176,7 +176,7 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 		}
 	}
 	crashpoint.At("look.apply.before")
-	if err := l.sys.Apply(ctx, l.c.Account, plan.Want, password); err != nil {
+	if err := l.sys.Apply(ctx, l.c.Account, l.later(plan.Want), password); err != nil {
 		return fmt.Errorf("apply to account %s: %w", l.c.Account.ID, err)
 	}
 	crashpoint.At("look.apply.after")
@@ -184,6 +184,19 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 		l.passwordSet()
 	}
 	return nil
+}
+
+// later moves the ends that the target is told a little behind ours. The clock
+// of a grant starts only when it is read back, and some targets count in whole
+// seconds; an end that is too early would have to be moved at once.
+func (l *look) later(want access.Want) access.Want {
+	margin := min(l.r.cfg.Rules.Slack/2, time.Minute)
+	end := func(t time.Time) time.Time { return t.Add(margin + time.Second - 1).Truncate(time.Second) }
+	want.Until, want.Entitlements = end(want.Until), slices.Clone(want.Entitlements)
+	for i := range want.Entitlements {
+		want.Entitlements[i].Until = end(want.Entitlements[i].Until)
+	}
+	return want
 }
 
 // remove takes everything away.

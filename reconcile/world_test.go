@@ -174,7 +174,9 @@ func (w *world) submit(who access.Person, target, entitlement, ticketID string, 
 }
 
 // await polls until done, for at most limit, and reports whether it was.
-func await(limit time.Duration, done func() bool) bool { return awaitEvery(250*time.Millisecond, limit, done) }
+func await(limit time.Duration, done func() bool) bool {
+	return awaitEvery(250*time.Millisecond, limit, done)
+}
 
 func awaitEvery(pause, limit time.Duration, done func() bool) bool {
 	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(pause) {
