@@ -49,11 +49,12 @@ func startCore(ctx context.Context, name string, s *sink, workers int) (*core, e
 	}
 	c := &core{store: opened, recorded: &recorder{Cases: opened.Accounts, at: map[string]time.Time{}}}
 	tickets := desk.System{Store: opened.Desk}
+	places := reconcile.Recent(opened.Targets, time.Second)
 	r := reconcile.New(reconcile.Ports{
-		Cases: c.recorded, Targets: opened.Targets, Rules: opened.Rules, Outbox: opened.Outbox, Log: opened.Log,
+		Cases: c.recorded, Targets: places, Rules: opened.Rules, Outbox: opened.Outbox, Log: opened.Log,
 		Sealer: secret.NewSealer(keys, opened.Keys), Kinds: []target.Kind{s.kind()},
 		Open: func(ctx context.Context, id string) (target.System, error) {
-			if _, err := opened.Targets.Target(ctx, id); err != nil { // as the server's opener does
+			if _, err := places.Target(ctx, id); err != nil { // as the server's opener does
 				return nil, err
 			}
 			return s, nil
