@@ -282,3 +282,31 @@ func TestLapsing(t *testing.T) {
 		}
 	})
 }
+
+func TestASlowTargetIsToldOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, realm *fake.Realm) {
+		realm.Latency = func() (time.Duration, bool) { return 900 * time.Millisecond, true }
+		g := w.activate(fake.Admin, 10)
+		w.until(g.ID, access.Ended, 11*time.Minute)
+		if realm.Changes() != 7 || w.count(g.ID, access.EventTrouble) != 0 {
+			t.Errorf("%d changes, want 7\n%s", realm.Changes(), w.story(g.ID))
+		}
+	})
+}
+
+func TestAnExtensionThatTheTargetHearsOfTooLate(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, realm *fake.Realm) {
+		g := w.activate(fake.Admin, 10)
+		realm.DownBetween(time.Now(), time.Now().Add(20*time.Minute))
+		_, err := w.broker().Access.Extend(t.Context(), w.people[0], g.ID, 50)
+		check(t, err)
+		time.Sleep(15 * time.Minute)
+		if len(realm.Usable(g.Account)) > 0 {
+			t.Error("the target's own clock did not fire")
+		}
+		time.Sleep(6 * time.Minute)
+		if !slices.Equal(realm.Usable(g.Account), []string{fake.Admin}) || w.state(g.ID) != access.Active || realm.Calls("password") != 1 {
+			t.Errorf("usable %v, %s\n%s", realm.Usable(g.Account), w.state(g.ID), w.story(g.ID))
+		}
+	})
+}
