@@ -12,9 +12,14 @@ import (
 	"jitney/target"
 )
 
+// targetReader reads targets.
+type targetReader interface {
+	Target(ctx context.Context, id string) (access.Target, error)
+}
+
 // targetStore is the part of the store that an opener reads.
 type targetStore interface {
-	Target(ctx context.Context, id string) (access.Target, error)
+	targetReader
 	TargetSecrets(ctx context.Context, id string) (map[string][]byte, error)
 }
 
@@ -38,14 +43,20 @@ type opened struct {
 
 // system opens the System of a target, or reports the one that is open.
 func (o *opener) system(ctx context.Context, id string) (target.System, error) {
-	t, err := o.store.Target(ctx, id)
+	return o.systemFrom(ctx, o.store, id)
+}
+
+// systemFrom is system, with the target read from where the caller says. An
+// older version than the one that is open does not open that one again.
+func (o *opener) systemFrom(ctx context.Context, from targetReader, id string) (target.System, error) {
+	t, err := from.Target(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read target %s: %w", id, err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	old := o.open[id]
-	if old != nil && old.version == t.Version {
+	if old != nil && old.version >= t.Version {
 		return old.system, nil
 	}
 	kind, settings, err := o.settings(ctx, t)

@@ -94,9 +94,13 @@ func (p *program) reconciler(base string) *reconcile.Reconciler {
 	if p.metrics != nil {
 		cfg.Count = p.metrics.counted
 	}
+	targets := reconcile.Recent(p.store.Targets, time.Second)
+	open := func(ctx context.Context, id string) (target.System, error) {
+		return p.opener.systemFrom(ctx, targets, id)
+	}
 	return reconcile.New(reconcile.Ports{
-		Cases: p.store.Accounts, Targets: p.store.Targets, Rules: p.store.Rules, Outbox: p.store.Outbox, Log: p.store.Log,
-		Sealer: p.sealer, Open: p.opener.system, Desks: p.desks, Tickets: p.tickets, Kinds: p.kinds, Password: newPassword,
+		Cases: p.store.Accounts, Targets: targets, Rules: p.store.Rules, Outbox: p.store.Outbox, Log: p.store.Log,
+		Sealer: p.sealer, Open: open, Desks: p.desks, Tickets: p.tickets, Kinds: p.kinds, Password: newPassword,
 	}, cfg)
 }
 
