@@ -1,9 +1,8 @@
 package store_test
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"testing"
 	"time"
@@ -66,28 +65,47 @@ func TestRecordsAreListed(t *testing.T) {
 	})
 }
 
-// book reads a log record by record.
-type book struct {
-	ctx     context.Context
-	log     *store.Log
-	entries []audit.Entry
-	next    int64
-}
-
-func (b *book) Next() (audit.Entry, error) {
-	if len(b.entries) == 0 {
-		var err error
-		if b.entries, err = b.log.Entries(b.ctx, b.next, 50); err != nil {
-			return audit.Entry{}, err
-		}
-		if len(b.entries) == 0 {
-			return audit.Entry{}, io.EOF
-		}
-		b.next = b.entries[len(b.entries)-1].Seq + 1
+func TestTamperingWithTheDatabaseShows(t *testing.T) {
+	for _, tt := range []struct {
+		name, damage string
+		first        int64 // the record at which it shows
+	}{
+		{"nothing", `SELECT 1`, -1},
+		{"a text is edited", `UPDATE audit_records SET text = 'nothing happened' WHERE seq = 7`, 7},
+		{"a kind is edited", `UPDATE audit_records SET kind = 'x' WHERE seq = 8`, 8},
+		{"an instant is edited", `UPDATE audit_records SET at = at + 1 WHERE seq = 9`, 9},
+		{"a record is dropped", `DELETE FROM audit_records WHERE seq = 11`, 11},
+		{"two records change places", `UPDATE audit_records SET seq = CASE seq WHEN 12 THEN 1000000 ELSE 12 END WHERE seq IN (12, 13)`, 12},
+		{"the log is cut off", `DELETE FROM audit_records WHERE seq >= 30`, 30},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			engines(t, func(t *testing.T, s *store.Store) {
+				for i := range 40 {
+					if err := s.Log.Write(t.Context(), event(i)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if n, err := (&audit.Sealer{Book: s.Log}).Seal(t.Context()); err != nil || n != 40 {
+					t.Fatalf("sealed %d, %v", n, err)
+				}
+				before, err := audit.Current(t.Context(), s.Log)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := side(t, s).ExecContext(t.Context(), tt.damage); err != nil {
+					t.Fatal(err)
+				}
+				report, err := audit.VerifyBook(t.Context(), s.Log, audit.Memory{Checkpoints: []audit.Checkpoint{before}})
+				fault, bad := errors.AsType[*audit.Fault](err)
+				switch {
+				case tt.first < 0 && (err != nil || report.Size != 40):
+					t.Errorf("an intact log: %+v, %v", report, err)
+				case tt.first >= 0 && (!bad || fault.Seq > tt.first || fault.To < tt.first):
+					t.Errorf("%v, want the fault at record %d", err, tt.first)
+				}
+			})
+		})
 	}
-	e := b.entries[0]
-	b.entries = b.entries[1:]
-	return e, nil
 }
 
 func TestManyWritersAndSealersMakeOneLog(t *testing.T) {
