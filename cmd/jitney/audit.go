@@ -15,9 +15,9 @@ import (
 	"jitney/audit"
 )
 
-func (sh *shell) auditCommand() *cobra.Command {
+func auditCommand(sh *shell) *cobra.Command {
 	p, as := &place{}, ""
-	cmd := group("audit", "Verify and export the audit log", sh.auditVerify(p, &as), sh.auditExport(p, &as), sh.auditKey(p))
+	cmd := group("audit", "Verify and export the audit log", auditVerify(sh, p, &as), auditExport(sh, p, &as), auditKey(sh, p))
 	p.register(cmd)
 	cmd.PersistentFlags().StringVar(&as, "as", "", "login of the administrator to act as; else the system's user is recorded")
 	return cmd
@@ -36,7 +36,7 @@ type verdict struct {
 	Checkpoint string    `json:"checkpoints,omitempty"`
 }
 
-func (sh *shell) auditVerify(p *place, as *string) *cobra.Command {
+func auditVerify(sh *shell, p *place, as *string) *cobra.Command {
 	var export, publicKey, checkpoint string
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -53,7 +53,7 @@ key file: only the export and the public key that you trust.`,
 			if export != "" {
 				v, err = verifyExport(export, publicKey, checkpoint)
 			} else {
-				v, err = sh.verifyDatabase(cmd.Context(), p, *as, publicKey, checkpoint)
+				v, err = verifyDatabase(cmd.Context(), sh, p, *as, publicKey, checkpoint)
 			}
 			if err != nil {
 				return failed("verify the audit log", err)
@@ -128,7 +128,7 @@ func verifyExport(path, publicKey, checkpoint string) (verdict, error) {
 	return judge(audit.Verify(log, nil, memory))
 }
 
-func (sh *shell) verifyDatabase(ctx context.Context, p *place, as, publicKey, checkpoint string) (verdict, error) {
+func verifyDatabase(ctx context.Context, sh *shell, p *place, as, publicKey, checkpoint string) (verdict, error) {
 	c, err := sh.atCounter(ctx, p, as)
 	if err != nil {
 		return verdict{}, err
@@ -155,7 +155,7 @@ func (sh *shell) verifyDatabase(ctx context.Context, p *place, as, publicKey, ch
 	return v, err
 }
 
-func (sh *shell) auditExport(p *place, as *string) *cobra.Command {
+func auditExport(sh *shell, p *place, as *string) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "export",
@@ -203,7 +203,7 @@ func (sh *shell) writeTo(path string, write func(io.Writer) error) error {
 	return errors.Join(write(file), file.Sync(), file.Close())
 }
 
-func (sh *shell) auditKey(p *place) *cobra.Command {
+func auditKey(sh *shell, p *place) *cobra.Command {
 	return &cobra.Command{
 		Use:   "key",
 		Short: "Print the public key with which exports and checkpoints are verified",

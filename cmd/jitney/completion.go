@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (sh *shell) completionCommand() *cobra.Command {
+func completionCommand(sh *shell) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",

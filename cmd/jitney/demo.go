@@ -17,7 +17,7 @@ import (
 // demoBanner stands above every page of the demonstration.
 const demoBanner = "Demonstration: the systems behind it are simulated, on this computer only."
 
-func (sh *shell) demoCommand() *cobra.Command {
+func demoCommand(sh *shell) *cobra.Command {
 	var data, listen, level string
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -42,7 +42,7 @@ gone when it stops, unless --data names a directory.`,
 			if !cmd.Flags().Changed("listen") {
 				listen = freeAddress(listen)
 			}
-			return sh.demo(cmd.Context(), data, listen, newLog(sh.err, "auto", l))
+			return demo(cmd.Context(), sh, data, listen, newLog(sh.err, "auto", l))
 		},
 	}
 	flags := cmd.Flags()
@@ -64,7 +64,7 @@ func freeAddress(address string) string {
 }
 
 // demo runs the demonstration until ctx ends.
-func (sh *shell) demo(ctx context.Context, data, listen string, log *slog.Logger) error {
+func demo(ctx context.Context, sh *shell, data, listen string, log *slog.Logger) error {
 	var domains []*directory.Domain
 	defer func() {
 		for _, d := range domains {
@@ -86,13 +86,13 @@ func (sh *shell) demo(ctx context.Context, data, listen string, log *slog.Logger
 			people, err = p.furnish(ctx, domains)
 			return failed("prepare the samples", err)
 		},
-		opened: func(base string) { sh.welcome(base, people, data) },
+		opened: func(base string) { welcome(sh, base, people, data) },
 	}
 	return s.run(ctx)
 }
 
 // welcome tells how to begin.
-func (sh *shell) welcome(base string, people []demoPerson, data string) {
+func welcome(sh *shell, base string, people []demoPerson, data string) {
 	rule := strings.Repeat("─", 78)
 	fmt.Fprintf(sh.out, "%s\n%s\n%s\n\n", rule, demoBanner, rule)
 	fmt.Fprintf(sh.out, "Open   %s\n\nSign in as\n", base)

@@ -24,7 +24,7 @@ type diagnosis struct {
 	access.Finding
 }
 
-func (sh *shell) doctorCommand() *cobra.Command {
+func doctorCommand(sh *shell) *cobra.Command {
 	p := &place{}
 	var asJSON bool
 	var only string
@@ -37,11 +37,11 @@ whether access could be given and, above all, ended. Nothing is changed on a
 target. The exit code is 1 if there is an error.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found, err := sh.examine(cmd.Context(), p, only, timeout)
+			found, err := examine(cmd.Context(), sh, p, only, timeout)
 			if err != nil {
 				return err
 			}
-			return sh.prescribe(found, asJSON)
+			return prescribe(sh, found, asJSON)
 		},
 	}
 	p.register(cmd)
@@ -51,7 +51,7 @@ target. The exit code is 1 if there is an error.`,
 	return cmd
 }
 
-func (sh *shell) examine(ctx context.Context, p *place, only string, timeout time.Duration) ([]diagnosis, error) {
+func examine(ctx context.Context, sh *shell, p *place, only string, timeout time.Duration) ([]diagnosis, error) {
 	if err := p.exists(); err != nil {
 		return nil, err
 	}
@@ -190,7 +190,7 @@ func finding(err error) access.Finding {
 }
 
 // prescribe prints findings; one that is an error makes the command fail.
-func (sh *shell) prescribe(found []diagnosis, asJSON bool) error {
+func prescribe(sh *shell, found []diagnosis, asJSON bool) error {
 	marks := map[string]string{"ok": "ok      ", "info": "info    ", "warning": "warning ", "error": "ERROR   "}
 	errorsFound, out := 0, json.NewEncoder(sh.out)
 	for _, d := range found {

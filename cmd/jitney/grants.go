@@ -42,15 +42,15 @@ func (sh *shell) atCounter(ctx context.Context, p *place, as string) (*counter, 
 	return &counter{program: prog, Broker: prog.brokers(localPeople{prog.store.People, who}), who: who}, nil
 }
 
-func (sh *shell) grantsCommand() *cobra.Command {
+func grantsCommand(sh *shell) *cobra.Command {
 	p, as := &place{}, ""
-	cmd := group("grants", "List, show, watch and end grants", sh.grantsLs(p, &as), sh.grantsShow(p, &as), sh.grantsWatch(p, &as), sh.grantsEnd(p, &as))
+	cmd := group("grants", "List, show, watch and end grants", grantsLs(sh, p, &as), grantsShow(sh, p, &as), grantsWatch(sh, p, &as), grantsEnd(sh, p, &as))
 	p.register(cmd)
 	cmd.PersistentFlags().StringVar(&as, "as", "", "login of the administrator to act as; else the system's user is recorded")
 	return cmd
 }
 
-func (sh *shell) grantsLs(p *place, as *string) *cobra.Command {
+func grantsLs(sh *shell, p *place, as *string) *cobra.Command {
 	var customer, requester, ticketNumber string
 	var states []string
 	var all, asJSON bool
@@ -81,9 +81,9 @@ func (sh *shell) grantsLs(p *place, as *string) *cobra.Command {
 				return failed("list grants", err)
 			}
 			if asJSON {
-				return sh.printRows(list.Rows)
+				return printRows(sh, list.Rows)
 			}
-			return sh.table(list)
+			return table(sh, list)
 		},
 	}
 	flags := cmd.Flags()
@@ -167,7 +167,7 @@ func line(r broker.GrantRow) grantLine {
 		Submitted: g.SubmittedAt, Verified: g.VerifiedAt, EndsAt: r.EndsAt, Ended: g.EndedAt, Findings: g.Findings}
 }
 
-func (sh *shell) printRows(rows []broker.GrantRow) error {
+func printRows(sh *shell, rows []broker.GrantRow) error {
 	out := json.NewEncoder(sh.out)
 	for _, r := range rows {
 		if err := out.Encode(line(r)); err != nil {
@@ -177,7 +177,7 @@ func (sh *shell) printRows(rows []broker.GrantRow) error {
 	return nil
 }
 
-func (sh *shell) table(list broker.GrantList) error {
+func table(sh *shell, list broker.GrantList) error {
 	if len(list.Rows) == 0 {
 		sh.say("There are no such grants.")
 		return nil
@@ -219,7 +219,7 @@ func clock(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05 MST")
 }
 
-func (sh *shell) grantsEnd(p *place, as *string) *cobra.Command {
+func grantsEnd(sh *shell, p *place, as *string) *cobra.Command {
 	var reason string
 	var wait time.Duration
 	cmd := &cobra.Command{

@@ -13,7 +13,7 @@ import (
 	"jitney/broker"
 )
 
-func (sh *shell) grantsShow(p *place, as *string) *cobra.Command {
+func grantsShow(sh *shell, p *place, as *string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show GRANT",
@@ -32,7 +32,7 @@ func (sh *shell) grantsShow(p *place, as *string) *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(sh.out).Encode(pageLine(page))
 			}
-			return sh.showPage(page)
+			return showPage(sh, page)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
@@ -85,7 +85,7 @@ func pageLine(p broker.GrantPage) grantDetail {
 	return d
 }
 
-func (sh *shell) showPage(p broker.GrantPage) error {
+func showPage(sh *shell, p broker.GrantPage) error {
 	w := tabwriter.NewWriter(sh.out, 0, 0, 2, ' ', 0)
 	state := string(p.State)
 	if p.Cause != "" {
@@ -130,7 +130,7 @@ func age(p broker.GrantPage) string {
 	return clock(p.Observation.At) + " (" + p.SeenAge.Round(time.Second).String() + " ago)"
 }
 
-func (sh *shell) grantsWatch(p *place, as *string) *cobra.Command {
+func grantsWatch(sh *shell, p *place, as *string) *cobra.Command {
 	var asJSON bool
 	var timeout time.Duration
 	cmd := &cobra.Command{

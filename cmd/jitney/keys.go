@@ -30,15 +30,15 @@ func (p *place) keys() (*secret.Keyfile, error) {
 	return keys, failed("read the keys", err)
 }
 
-func (sh *shell) keysCommand() *cobra.Command {
+func keysCommand(sh *shell) *cobra.Command {
 	p, as := &place{}, ""
-	cmd := group("keys", "Rotate the keys that protect stored secrets", sh.keysRotate(p, &as), sh.keysStatus(p, &as))
+	cmd := group("keys", "Rotate the keys that protect stored secrets", keysRotate(sh, p, &as), keysStatus(sh, p, &as))
 	p.register(cmd)
 	cmd.PersistentFlags().StringVar(&as, "as", "", "login of the administrator to act as; else the system's user is recorded")
 	return cmd
 }
 
-func (sh *shell) keysRotate(p *place, as *string) *cobra.Command {
+func keysRotate(sh *shell, p *place, as *string) *cobra.Command {
 	var retire bool
 	cmd := &cobra.Command{
 		Use:   "rotate",
@@ -88,7 +88,7 @@ func (sh *shell) retire(ctx context.Context, c *counter) error {
 	return nil
 }
 
-func (sh *shell) keysStatus(p *place, as *string) *cobra.Command {
+func keysStatus(sh *shell, p *place, as *string) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",

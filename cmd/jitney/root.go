@@ -55,8 +55,8 @@ JITNEY_BASE_URL_FILE for a file that holds the value.`,
 		return &failure{code: exitUsage, what: cmd.CommandPath(), err: err, hint: "Run " + cmd.CommandPath() + " --help to see what it takes."}
 	})
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(sh.serveCommand(), sh.demoCommand(), sh.doctorCommand(), sh.grantsCommand(),
-		sh.auditCommand(), sh.keysCommand(), sh.versionCommand(), sh.completionCommand())
+	root.AddCommand(serveCommand(sh), demoCommand(sh), doctorCommand(sh), grantsCommand(sh),
+		auditCommand(sh), keysCommand(sh), versionCommand(sh), completionCommand(sh))
 	return root
 }
 

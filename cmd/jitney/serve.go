@@ -31,7 +31,7 @@ type service struct {
 	opened func(base string)
 }
 
-func (sh *shell) serveCommand() *cobra.Command {
+func serveCommand(sh *shell) *cobra.Command {
 	s := &service{place: &place{}, front: &front{}}
 	var format, level string
 	cmd := &cobra.Command{

@@ -23,7 +23,7 @@ func versionName() string {
 	return "unknown"
 }
 
-func (sh *shell) versionCommand() *cobra.Command {
+func versionCommand(sh *shell) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
