@@ -156,6 +156,12 @@ func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 			}
 		}
 		if r.Wanted == "" {
+			if f.Class == "ok" {
+				f.Class = "plainmark good"
+			}
+			if r.What == "May outlive the end" { // told honestly, not proven
+				f.Class, f.Icon = "plainmark", "info"
+			}
 			b.Evidence = append(b.Evidence, f)
 			continue
 		}
