@@ -18,7 +18,7 @@ type Config struct {
 
 	Lease    time.Duration // length of a lease; default 30 s, renewed after a third of it
 	Margin   time.Duration // a handler's time ends this long before the lease does; default a sixth of it
-	Global   int           // handlers at once; default 64
+	Global   int           // handlers at once; default 256, which lets a storm share commits
 	PerGroup int           // handlers of one group at once; default 8
 
 	// Patience is how long a handler may run before it no longer counts as one
@@ -74,7 +74,7 @@ func (c Config) withDefaults() Config {
 	c.Owner = cmp.Or(c.Owner, strings.ToLower(rand.Text()))
 	c.Lease = cmp.Or(c.Lease, 30*time.Second)
 	c.Margin = cmp.Or(c.Margin, c.Lease/6)
-	c.Global = cmp.Or(c.Global, 64)
+	c.Global = cmp.Or(c.Global, 256)
 	c.PerGroup = cmp.Or(c.PerGroup, 8)
 	c.Patience = cmp.Or(c.Patience, 2*time.Second)
 	c.MaxSleep = cmp.Or(c.MaxSleep, 500*time.Millisecond)

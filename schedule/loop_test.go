@@ -363,7 +363,7 @@ func TestHungGroupsDoNotStarveOthers(t *testing.T) {
 				return schedule.Result{}, ctx.Err()
 			}
 			return schedule.Never(), nil
-		}, schedule.Config{})
+		}, schedule.Config{Global: 64})
 		time.Sleep(time.Second)
 		added := time.Now()
 		m.Add("well", "well", 0)
