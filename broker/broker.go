@@ -83,8 +83,6 @@ func by(who access.Person, kind, customer, grant, subject, text string) access.E
 	return access.Event{At: time.Now().UTC(), Kind: kind, Actor: who.ID, Customer: customer, Grant: grant, Subject: subject, Text: text}
 }
 
-func (a *Access) kind(name string) (target.Kind, bool) { return findKind(a.Kinds, name) }
-
 func findKind(kinds []target.Kind, name string) (target.Kind, bool) {
 	for _, k := range kinds {
 		if k.Name == name {
@@ -95,10 +93,10 @@ func findKind(kinds []target.Kind, name string) (target.Kind, bool) {
 }
 
 // policyOf reads the newest version of the policy that rules t.
-func (a *Access) policyOf(ctx context.Context, t access.Target) (access.Policy, error) {
+func policyOf(ctx context.Context, rules Rules, t access.Target) (access.Policy, error) {
 	name := t.Policy
 	if name == "" {
 		name = access.DefaultPolicy().Name
 	}
-	return a.Rules.Policy(ctx, name)
+	return rules.Policy(ctx, name)
 }

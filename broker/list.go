@@ -152,11 +152,11 @@ func (a *Access) Form(ctx context.Context, who access.Person, customer string) (
 		return Form{}, err
 	}
 	for _, t := range targets {
-		k, ok := a.kind(t.Kind)
+		k, ok := findKind(a.Kinds, t.Kind)
 		if !ok || !t.DisabledAt.IsZero() {
 			continue
 		}
-		policy, err := a.policyOf(ctx, t)
+		policy, err := policyOf(ctx, a.Rules, t)
 		if err != nil {
 			return Form{}, err
 		}

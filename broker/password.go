@@ -111,11 +111,11 @@ func (a *Access) Offer(ctx context.Context, who access.Person, targetID string) 
 	case !asks(who, t.Customer) || !t.DisabledAt.IsZero():
 		return OfferView{}, notFound()
 	}
-	policy, err := a.policyOf(ctx, t)
+	policy, err := policyOf(ctx, a.Rules, t)
 	if err != nil {
 		return OfferView{}, err
 	}
-	if k, ok := a.kind(t.Kind); !ok || !k.Passwords || policy.Password != access.ChosenOnForm {
+	if k, ok := findKind(a.Kinds, t.Kind); !ok || !k.Passwords || policy.Password != access.ChosenOnForm {
 		return OfferView{}, &access.Error{Kind: access.Conflict, Text: "The password for this target is shown after the account is ready."}
 	}
 	password := a.Password()
@@ -164,7 +164,7 @@ func (a *Access) take(ctx context.Context, g access.Grant, c access.Case, event 
 	}
 	shown := Shown{Username: c.Account.Username, Password: password}
 	if t, err := a.Targets.Target(ctx, g.Target); err == nil {
-		if k, ok := a.kind(t.Kind); ok {
+		if k, ok := findKind(a.Kinds, t.Kind); ok {
 			shown.SignIn = k.SignIn
 		}
 	}
@@ -182,7 +182,7 @@ func (a *Access) replace(ctx context.Context, c access.Case, recipient access.Pe
 	if err != nil {
 		return hide(err)
 	}
-	if k, ok := a.kind(t.Kind); !ok || !k.Passwords {
+	if k, ok := findKind(a.Kinds, t.Kind); !ok || !k.Passwords {
 		return &access.Error{Kind: access.Conflict, Text: "Accounts on this target have no password."}
 	}
 	cred := access.Credential{Account: c.Account.ID, Place: c.Account.ID + "/" + newID(), Recipient: recipient.ID, CreatedAt: time.Now().UTC()}

@@ -168,7 +168,7 @@ func (s *Staff) Disable(ctx context.Context, who access.Person, id string, revok
 		return 0, nil
 	}
 	if who.ID == id { // an administrator who disabled themselves may still do this last thing
-		return s.access.revokeMany(ctx, who, access.GrantQuery{Requester: id}, reason)
+		return revoker{s.access}.revokeMany(ctx, who, access.GrantQuery{Requester: id}, reason)
 	}
 	return s.access.Revoke(ctx, who, Scope{Person: id}, reason)
 }

@@ -141,10 +141,10 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 			p.ContinuedBy = g.ContinuedBy
 		}
 	}
-	if err := a.rules(ctx, &p, now); err != nil {
+	if err := (reader{a}).rules(ctx, &p, now); err != nil {
 		return GrantPage{}, err
 	}
-	if err := a.history(ctx, b, &p); err != nil {
+	if err := (reader{a}).history(ctx, b, &p); err != nil {
 		return GrantPage{}, err
 	}
 	p.Rows = compare(b.kind(g.Target), g, c, now)
@@ -165,8 +165,11 @@ func (b book) row(g access.Grant, now time.Time) GrantRow {
 		Entitlement: b.entitlement(g.Target, g.Entitlement), EndsAt: g.EndsAt()}
 }
 
+// A reader gathers what a page needs.
+type reader struct{ *Access }
+
 // rules reads what the policy of the grant still allows.
-func (a *Access) rules(ctx context.Context, p *GrantPage, now time.Time) error {
+func (a reader) rules(ctx context.Context, p *GrantPage, now time.Time) error {
 	policy, err := a.Rules.Policy(ctx, p.Grant.Policy)
 	switch {
 	case err != nil && access.KindOf(err) == access.NotFound:
@@ -191,7 +194,7 @@ func (a *Access) rules(ctx context.Context, p *GrantPage, now time.Time) error {
 }
 
 // history reads timeline and notes.
-func (a *Access) history(ctx context.Context, b book, p *GrantPage) error {
+func (a reader) history(ctx context.Context, b book, p *GrantPage) error {
 	records, err := a.Log.Timeline(ctx, p.Grant.ID)
 	if err != nil {
 		return err

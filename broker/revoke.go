@@ -38,20 +38,24 @@ func (a *Access) Revoke(ctx context.Context, who access.Person, s Scope, reason 
 		}
 		return 0, err
 	}
-	if err := a.scope(ctx, s); err != nil {
+	r := revoker{a}
+	if err := r.scope(ctx, s); err != nil {
 		return 0, err
 	}
 	if reason, err = demand("reason", reason, "Reason is required."); err != nil {
 		return 0, err
 	}
 	if s.Grant != "" {
-		return a.revokeOne(ctx, who, s.Grant, reason)
+		return r.revokeOne(ctx, who, s.Grant, reason)
 	}
-	return a.revokeMany(ctx, who, access.GrantQuery{Requester: s.Person, Customer: s.Customer}, reason)
+	return r.revokeMany(ctx, who, access.GrantQuery{Requester: s.Person, Customer: s.Customer}, reason)
 }
 
+// A revoker carries out what was decided.
+type revoker struct{ *Access }
+
 // scope checks that s names one thing that exists.
-func (a *Access) scope(ctx context.Context, s Scope) error {
+func (a revoker) scope(ctx context.Context, s Scope) error {
 	set := 0
 	for _, is := range []bool{s.Grant != "", s.Person != "", s.Customer != "", s.Everything} {
 		if is {
@@ -71,7 +75,7 @@ func (a *Access) scope(ctx context.Context, s Scope) error {
 	return hide(err)
 }
 
-func (a *Access) revokeOne(ctx context.Context, who access.Person, id, reason string) (int, error) {
+func (a revoker) revokeOne(ctx context.Context, who access.Person, id, reason string) (int, error) {
 	n := 0
 	_, err := a.Grants.Update(ctx, id, func(g *access.Grant) ([]access.Event, error) {
 		n = 0
@@ -89,7 +93,7 @@ func (a *Access) revokeOne(ctx context.Context, who access.Person, id, reason st
 
 // revokeMany goes through all open grants oldest first, so that one that is
 // made meanwhile is met as well.
-func (a *Access) revokeMany(ctx context.Context, who access.Person, q access.GrantQuery, reason string) (count int, err error) {
+func (a revoker) revokeMany(ctx context.Context, who access.Person, q access.GrantQuery, reason string) (count int, err error) {
 	q.Open, q.Oldest, q.Limit, q.Now = true, true, 200, time.Now().UTC()
 	var failed []error
 	for {

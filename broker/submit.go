@@ -65,7 +65,7 @@ func (c *checked) wrong(field, text string) {
 // Preview tells what would happen. What is wrong with s is in the answer; the
 // error is about who may not ask at all, and about what does not work now.
 func (a *Access) Preview(ctx context.Context, who access.Person, s Submission) (Preview, error) {
-	c, err := a.check(ctx, who, s)
+	c, err := clerk{a}.check(ctx, who, s)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -75,7 +75,7 @@ func (a *Access) Preview(ctx context.Context, who access.Person, s Submission) (
 // Submit makes a grant of s, or reports what is wrong with it as *Invalid.
 // Where the policy asks for no approval, granting begins at once.
 func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (access.Grant, error) {
-	c, err := a.check(ctx, who, s)
+	c, err := clerk{a}.check(ctx, who, s)
 	if err != nil {
 		return access.Grant{}, err
 	}
@@ -118,9 +118,12 @@ func holderOf(p access.Person) access.Holder {
 	return access.Holder{Person: p.ID, Login: p.Login, Name: p.Name}
 }
 
+// A clerk looks at what was asked for.
+type clerk struct{ *Access }
+
 // check looks up everything that s names and collects what is wrong. Preview
 // and Submit share it, so that what one says the other does.
-func (a *Access) check(ctx context.Context, who access.Person, s Submission) (c checked, err error) {
+func (a clerk) check(ctx context.Context, who access.Person, s Submission) (c checked, err error) {
 	if c.who, err = a.gate.fresh(ctx, who, access.Requester); err != nil {
 		return c, err
 	}
@@ -146,7 +149,7 @@ func (a *Access) check(ctx context.Context, who access.Person, s Submission) (c 
 	return c, nil
 }
 
-func (a *Access) checkCustomer(ctx context.Context, s Submission, c *checked) error {
+func (a clerk) checkCustomer(ctx context.Context, s Submission, c *checked) error {
 	customer, err := a.Customers.Customer(ctx, s.Customer)
 	switch {
 	case err != nil && access.KindOf(err) != access.NotFound:
@@ -159,7 +162,7 @@ func (a *Access) checkCustomer(ctx context.Context, s Submission, c *checked) er
 	return nil
 }
 
-func (a *Access) checkTarget(ctx context.Context, s Submission, c *checked) error {
+func (a clerk) checkTarget(ctx context.Context, s Submission, c *checked) error {
 	if s.Target == "" {
 		c.wrong("target", "Target is required.")
 		return nil
@@ -168,12 +171,12 @@ func (a *Access) checkTarget(ctx context.Context, s Submission, c *checked) erro
 	if err != nil && access.KindOf(err) != access.NotFound {
 		return err
 	}
-	kind, known := a.kind(t.Kind)
+	kind, known := findKind(a.Kinds, t.Kind)
 	if err != nil || t.Customer != c.customer.ID || !t.DisabledAt.IsZero() || !known {
 		c.wrong("target", "Choose a target from the list.")
 		return nil
 	}
-	policy, err := a.policyOf(ctx, t)
+	policy, err := policyOf(ctx, a.Rules, t)
 	if err != nil {
 		return fmt.Errorf("read policy of target %s: %w", t.ID, err)
 	}
@@ -192,7 +195,7 @@ func (a *Access) checkTarget(ctx context.Context, s Submission, c *checked) erro
 
 // checkTicket finds the ticket, and believes neither that it is open nor whose
 // it is before it has seen both.
-func (a *Access) checkTicket(ctx context.Context, s Submission, c *checked) error {
+func (a clerk) checkTicket(ctx context.Context, s Submission, c *checked) error {
 	if s.Ticket == "" || c.customer.ID == "" || len(s.Ticket) > 200 {
 		c.wrong("ticket", map[bool]string{true: "Ticket is required.", false: "Choose an open ticket of this customer."}[s.Ticket == ""])
 		return nil
@@ -230,7 +233,7 @@ func findTicket(ctx context.Context, desks Desks, customer, id string) (ticket.T
 }
 
 // checkRequest builds the request and asks the policy.
-func (a *Access) checkRequest(s Submission, c *checked) {
+func (a clerk) checkRequest(s Submission, c *checked) {
 	c.request = access.Request{Requester: c.who.ID, Customer: c.customer.ID, Target: c.target.ID, Entitlement: c.Entitlement.Name,
 		Ticket: access.TicketRef{System: c.connection, ID: c.Ticket.ID, Number: clip(c.Ticket.Number, 100), Title: clip(c.Ticket.Title, 300)},
 		Reason: strings.TrimSpace(s.Reason)}
@@ -250,7 +253,7 @@ func (a *Access) checkRequest(s Submission, c *checked) {
 }
 
 // foresee tells what will come of it.
-func (a *Access) foresee(ctx context.Context, c *checked) error {
+func (a clerk) foresee(ctx context.Context, c *checked) error {
 	c.Approval = c.Preview.Policy.NeedsApproval
 	if c.Duration > 0 {
 		c.EndsAt = time.Now().UTC().Add(c.Duration)

@@ -176,7 +176,7 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 		}
 	}
 	crashpoint.At("look.apply.before")
-	if err := l.sys.Apply(ctx, l.c.Account, l.later(plan.Want), password); err != nil {
+	if err := l.sys.Apply(ctx, l.c.Account, later(plan.Want, l.r.cfg.Rules.Slack), password); err != nil {
 		return fmt.Errorf("apply to account %s: %w", l.c.Account.ID, err)
 	}
 	crashpoint.At("look.apply.after")
@@ -189,8 +189,8 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 // later moves the ends that the target is told a little behind ours. The clock
 // of a grant starts only when it is read back, and some targets count in whole
 // seconds; an end that is too early would have to be moved at once.
-func (l *look) later(want access.Want) access.Want {
-	margin := min(l.r.cfg.Rules.Slack/2, time.Minute)
+func later(want access.Want, slack time.Duration) access.Want {
+	margin := min(slack/2, time.Minute)
 	end := func(t time.Time) time.Time { return t.Add(margin + time.Second - 1).Truncate(time.Second) }
 	want.Until, want.Entitlements = end(want.Until), slices.Clone(want.Entitlements)
 	for i := range want.Entitlements {
@@ -258,7 +258,7 @@ func (l *look) record(ctx context.Context) error {
 	for _, g := range l.c.Grants {
 		if before := l.stored[g.ID]; !same(g, before) {
 			l.change.Grants = append(l.change.Grants, g)
-			l.announce(ctx, before, g)
+			scribe{l}.announce(ctx, before, g)
 		}
 	}
 	rctx, cancel := l.r.keep(ctx)
@@ -272,7 +272,7 @@ func (l *look) record(ctx context.Context) error {
 		return fmt.Errorf("record account %s: %w", l.c.Account.ID, err)
 	}
 	for _, g := range l.change.Grants {
-		l.count(l.stored[g.ID], g)
+		l.r.count(l.stored[g.ID], g)
 		g.Version++
 		l.stored[g.ID] = g
 		l.replace(g)
@@ -328,7 +328,7 @@ func (l *look) passwordSet() {
 	for _, g := range l.c.Grants {
 		if g.Wanted(now) {
 			l.event(g, access.EventCredential, fmt.Sprintf("The target took password number %d.", l.c.Credential.Seq))
-			l.reissued(g)
+			scribe{l}.reissued(g)
 		}
 	}
 }

@@ -9,9 +9,12 @@ import (
 	"jitney/access"
 )
 
+// A scribe writes down for the ticket what a look found.
+type scribe struct{ *look }
+
 // announce queues the ticket notes that follow from what changed in a grant.
 // Each is rendered here, once, and stored with the change.
-func (l *look) announce(ctx context.Context, before, g access.Grant) {
+func (l scribe) announce(ctx context.Context, before, g access.Grant) {
 	if before.VerifiedAt.IsZero() && !g.VerifiedAt.IsZero() {
 		l.note(g, "granted", "Access granted", l.grantedBody(ctx, g))
 	}
@@ -32,11 +35,11 @@ func (l *look) announce(ctx context.Context, before, g access.Grant) {
 }
 
 // note queues one note, with its key as the last line.
-func (l *look) note(g access.Grant, kind, subject string, lines []string) {
+func (l scribe) note(g access.Grant, kind, subject string, lines []string) {
 	l.noteN(g, kind, 1, subject, lines)
 }
 
-func (l *look) noteN(g access.Grant, kind string, n int64, subject string, lines []string) {
+func (l scribe) noteN(g access.Grant, kind string, n int64, subject string, lines []string) {
 	key := fmt.Sprintf("jitney:%s:%s:%d", g.ID, kind, n)
 	if l.r.cfg.Address != "" {
 		lines = append(lines, "Grant: "+strings.TrimSuffix(l.r.cfg.Address, "/")+"/grants/"+g.ID)
@@ -48,7 +51,7 @@ func (l *look) noteN(g access.Grant, kind string, n int64, subject string, lines
 
 // reissued queues the notice that somebody else than the holder has the
 // password now.
-func (l *look) reissued(g access.Grant) {
+func (l scribe) reissued(g access.Grant) {
 	c := l.c.Credential
 	if c.Recipient == "" || c.Recipient == g.Requester {
 		return
@@ -60,7 +63,7 @@ func (l *look) reissued(g access.Grant) {
 	})
 }
 
-func (l *look) grantedBody(ctx context.Context, g access.Grant) []string {
+func (l scribe) grantedBody(ctx context.Context, g access.Grant) []string {
 	first := "Access has been given: " + l.username() + " is now enabled"
 	if l.kind.GrantNote != nil {
 		first = l.kind.GrantNote(l.c.Account, g.Entitlement)
@@ -72,7 +75,7 @@ func (l *look) grantedBody(ctx context.Context, g access.Grant) []string {
 	return append(lines, "Ends: "+l.instant(ctx, g.ExpiresAt())+" ("+access.Length(g.Duration+g.Extension)+")")
 }
 
-func (l *look) endedBody(ctx context.Context, g access.Grant) []string {
+func (l scribe) endedBody(ctx context.Context, g access.Grant) []string {
 	seen := l.c.Account.Seen
 	first := "Access has been revoked: " + l.username() + " has no access any more."
 	switch {
@@ -101,7 +104,7 @@ func (l *look) endedBody(ctx context.Context, g access.Grant) []string {
 	return append(lines, l.findingLines(g)...)
 }
 
-func (l *look) findingLines(g access.Grant) (lines []string) {
+func (l scribe) findingLines(g access.Grant) (lines []string) {
 	if len(g.Findings) > 0 {
 		lines = append(lines, "Found, and not part of this grant:")
 		for i, f := range g.Findings {
@@ -123,7 +126,7 @@ func (l *look) findingLines(g access.Grant) (lines []string) {
 }
 
 // whyLines say why g is over, and who did it.
-func (l *look) whyLines(ctx context.Context, g access.Grant) []string {
+func (l scribe) whyLines(ctx context.Context, g access.Grant) []string {
 	text := map[access.Cause]string{
 		access.ByExpiry:   "its time was reached",
 		access.ByHolder:   "ended early by its holder",
@@ -142,11 +145,11 @@ func (l *look) whyLines(ctx context.Context, g access.Grant) []string {
 	return lines
 }
 
-func (l *look) notGivenBody(ctx context.Context, g access.Grant) []string {
+func (l scribe) notGivenBody(ctx context.Context, g access.Grant) []string {
 	return append([]string{"No access was given for this request; nothing is left on the target."}, l.whyLines(ctx, g)...)
 }
 
-func (l *look) continuedBody(ctx context.Context, g access.Grant) []string {
+func (l scribe) continuedBody(ctx context.Context, g access.Grant) []string {
 	lines := append([]string{"This grant is over. The same access of " + l.username() + " goes on under another grant."}, l.whyLines(ctx, g)...)
 	for _, o := range l.c.Grants {
 		if o.ID == g.ContinuedBy {
@@ -156,7 +159,7 @@ func (l *look) continuedBody(ctx context.Context, g access.Grant) []string {
 	return lines
 }
 
-func (l *look) overdueBody(ctx context.Context, g access.Grant) []string {
+func (l scribe) overdueBody(ctx context.Context, g access.Grant) []string {
 	lines := []string{
 		"The access of " + l.username() + " should have ended at " + l.instant(ctx, g.EndsAt()) + " and could not be read back as gone.",
 		"Jitney keeps removing it, at least once a minute, and reports here when it is gone.",
@@ -175,7 +178,7 @@ func (l *look) overdueBody(ctx context.Context, g access.Grant) []string {
 }
 
 // instant writes a time for people, with the name of its zone.
-func (l *look) instant(ctx context.Context, t time.Time) string {
+func (l scribe) instant(ctx context.Context, t time.Time) string {
 	if t.IsZero() {
 		return "not known"
 	}
@@ -187,28 +190,28 @@ func (l *look) instant(ctx context.Context, t time.Time) string {
 	return out
 }
 
-func (l *look) username() string {
+func (l scribe) username() string {
 	if l.c.Account.Username == "" {
 		return "the temporary account"
 	}
 	return clean(l.c.Account.Username, 300)
 }
 
-func (l *look) entitlement(g access.Grant) string {
+func (l scribe) entitlement(g access.Grant) string {
 	if e, ok := l.kind.Find(g.Entitlement); ok {
 		return e.Title
 	}
 	return clean(g.Entitlement, 80)
 }
 
-func (l *look) name(ctx context.Context, id string) string {
+func (l scribe) name(ctx context.Context, id string) string {
 	if id == "" || id == "jitney" {
 		return ""
 	}
 	return clean(l.r.cfg.Person(ctx, id), 200)
 }
 
-func (l *look) named(ctx context.Context, id, before, after string) string {
+func (l scribe) named(ctx context.Context, id, before, after string) string {
 	if name := l.name(ctx, id); name != "" {
 		return before + name + after
 	}

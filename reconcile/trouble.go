@@ -40,7 +40,7 @@ func (l *look) failed(ctx context.Context, err error) (schedule.Result, error) {
 		}
 		return schedule.Result{}, errors.Join(err, rerr)
 	}
-	return schedule.Result{}, l.pause(now, err)
+	return schedule.Result{}, pause(l.c.Grants, l.lease.Attempts, now, err)
 }
 
 // trouble records what went wrong, unless the last look said the same in the
@@ -94,13 +94,13 @@ func troubleText(err error) string {
 // pause makes err come back in time for the next end of a grant, however long
 // the pause between two tries has become. A target that does not answer is
 // left to the circuit breaker, which comes back as soon as it does.
-func (l *look) pause(now time.Time, err error) error {
+func pause(grants []access.Grant, attempts int, now time.Time, err error) error {
 	if access.KindOf(err) == access.Unavailable || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	d := schedule.Backoff(l.lease.Attempts + 1)
+	d := schedule.Backoff(attempts + 1)
 	sooner := false
-	for _, g := range l.c.Grants {
+	for _, g := range grants {
 		if left := g.EndsAt().Sub(now); g.Wanted(now) && left < d {
 			d, sooner = max(left, 100*time.Millisecond), true
 		}
@@ -112,8 +112,8 @@ func (l *look) pause(now time.Time, err error) error {
 }
 
 // count counts what changed in a grant.
-func (l *look) count(before, g access.Grant) {
-	count := l.r.cfg.Count
+func (r *Reconciler) count(before, g access.Grant) {
+	count := r.cfg.Count
 	now := time.Now()
 	if before.VerifiedAt.IsZero() && !g.VerifiedAt.IsZero() {
 		count(CountVerified, g.VerifiedAt.Sub(g.ApprovedAt))
