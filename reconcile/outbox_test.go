@@ -1,0 +1,109 @@
+package reconcile_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"jitney/access"
+	"jitney/reconcile"
+	"jitney/schedule"
+	"jitney/ticket"
+)
+
+// A slip is an outbox of one row, and a ticket system that answers as told.
+type slip struct {
+	finds  []ticket.NoteRef
+	findIs error
+	addIs  error
+	limit  int
+
+	added  []ticket.Note
+	tried  int
+	result string
+	parked bool
+	done   bool
+	events []access.Event
+}
+
+func (s *slip) Tickets(context.Context, ticket.Query) (ticket.Page, error) { return ticket.Page{}, nil }
+func (s *slip) Find(context.Context, ...string) (map[string]ticket.Ticket, error) {
+	return nil, nil
+}
+func (s *slip) Notes(context.Context, string, string) ([]ticket.NoteRef, error) {
+	return s.finds, s.findIs
+}
+func (s *slip) AddNote(_ context.Context, _ string, n ticket.Note) (ticket.NoteRef, error) {
+	s.added = append(s.added, n)
+	return ticket.NoteRef{ID: "7"}, s.addIs
+}
+func (s *slip) Limits() ticket.Limits { return ticket.Limits{Body: s.limit, Grace: time.Minute} }
+
+func (s *slip) Tried(context.Context, schedule.Lease) error { s.tried++; return nil }
+func (s *slip) Add(context.Context, access.Work, ...access.Event) error {
+	return nil
+}
+func (s *slip) Finish(_ context.Context, _ schedule.Lease, result string, parked bool, events ...access.Event) error {
+	s.done, s.result, s.parked, s.events = true, result, parked, events
+	return nil
+}
+
+func TestWritingANote(t *testing.T) {
+	trouble := func(kind ticket.TroubleKind) error { return &ticket.Trouble{Kind: kind, Text: "No."} }
+	tests := []struct {
+		name   string
+		slip   slip
+		tried  time.Duration // ago; 0 for never
+		adds   int
+		done   bool
+		parked bool
+		fails  bool
+	}{
+		{"the first time", slip{}, 0, 1, true, false, false},
+		{"it is there already", slip{finds: []ticket.NoteRef{{ID: "3"}}}, time.Second, 0, true, false, false},
+		{"it is there twice", slip{finds: []ticket.NoteRef{{ID: "3"}, {ID: "4"}}}, time.Second, 0, true, false, false},
+		{"it may still land", slip{}, 30 * time.Second, 0, false, false, false},
+		{"it cannot land any more", slip{}, 61 * time.Second, 1, true, false, false},
+		{"nobody knows whether it landed", slip{addIs: trouble(ticket.Doubtful)}, 0, 1, false, false, true},
+		{"the system is down", slip{findIs: trouble(ticket.Down)}, 0, 0, false, false, true},
+		{"too many calls", slip{addIs: trouble(ticket.Throttled)}, 0, 1, false, false, true},
+		{"the ticket is gone", slip{findIs: trouble(ticket.Gone)}, 0, 0, true, true, false},
+		{"the ticket takes no notes", slip{addIs: trouble(ticket.Closed)}, 0, 1, true, true, false},
+		{"a right is missing", slip{addIs: trouble(ticket.Forbidden)}, 0, 1, true, true, false},
+		{"it will never be taken", slip{addIs: trouble(ticket.Rejected)}, 0, 1, true, true, false},
+		{"the settings are wrong, which people mend", slip{findIs: trouble(ticket.Misconfigured)}, 0, 0, false, false, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := tt.slip
+			r := reconcile.New(reconcile.Ports{Outbox: &s, Tickets: func(context.Context, string) (ticket.System, error) { return &s, nil }}, reconcile.Config{})
+			payload, err := json.Marshal(access.Note{Key: "jitney:g:granted:1", Grant: "g", Ticket: access.TicketRef{System: "paper", ID: "1"}, Body: "Text\n[jitney:g:granted:1]"})
+			check(t, err)
+			work := access.Work{Kind: reconcile.WorkNote, Payload: payload}
+			if tt.tried > 0 {
+				work.TriedAt = time.Now().Add(-tt.tried)
+			}
+			_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: work})
+			if len(s.added) != tt.adds || s.tried != tt.adds || s.done != tt.done || s.parked != tt.parked || (err != nil) != tt.fails {
+				t.Errorf("added %d, tried %d, done %v, parked %v, error %v", len(s.added), s.tried, s.done, s.parked, err)
+			}
+			if s.parked && len(s.events) != 1 {
+				t.Error("parking leaves no record")
+			}
+		})
+	}
+}
+
+func TestALongNoteKeepsItsKey(t *testing.T) {
+	s := slip{limit: 60}
+	r := reconcile.New(reconcile.Ports{Outbox: &s, Tickets: func(context.Context, string) (ticket.System, error) { return &s, nil }}, reconcile.Config{})
+	payload, err := json.Marshal(access.Note{Key: "jitney:g:ended:1", Ticket: access.TicketRef{ID: "1"}, Body: strings.Repeat("ü", 100) + "\n[jitney:g:ended:1]"})
+	check(t, err)
+	_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: access.Work{Kind: reconcile.WorkNote, Payload: payload}})
+	check(t, err)
+	if body := s.added[0].Body; len(body) > 60 || !strings.HasSuffix(body, "\n[jitney:g:ended:1]") || !strings.HasPrefix(body, "üü") {
+		t.Errorf("body = %q", body)
+	}
+}
