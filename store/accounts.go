@@ -96,12 +96,21 @@ func (a *Accounts) claimedCases(ctx context.Context, owner string, claim int64) 
 // that somebody changed meanwhile is access.Conflict, and so is a c.Credential
 // whose Seq is not the next one. After an error nothing is stored.
 func (a *Accounts) Record(ctx context.Context, lease schedule.Lease, c access.Change) error {
-	findings := seenOf(c.Account.Seen) // outside the transaction, which others wait for
+	// What can be done before the transaction is: others wait for it.
+	seen, records := seenOf(c.Account.Seen), recordRows(c.Events)
+	updates := make([]db.UpdateGrantParams, 0, len(c.Grants))
+	for _, g := range c.Grants {
+		updates = append(updates, grantUpdate(g))
+	}
+	notes := make([]access.Work, 0, len(c.Notes))
+	for _, n := range c.Notes {
+		notes = append(notes, noteWork(n))
+	}
 	return a.core.write(ctx, "record a look at account "+lease.ID, func(ctx context.Context, t *tx) error {
-		if err := recordAccount(ctx, t, lease, c, findings); err != nil {
+		if err := recordAccount(ctx, t, lease, c, seen); err != nil {
 			return err
 		}
-		for _, g := range c.Grants {
+		for _, g := range updates {
 			if err := updateGrant(ctx, t, g); err != nil {
 				return err
 			}
@@ -109,12 +118,12 @@ func (a *Accounts) Record(ctx context.Context, lease schedule.Lease, c access.Ch
 		if err := recordCredential(ctx, t, lease.ID, c); err != nil {
 			return err
 		}
-		for _, n := range c.Notes {
-			if err := addNote(ctx, t, n); err != nil {
+		for _, n := range notes {
+			if err := addWork(ctx, t, n); err != nil {
 				return err
 			}
 		}
-		return t.record(ctx, c.Events)
+		return t.insertRecords(ctx, records)
 	})
 }
 

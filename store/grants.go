@@ -19,7 +19,7 @@ type Grants struct {
 // account. It reports the grant with the account that it got. An offer that is
 // not there, not for this person and customer, or run out is access.NotFound.
 func (g *Grants) Create(ctx context.Context, n access.NewGrant) (access.Grant, error) {
-	made := n.Grant
+	made, records := n.Grant, recordRows(n.Events)
 	err := g.core.write(ctx, "store grant "+n.Grant.ID, func(ctx context.Context, t *tx) error {
 		id, err := t.UpsertAccount(ctx, db.UpsertAccountParams{
 			ID: n.Account.ID, Customer: n.Account.Customer, Target: n.Account.Target, HoldsKey: n.Account.Key,
@@ -37,7 +37,7 @@ func (g *Grants) Create(ctx context.Context, n access.NewGrant) (access.Grant, e
 		if err := t.InsertGrant(ctx, grantRow(made)); err != nil {
 			return err
 		}
-		if err := t.record(ctx, n.Events); err != nil {
+		if err := t.insertRecords(ctx, records); err != nil {
 			return err
 		}
 		t.woke.accounts = true
@@ -96,7 +96,7 @@ func (g *Grants) Update(ctx context.Context, id string, fn func(*access.Grant) (
 			return access.Grant{}, err
 		}
 		err = g.core.write(ctx, "change grant "+id, func(ctx context.Context, t *tx) error {
-			if err := updateGrant(ctx, t, grant); err != nil {
+			if err := updateGrant(ctx, t, grantUpdate(grant)); err != nil {
 				return err
 			}
 			if err := t.record(ctx, events); err != nil {
@@ -116,8 +116,8 @@ func (g *Grants) Update(ctx context.Context, id string, fn func(*access.Grant) (
 }
 
 // updateGrant stores g if its version is still the newest.
-func updateGrant(ctx context.Context, t *tx, g access.Grant) error {
-	n, err := t.UpdateGrant(ctx, grantUpdate(g))
+func updateGrant(ctx context.Context, t *tx, g db.UpdateGrantParams) error {
+	n, err := t.UpdateGrant(ctx, g)
 	if err == nil && n == 0 {
 		return conflict("change grant " + g.ID)
 	}

@@ -21,6 +21,13 @@ type Log struct {
 // record stores events as audit records of a transaction. They have no place
 // in the log until they are sealed.
 func (t *tx) record(ctx context.Context, events []access.Event) error {
+	return t.insertRecords(ctx, recordRows(events))
+}
+
+// recordRows prepares the records of events, all but their IDs. It hashes, so
+// what is often done does it before its transaction, for which others wait.
+func recordRows(events []access.Event) []db.InsertRecordParams {
+	rows := make([]db.InsertRecordParams, 0, len(events))
 	for _, e := range events {
 		if e.At.IsZero() {
 			e.At = time.Now()
@@ -37,11 +44,18 @@ func (t *tx) record(ctx context.Context, events []access.Event) error {
 			data = encodeAny(kept)
 		}
 		entry := audit.NewEntry(e)
-		err := t.InsertRecord(ctx, db.InsertRecordParams{
-			ID: t.core.stamps.id(), At: micros(e.At), Kind: e.Kind, Actor: e.Actor, Customer: e.Customer,
+		rows = append(rows, db.InsertRecordParams{
+			At: micros(e.At), Kind: e.Kind, Actor: e.Actor, Customer: e.Customer,
 			GrantID: e.Grant, Subject: e.Subject, Text: e.Text, Data: data, Salt: entry.Salt, Personal: entry.Personal,
 		})
-		if err != nil {
+	}
+	return rows
+}
+
+func (t *tx) insertRecords(ctx context.Context, rows []db.InsertRecordParams) error {
+	for _, row := range rows {
+		row.ID = t.core.stamps.id()
+		if err := t.InsertRecord(ctx, row); err != nil {
 			return err
 		}
 		t.woke.records = true

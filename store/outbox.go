@@ -31,12 +31,13 @@ func (o *Outbox) claimedWork(ctx context.Context, owner string, claim int64) (ma
 	return work, err
 }
 
-// addNote queues a note for its ticket, unless its key was queued before.
-func addNote(ctx context.Context, t *tx, n access.Note) error {
-	return addWork(ctx, t, access.Work{Kind: "note", Key: n.Key, Group: n.Ticket.System, Lane: n.Ticket.System + "/" + n.Ticket.ID,
-		Grant: n.Grant, Payload: []byte(encodeAny(n))})
+// noteWork is the work of writing a note to its ticket.
+func noteWork(n access.Note) access.Work {
+	return access.Work{Kind: "note", Key: n.Key, Group: n.Ticket.System, Lane: n.Ticket.System + "/" + n.Ticket.ID,
+		Grant: n.Grant, Payload: []byte(encodeAny(n))}
 }
 
+// addWork queues work, unless its key was queued before.
 func addWork(ctx context.Context, t *tx, w access.Work) error {
 	now := t.core.stamps.next()
 	t.woke.work = true
