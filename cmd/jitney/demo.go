@@ -102,11 +102,12 @@ func welcome(sh *shell, base string, people []demoPerson, data string) {
 	}
 	_ = w.Flush()
 	fmt.Fprintf(sh.out, `
-Try this: sign in as the first one, request access for 1 minute, and watch the
-grant from request to "Ended, verified". In another terminal:
+Try this: sign in as the first one, ask for a minute of access at
+%s/request?minutes=1
+and watch the grant from request to "Ended, verified". In another terminal:
 
   %s grants ls --data %s
 
 Ctrl-C ends the demonstration.
-`, os.Args[0], data)
+`, base, os.Args[0], data)
 }
