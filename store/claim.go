@@ -30,7 +30,7 @@ type rows[T any] struct {
 
 // statementsOf are the statements of one table, ready for its engine.
 type statementsOf struct {
-	claimHead, claimTail, probe, renew, giveBack, next, hasten, hastenAll, freed, freedAll, wake string
+	claimHead, claimTail, probe, renew, giveBack, giveAll, next, hasten, hastenAll, freed, freedAll, wake string
 }
 
 func newRows[T any](c *core, table, group, free string, woken *changed) rows[T] {
@@ -58,6 +58,11 @@ AND (p.next_at <= {now} OR p.lease_owner = '') ORDER BY p.next_at, p.id LIMIT 1{
 		giveBack: ready(`UPDATE {table} SET next_at = CASE WHEN woken_at > 0 THEN woken_at
 WHEN CAST($5 AS BIGINT) = 0 THEN {now} + $6 WHEN CAST($5 AS BIGINT) < 0 THEN 0 ELSE CAST($5 AS BIGINT) END,
 lease_owner = '', woken_at = 0, attempts = $7, last_error = $8 WHERE ` + held),
+		giveAll: ready(`UPDATE {table} t SET next_at = CASE WHEN t.woken_at > 0 THEN t.woken_at
+WHEN v.at = 0 THEN {now} + v.wait WHEN v.at < 0 THEN 0 ELSE v.at END,
+lease_owner = '', woken_at = 0, attempts = v.attempts, last_error = v.error
+FROM json_to_recordset($2::json) AS v(id text, owner text, epoch bigint, at bigint, wait bigint, attempts bigint, error text)
+WHERE t.id = v.id AND t.lease_owner = v.owner AND t.lease_epoch = v.epoch RETURNING t.id`),
 		next:      ready(`SELECT next_at - {now} FROM {table} r WHERE next_at > 0{free}`),
 		hasten:    ready(hasten + ` AND {group} = $2 LIMIT 500{locked}`),
 		hastenAll: ready(hasten + ` LIMIT 500{locked}`),
@@ -200,14 +205,15 @@ func (r *rows[T]) Return(ctx context.Context, back []schedule.Return) (lost []st
 	if len(back) == 0 {
 		return nil, ctx.Err()
 	}
-	err = r.core.write(ctx, "give rows back", func(ctx context.Context, t *tx) error {
+	rows := byID(back, func(b schedule.Return) string { return b.ID })
+	err = r.core.write(ctx, "give rows back", func(ctx context.Context, t *tx) (err error) {
+		if r.core.engine.postgres {
+			lost, err = r.giveAll(ctx, t, rows)
+			return err
+		}
 		lost = nil
-		for _, b := range byID(back, func(b schedule.Return) string { return b.ID }) {
-			at := micros(b.At)
-			if b.Never {
-				at = -1
-			}
-			n, err := t.exec(ctx, r.text.giveBack, r.core.engine.clock(), b.ID, b.Owner, b.Epoch, at, b.In.Microseconds(), int64(b.Attempts), cut(b.Error, 500))
+		for _, b := range rows {
+			n, err := t.exec(ctx, r.text.giveBack, r.core.engine.clock(), b.ID, b.Owner, b.Epoch, dueOf(b), b.In.Microseconds(), int64(b.Attempts), cut(b.Error, 500))
 			if err != nil {
 				return err
 			}
@@ -218,6 +224,51 @@ func (r *rows[T]) Return(ctx context.Context, back []schedule.Return) (lost []st
 		return nil
 	})
 	return lost, err
+}
+
+// dueOf is when a returned row is due: 0 for after a while, -1 for never.
+func dueOf(b schedule.Return) int64 {
+	if b.Never {
+		return -1
+	}
+	return micros(b.At)
+}
+
+// giveAll gives rows back in one statement, because each statement is a round
+// trip to a server.
+func (r *rows[T]) giveAll(ctx context.Context, t *tx, back []schedule.Return) (lost []string, err error) {
+	type row struct {
+		ID       string `json:"id"`
+		Owner    string `json:"owner"`
+		Epoch    int64  `json:"epoch"`
+		At       int64  `json:"at"`
+		Wait     int64  `json:"wait"`
+		Attempts int    `json:"attempts"`
+		Error    string `json:"error"`
+	}
+	list := make([]row, 0, len(back))
+	for _, b := range back {
+		list = append(list, row{b.ID, b.Owner, b.Epoch, dueOf(b), b.In.Microseconds(), b.Attempts, cut(b.Error, 500)})
+	}
+	found, err := t.on.QueryContext(ctx, r.text.giveAll, r.core.engine.clock(), encodeAny(list))
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	given := make(map[string]bool, len(back))
+	for found.Next() {
+		var id string
+		if err := found.Scan(&id); err != nil {
+			return nil, err
+		}
+		given[id] = true
+	}
+	for _, b := range back {
+		if !given[b.ID] {
+			lost = append(lost, b.ID)
+		}
+	}
+	return lost, found.Err()
 }
 
 // byID sorts a copy, so that transactions of several replicas take the locks
