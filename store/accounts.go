@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,11 +16,15 @@ import (
 // [schedule.Table] of accounts, with the case of each as the content.
 type Accounts struct {
 	rows[access.Case]
+	crowd *crowd // nil on SQLite, where every write shares a transaction
 }
 
 func newAccounts(c *core) *Accounts {
-	a := &Accounts{newRows[access.Case](c, "accounts", "target", "", &c.accounts)}
+	a := &Accounts{rows: newRows[access.Case](c, "accounts", "target", "", &c.accounts)}
 	a.load = a.claimedCases
+	if c.engine.postgres {
+		a.crowd = &crowd{core: c, alone: a.recordOne}
+	}
 	return a
 }
 
@@ -38,11 +44,11 @@ func (a *Accounts) Case(ctx context.Context, accountID string) (access.Case, err
 	if c.Grants, err = each(grants, err, grantOf); err != nil {
 		return access.Case{}, fail(tried, err)
 	}
-	switch credential, err := (&Credentials{a.core}).Credential(ctx, accountID); {
+	switch row, err := a.core.q().Credential(ctx, accountID); {
 	case err == nil:
-		c.Credential = credential
-	case access.KindOf(err) != access.NotFound:
-		return access.Case{}, err
+		c.Credential = credentialOf(row)
+	case !errors.Is(err, sql.ErrNoRows):
+		return access.Case{}, fail(tried, err)
 	}
 	return c, nil
 }
@@ -96,45 +102,43 @@ func (a *Accounts) claimedCases(ctx context.Context, owner string, claim int64) 
 // that somebody changed meanwhile is access.Conflict, and so is a c.Credential
 // whose Seq is not the next one. After an error nothing is stored.
 func (a *Accounts) Record(ctx context.Context, lease schedule.Lease, c access.Change) error {
-	// What can be done before the transaction is: others wait for it.
-	seen, records := seenOf(c.Account.Seen), recordRows(c.Events)
-	updates := make([]db.UpdateGrantParams, 0, len(c.Grants))
-	for _, g := range c.Grants {
-		updates = append(updates, grantUpdate(g))
-	}
-	notes := make([]access.Work, 0, len(c.Notes))
-	for _, n := range c.Notes {
-		notes = append(notes, noteWork(n))
-	}
-	return a.core.write(ctx, "record a look at account "+lease.ID, func(ctx context.Context, t *tx) error {
-		if err := recordAccount(ctx, t, lease, c, seen); err != nil {
+	l := readyLook(lease, c)
+	if a.crowd != nil && l.joins() {
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for _, g := range updates {
+		return a.crowd.store(ctx, l)
+	}
+	return a.recordOne(ctx, l)
+}
+
+func (a *Accounts) recordOne(ctx context.Context, l look) error {
+	return a.core.write(ctx, "record a look at account "+l.lease.ID, func(ctx context.Context, t *tx) error {
+		if err := recordAccount(ctx, t, l); err != nil {
+			return err
+		}
+		for _, g := range l.grants {
 			if err := updateGrant(ctx, t, g); err != nil {
 				return err
 			}
 		}
-		if err := recordCredential(ctx, t, lease.ID, c); err != nil {
+		if err := recordCredential(ctx, t, l.lease.ID, l.change); err != nil {
 			return err
 		}
-		for _, n := range notes {
+		for _, n := range l.notes {
 			if err := addWork(ctx, t, n); err != nil {
 				return err
 			}
 		}
-		return t.insertRecords(ctx, records)
+		return t.insertRecords(ctx, l.records)
 	})
 }
 
-func recordAccount(ctx context.Context, t *tx, lease schedule.Lease, c access.Change, seen string) error {
-	row := db.FinishAccountParams{
-		ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch,
-		Username: c.Account.Username, ObjectID: c.Account.ObjectID, Seen: seen, Baseline: c.Account.Baseline, Trouble: c.Account.Trouble, Again: micros(c.Again),
-	}
+func recordAccount(ctx context.Context, t *tx, l look) error {
+	row := l.account
 	var n int64
 	var err error
-	if c.Done {
+	if l.change.Done {
 		n, err = t.FinishAccount(ctx, row)
 	} else {
 		n, err = t.RecordAccount(ctx, db.RecordAccountParams{
@@ -142,10 +146,7 @@ func recordAccount(ctx context.Context, t *tx, lease schedule.Lease, c access.Ch
 			Username: row.Username, ObjectID: row.ObjectID, Seen: row.Seen, Baseline: row.Baseline, Trouble: row.Trouble,
 		})
 	}
-	if err == nil && n == 0 {
-		return schedule.ErrLost
-	}
-	return err
+	return lost(n, err)
 }
 
 func recordCredential(ctx context.Context, t *tx, account string, c access.Change) error {

@@ -13,7 +13,8 @@ import (
 // Credentials keeps sealed passwords of accounts, and those that forms have
 // offered.
 type Credentials struct {
-	core *core
+	core     *core
+	accounts *Accounts
 }
 
 // Credential reads the newest credential of an account. Its Sealed is nil once
@@ -39,7 +40,7 @@ func (c *Credentials) Replace(ctx context.Context, n access.Credential, events .
 			return err
 		}
 		t.woke.accounts = true
-		return newAccounts(c.core).wake(ctx, t, n.Account)
+		return c.accounts.wake(ctx, t, n.Account)
 	})
 	if err != nil {
 		return access.Credential{}, err

@@ -37,14 +37,19 @@ func noteWork(n access.Note) access.Work {
 		Grant: n.Grant, Payload: []byte(encodeAny(n))}
 }
 
-// addWork queues work, unless its key was queued before.
-func addWork(ctx context.Context, t *tx, w access.Work) error {
+// workRow is the row of work that is queued now, behind what its lane has.
+func (t *tx) workRow(w access.Work) db.InsertWorkParams {
 	now := t.core.stamps.next()
-	t.woke.work = true
-	_, err := t.InsertWork(ctx, db.InsertWorkParams{
+	return db.InsertWorkParams{
 		ID: t.core.stamps.id(), Kind: w.Kind, WorkKey: w.Key, GroupName: w.Group, Lane: w.Lane, Place: now,
 		GrantID: w.Grant, Payload: append([]byte{}, w.Payload...), CreatedAt: now, NextAt: now,
-	})
+	}
+}
+
+// addWork queues work, unless its key was queued before.
+func addWork(ctx context.Context, t *tx, w access.Work) error {
+	t.woke.work = true
+	_, err := t.InsertWork(ctx, t.workRow(w))
 	return err
 }
 

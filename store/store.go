@@ -67,7 +67,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	s.Accounts = newAccounts(c)
 	s.Outbox = newOutbox(c)
 	s.Grants = &Grants{core: c, accounts: s.Accounts}
-	s.Credentials = &Credentials{c}
+	s.Credentials = &Credentials{core: c, accounts: s.Accounts}
 	s.People = &People{c}
 	s.Customers = &Customers{c}
 	s.Targets = &Targets{c}

@@ -9,233 +9,233 @@ import (
 )
 
 type Account struct {
-	ID          string
-	Customer    string
-	Target      string
-	HoldsKey    string
-	Holder      string
-	HolderLogin string
-	HolderName  string
-	Username    string
-	ObjectID    string
-	Seen        string
-	Baseline    string
-	Trouble     string
-	Version     int64
-	NextAt      int64
-	DueAt       int64
-	WokenAt     int64
-	LeaseOwner  string
-	LeaseEpoch  int64
-	Claim       int64
-	Attempts    int64
-	LastError   string
+	ID          string `json:"id"`
+	Customer    string `json:"customer"`
+	Target      string `json:"target"`
+	HoldsKey    string `json:"holds_key"`
+	Holder      string `json:"holder"`
+	HolderLogin string `json:"holder_login"`
+	HolderName  string `json:"holder_name"`
+	Username    string `json:"username"`
+	ObjectID    string `json:"object_id"`
+	Seen        string `json:"seen"`
+	Baseline    string `json:"baseline"`
+	Trouble     string `json:"trouble"`
+	Version     int64  `json:"version"`
+	NextAt      int64  `json:"next_at"`
+	DueAt       int64  `json:"due_at"`
+	WokenAt     int64  `json:"woken_at"`
+	LeaseOwner  string `json:"lease_owner"`
+	LeaseEpoch  int64  `json:"lease_epoch"`
+	Claim       int64  `json:"claim"`
+	Attempts    int64  `json:"attempts"`
+	LastError   string `json:"last_error"`
 }
 
 type AuditChunk struct {
-	N      int64
-	Hashes []byte
+	N      int64  `json:"n"`
+	Hashes []byte `json:"hashes"`
 }
 
 type AuditRecord struct {
-	ID       string
-	At       int64
-	Kind     string
-	Actor    string
-	Customer string
-	GrantID  string
-	Subject  string
-	Text     string
-	Data     string
-	Salt     []byte
-	Personal []byte
-	Erased   bool
-	Seq      int64
+	ID       string `json:"id"`
+	At       int64  `json:"at"`
+	Kind     string `json:"kind"`
+	Actor    string `json:"actor"`
+	Customer string `json:"customer"`
+	GrantID  string `json:"grant_id"`
+	Subject  string `json:"subject"`
+	Text     string `json:"text"`
+	Data     string `json:"data"`
+	Salt     []byte `json:"salt"`
+	Personal []byte `json:"personal"`
+	Erased   bool   `json:"erased"`
+	Seq      int64  `json:"seq"`
 }
 
 type Credential struct {
-	Account    string
-	Seq        int64
-	Place      string
-	Sealed     []byte
-	Recipient  string
-	Retain     bool
-	CreatedAt  int64
-	SetAt      int64
-	RevealedAt int64
+	Account    string `json:"account"`
+	Seq        int64  `json:"seq"`
+	Place      string `json:"place"`
+	Sealed     []byte `json:"sealed"`
+	Recipient  string `json:"recipient"`
+	Retain     bool   `json:"retain"`
+	CreatedAt  int64  `json:"created_at"`
+	SetAt      int64  `json:"set_at"`
+	RevealedAt int64  `json:"revealed_at"`
 }
 
 type Customer struct {
-	ID         string
-	Name       string
-	Note       string
-	CreatedAt  int64
-	ArchivedAt int64
-	Version    int64
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Note       string `json:"note"`
+	CreatedAt  int64  `json:"created_at"`
+	ArchivedAt int64  `json:"archived_at"`
+	Version    int64  `json:"version"`
 }
 
 type DataKey struct {
-	ID        string
-	Customer  string
-	WrappedBy string
-	Wrapped   []byte
-	CreatedAt int64
+	ID        string `json:"id"`
+	Customer  string `json:"customer"`
+	WrappedBy string `json:"wrapped_by"`
+	Wrapped   []byte `json:"wrapped"`
+	CreatedAt int64  `json:"created_at"`
 }
 
 type DeskNote struct {
-	ID      string
-	Ticket  string
-	NoteKey sql.NullString
-	Subject string
-	Body    string
-	At      int64
+	ID      string         `json:"id"`
+	Ticket  string         `json:"ticket"`
+	NoteKey sql.NullString `json:"note_key"`
+	Subject string         `json:"subject"`
+	Body    string         `json:"body"`
+	At      int64          `json:"at"`
 }
 
 type DeskTicket struct {
-	ID        string
-	Number    int64
-	Customer  string
-	Title     string
-	OpenedBy  string
-	OpenedAt  int64
-	ClosedAt  int64
-	UpdatedAt int64
-	Version   int64
+	ID        string `json:"id"`
+	Number    int64  `json:"number"`
+	Customer  string `json:"customer"`
+	Title     string `json:"title"`
+	OpenedBy  string `json:"opened_by"`
+	OpenedAt  int64  `json:"opened_at"`
+	ClosedAt  int64  `json:"closed_at"`
+	UpdatedAt int64  `json:"updated_at"`
+	Version   int64  `json:"version"`
 }
 
 type Grant struct {
-	ID            string
-	Requester     string
-	Customer      string
-	Target        string
-	Entitlement   string
-	TicketSystem  string
-	TicketID      string
-	TicketNumber  string
-	TicketTitle   string
-	Reason        string
-	Duration      int64
-	Policy        string
-	PolicyVersion int64
-	Account       string
-	SubmittedAt   int64
-	ApprovedAt    int64
-	ApprovedBy    string
-	StartBy       int64
-	Extension     int64
-	StoppedAt     int64
-	StoppedBy     string
-	StopCause     string
-	StopReason    string
-	VerifiedAt    int64
-	LostAt        int64
-	RemovingAt    int64
-	OverdueAt     int64
-	EndedAt       int64
-	ContinuedBy   string
-	Findings      string
-	Version       int64
+	ID            string `json:"id"`
+	Requester     string `json:"requester"`
+	Customer      string `json:"customer"`
+	Target        string `json:"target"`
+	Entitlement   string `json:"entitlement"`
+	TicketSystem  string `json:"ticket_system"`
+	TicketID      string `json:"ticket_id"`
+	TicketNumber  string `json:"ticket_number"`
+	TicketTitle   string `json:"ticket_title"`
+	Reason        string `json:"reason"`
+	Duration      int64  `json:"duration"`
+	Policy        string `json:"policy"`
+	PolicyVersion int64  `json:"policy_version"`
+	Account       string `json:"account"`
+	SubmittedAt   int64  `json:"submitted_at"`
+	ApprovedAt    int64  `json:"approved_at"`
+	ApprovedBy    string `json:"approved_by"`
+	StartBy       int64  `json:"start_by"`
+	Extension     int64  `json:"extension"`
+	StoppedAt     int64  `json:"stopped_at"`
+	StoppedBy     string `json:"stopped_by"`
+	StopCause     string `json:"stop_cause"`
+	StopReason    string `json:"stop_reason"`
+	VerifiedAt    int64  `json:"verified_at"`
+	LostAt        int64  `json:"lost_at"`
+	RemovingAt    int64  `json:"removing_at"`
+	OverdueAt     int64  `json:"overdue_at"`
+	EndedAt       int64  `json:"ended_at"`
+	ContinuedBy   string `json:"continued_by"`
+	Findings      string `json:"findings"`
+	Version       int64  `json:"version"`
 }
 
 type Offer struct {
-	ID        string
-	Person    string
-	Customer  string
-	Sealed    []byte
-	ExpiresAt int64
+	ID        string `json:"id"`
+	Person    string `json:"person"`
+	Customer  string `json:"customer"`
+	Sealed    []byte `json:"sealed"`
+	ExpiresAt int64  `json:"expires_at"`
 }
 
 type Password struct {
-	Person string
-	Hash   string
+	Person string `json:"person"`
+	Hash   string `json:"hash"`
 }
 
 type Person struct {
-	ID           string
-	Login        string
-	LoginKey     string
-	Name         string
-	Roles        string
-	Customers    string
-	AllCustomers bool
-	TimeZone     string
-	CreatedAt    int64
-	DisabledAt   int64
-	Version      int64
+	ID           string `json:"id"`
+	Login        string `json:"login"`
+	LoginKey     string `json:"login_key"`
+	Name         string `json:"name"`
+	Roles        string `json:"roles"`
+	Customers    string `json:"customers"`
+	AllCustomers bool   `json:"all_customers"`
+	TimeZone     string `json:"time_zone"`
+	CreatedAt    int64  `json:"created_at"`
+	DisabledAt   int64  `json:"disabled_at"`
+	Version      int64  `json:"version"`
 }
 
 type Policy struct {
-	Name            string
-	Version         int64
-	Title           string
-	DefaultDuration int64
-	MaxDuration     int64
-	StartWithin     int64
-	MinReason       int64
-	NeedsApproval   bool
-	Password        string
-	EndOrphans      bool
-	ChangedAt       int64
-	ChangedBy       string
+	Name            string `json:"name"`
+	Version         int64  `json:"version"`
+	Title           string `json:"title"`
+	DefaultDuration int64  `json:"default_duration"`
+	MaxDuration     int64  `json:"max_duration"`
+	StartWithin     int64  `json:"start_within"`
+	MinReason       int64  `json:"min_reason"`
+	NeedsApproval   bool   `json:"needs_approval"`
+	Password        string `json:"password"`
+	EndOrphans      bool   `json:"end_orphans"`
+	ChangedAt       int64  `json:"changed_at"`
+	ChangedBy       string `json:"changed_by"`
 }
 
 type Session struct {
-	SessionKey string
-	Person     string
-	Data       []byte
-	Address    string
-	Browser    string
-	BegunAt    int64
-	SeenAt     int64
-	ExpiresAt  int64
+	SessionKey string `json:"session_key"`
+	Person     string `json:"person"`
+	Data       []byte `json:"data"`
+	Address    string `json:"address"`
+	Browser    string `json:"browser"`
+	BegunAt    int64  `json:"begun_at"`
+	SeenAt     int64  `json:"seen_at"`
+	ExpiresAt  int64  `json:"expires_at"`
 }
 
 type Setting struct {
-	Name  string
-	Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type Target struct {
-	ID         string
-	Customer   string
-	Kind       string
-	Name       string
-	Policy     string
-	Settings   string
-	CreatedAt  int64
-	DisabledAt int64
-	CheckedAt  int64
-	Findings   string
-	Version    int64
+	ID         string `json:"id"`
+	Customer   string `json:"customer"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Policy     string `json:"policy"`
+	Settings   string `json:"settings"`
+	CreatedAt  int64  `json:"created_at"`
+	DisabledAt int64  `json:"disabled_at"`
+	CheckedAt  int64  `json:"checked_at"`
+	Findings   string `json:"findings"`
+	Version    int64  `json:"version"`
 }
 
 type TargetSecret struct {
-	Target string
-	Name   string
-	Sealed []byte
+	Target string `json:"target"`
+	Name   string `json:"name"`
+	Sealed []byte `json:"sealed"`
 }
 
 type Work struct {
-	ID         string
-	Kind       string
-	WorkKey    string
-	GroupName  string
-	Lane       string
-	Place      int64
-	GrantID    string
-	Payload    []byte
-	CreatedAt  int64
-	TriedAt    int64
-	DoneAt     int64
-	ParkedAt   int64
-	Result     string
-	Version    int64
-	NextAt     int64
-	DueAt      int64
-	WokenAt    int64
-	LeaseOwner string
-	LeaseEpoch int64
-	Claim      int64
-	Attempts   int64
-	LastError  string
+	ID         string `json:"id"`
+	Kind       string `json:"kind"`
+	WorkKey    string `json:"work_key"`
+	GroupName  string `json:"group_name"`
+	Lane       string `json:"lane"`
+	Place      int64  `json:"place"`
+	GrantID    string `json:"grant_id"`
+	Payload    []byte `json:"payload"`
+	CreatedAt  int64  `json:"created_at"`
+	TriedAt    int64  `json:"tried_at"`
+	DoneAt     int64  `json:"done_at"`
+	ParkedAt   int64  `json:"parked_at"`
+	Result     string `json:"result"`
+	Version    int64  `json:"version"`
+	NextAt     int64  `json:"next_at"`
+	DueAt      int64  `json:"due_at"`
+	WokenAt    int64  `json:"woken_at"`
+	LeaseOwner string `json:"lease_owner"`
+	LeaseEpoch int64  `json:"lease_epoch"`
+	Claim      int64  `json:"claim"`
+	Attempts   int64  `json:"attempts"`
+	LastError  string `json:"last_error"`
 }

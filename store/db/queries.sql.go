@@ -59,8 +59,8 @@ SELECT id, customer, target, holds_key, holder, holder_login, holder_name, usern
 `
 
 type ClaimedAccountsParams struct {
-	LeaseOwner string
-	Claim      int64
+	LeaseOwner string `json:"lease_owner"`
+	Claim      int64  `json:"claim"`
 }
 
 // ClaimedAccounts, ClaimedGrants and ClaimedCredentials load what one claim leased.
@@ -115,8 +115,8 @@ WHERE a.lease_owner = $1 AND a.claim = $2 AND a.lease_owner <> ''
 `
 
 type ClaimedCredentialsParams struct {
-	LeaseOwner string
-	Claim      int64
+	LeaseOwner string `json:"lease_owner"`
+	Claim      int64  `json:"claim"`
 }
 
 func (q *Queries) ClaimedCredentials(ctx context.Context, arg ClaimedCredentialsParams) ([]Credential, error) {
@@ -159,8 +159,8 @@ ORDER BY g.account, g.submitted_at, g.id
 `
 
 type ClaimedGrantsParams struct {
-	LeaseOwner string
-	Claim      int64
+	LeaseOwner string `json:"lease_owner"`
+	Claim      int64  `json:"claim"`
 }
 
 func (q *Queries) ClaimedGrants(ctx context.Context, arg ClaimedGrantsParams) ([]Grant, error) {
@@ -223,8 +223,8 @@ SELECT id, kind, work_key, group_name, lane, place, grant_id, payload, created_a
 `
 
 type ClaimedWorkParams struct {
-	LeaseOwner string
-	Claim      int64
+	LeaseOwner string `json:"lease_owner"`
+	Claim      int64  `json:"claim"`
 }
 
 func (q *Queries) ClaimedWork(ctx context.Context, arg ClaimedWorkParams) ([]Work, error) {
@@ -476,8 +476,8 @@ SELECT id, ticket, note_key, subject, body, at FROM desk_notes WHERE ticket = $1
 `
 
 type DeskNotesByKeyParams struct {
-	Ticket  string
-	NoteKey sql.NullString
+	Ticket  string         `json:"ticket"`
+	NoteKey sql.NullString `json:"note_key"`
 }
 
 func (q *Queries) DeskNotesByKey(ctx context.Context, arg DeskNotesByKeyParams) ([]DeskNote, error) {
@@ -538,8 +538,8 @@ ORDER BY number DESC
 `
 
 type DeskTicketsParams struct {
-	Customer string
-	Closed   bool
+	Customer string `json:"customer"`
+	Closed   bool   `json:"closed"`
 }
 
 func (q *Queries) DeskTickets(ctx context.Context, arg DeskTicketsParams) ([]DeskTicket, error) {
@@ -580,8 +580,8 @@ UPDATE credentials SET sealed = NULL WHERE account = $1 AND seq <= $2
 `
 
 type DropCredentialsParams struct {
-	Account string
-	Seq     int64
+	Account string `json:"account"`
+	Seq     int64  `json:"seq"`
 }
 
 func (q *Queries) DropCredentials(ctx context.Context, arg DropCredentialsParams) (int64, error) {
@@ -615,8 +615,8 @@ DELETE FROM target_secrets WHERE target = $1 AND name = $2
 `
 
 type DropTargetSecretParams struct {
-	Target string
-	Name   string
+	Target string `json:"target"`
+	Name   string `json:"name"`
 }
 
 func (q *Queries) DropTargetSecret(ctx context.Context, arg DropTargetSecretParams) error {
@@ -629,8 +629,8 @@ DELETE FROM sessions WHERE person = $1 AND session_key <> $2
 `
 
 type EndOtherSessionsParams struct {
-	Person string
-	Keep   string
+	Person string `json:"person"`
+	Keep   string `json:"keep"`
 }
 
 func (q *Queries) EndOtherSessions(ctx context.Context, arg EndOtherSessionsParams) error {
@@ -656,16 +656,16 @@ ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0,
 `
 
 type EnsureWorkParams struct {
-	ID        string
-	Kind      string
-	WorkKey   string
-	GroupName string
-	Lane      string
-	Place     int64
-	GrantID   string
-	Payload   []byte
-	CreatedAt int64
-	NextAt    int64
+	ID        string `json:"id"`
+	Kind      string `json:"kind"`
+	WorkKey   string `json:"work_key"`
+	GroupName string `json:"group_name"`
+	Lane      string `json:"lane"`
+	Place     int64  `json:"place"`
+	GrantID   string `json:"grant_id"`
+	Payload   []byte `json:"payload"`
+	CreatedAt int64  `json:"created_at"`
+	NextAt    int64  `json:"next_at"`
 }
 
 // EnsureWork makes due what has the same key already, done or not.
@@ -694,15 +694,15 @@ WHERE id = $7 AND lease_owner = $8 AND lease_epoch = $9
 `
 
 type FinishAccountParams struct {
-	Username   string
-	ObjectID   string
-	Seen       string
-	Baseline   string
-	Trouble    string
-	Again      int64
-	ID         string
-	LeaseOwner string
-	LeaseEpoch int64
+	Username   string `json:"username"`
+	ObjectID   string `json:"object_id"`
+	Seen       string `json:"seen"`
+	Baseline   string `json:"baseline"`
+	Trouble    string `json:"trouble"`
+	Again      int64  `json:"again"`
+	ID         string `json:"id"`
+	LeaseOwner string `json:"lease_owner"`
+	LeaseEpoch int64  `json:"lease_epoch"`
 }
 
 // FinishAccount is RecordAccount that also gives the account back.
@@ -732,12 +732,12 @@ WHERE id = $4 AND lease_owner = $5 AND lease_epoch = $6
 `
 
 type FinishWorkParams struct {
-	DoneAt     int64
-	ParkedAt   int64
-	Result     string
-	ID         string
-	LeaseOwner string
-	LeaseEpoch int64
+	DoneAt     int64  `json:"done_at"`
+	ParkedAt   int64  `json:"parked_at"`
+	Result     string `json:"result"`
+	ID         string `json:"id"`
+	LeaseOwner string `json:"lease_owner"`
+	LeaseEpoch int64  `json:"lease_epoch"`
 }
 
 // FinishWork ends the schedule of a row.
@@ -805,11 +805,11 @@ VALUES ($1, $2, $3, $4, $5, 1)
 `
 
 type InsertCustomerParams struct {
-	ID         string
-	Name       string
-	Note       string
-	CreatedAt  int64
-	ArchivedAt int64
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Note       string `json:"note"`
+	CreatedAt  int64  `json:"created_at"`
+	ArchivedAt int64  `json:"archived_at"`
 }
 
 func (q *Queries) InsertCustomer(ctx context.Context, arg InsertCustomerParams) error {
@@ -829,11 +829,11 @@ ON CONFLICT (customer) DO NOTHING
 `
 
 type InsertDataKeyParams struct {
-	ID        string
-	Customer  string
-	WrappedBy string
-	Wrapped   []byte
-	CreatedAt int64
+	ID        string `json:"id"`
+	Customer  string `json:"customer"`
+	WrappedBy string `json:"wrapped_by"`
+	Wrapped   []byte `json:"wrapped"`
+	CreatedAt int64  `json:"created_at"`
 }
 
 func (q *Queries) InsertDataKey(ctx context.Context, arg InsertDataKeyParams) (int64, error) {
@@ -856,12 +856,12 @@ ON CONFLICT (ticket, note_key) DO NOTHING
 `
 
 type InsertDeskNoteParams struct {
-	ID      string
-	Ticket  string
-	NoteKey sql.NullString
-	Subject string
-	Body    string
-	At      int64
+	ID      string         `json:"id"`
+	Ticket  string         `json:"ticket"`
+	NoteKey sql.NullString `json:"note_key"`
+	Subject string         `json:"subject"`
+	Body    string         `json:"body"`
+	At      int64          `json:"at"`
 }
 
 func (q *Queries) InsertDeskNote(ctx context.Context, arg InsertDeskNoteParams) (int64, error) {
@@ -888,13 +888,13 @@ RETURNING number
 `
 
 type InsertDeskTicketParams struct {
-	ID        string
-	Customer  string
-	Title     string
-	OpenedBy  string
-	OpenedAt  int64
-	ClosedAt  int64
-	UpdatedAt int64
+	ID        string `json:"id"`
+	Customer  string `json:"customer"`
+	Title     string `json:"title"`
+	OpenedBy  string `json:"opened_by"`
+	OpenedAt  int64  `json:"opened_at"`
+	ClosedAt  int64  `json:"closed_at"`
+	UpdatedAt int64  `json:"updated_at"`
 }
 
 func (q *Queries) InsertDeskTicket(ctx context.Context, arg InsertDeskTicketParams) (int64, error) {
@@ -924,36 +924,36 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
 `
 
 type InsertGrantParams struct {
-	ID            string
-	Requester     string
-	Customer      string
-	Target        string
-	Entitlement   string
-	TicketSystem  string
-	TicketID      string
-	TicketNumber  string
-	TicketTitle   string
-	Reason        string
-	Duration      int64
-	Policy        string
-	PolicyVersion int64
-	Account       string
-	SubmittedAt   int64
-	ApprovedAt    int64
-	ApprovedBy    string
-	StartBy       int64
-	Extension     int64
-	StoppedAt     int64
-	StoppedBy     string
-	StopCause     string
-	StopReason    string
-	VerifiedAt    int64
-	LostAt        int64
-	RemovingAt    int64
-	OverdueAt     int64
-	EndedAt       int64
-	ContinuedBy   string
-	Findings      string
+	ID            string `json:"id"`
+	Requester     string `json:"requester"`
+	Customer      string `json:"customer"`
+	Target        string `json:"target"`
+	Entitlement   string `json:"entitlement"`
+	TicketSystem  string `json:"ticket_system"`
+	TicketID      string `json:"ticket_id"`
+	TicketNumber  string `json:"ticket_number"`
+	TicketTitle   string `json:"ticket_title"`
+	Reason        string `json:"reason"`
+	Duration      int64  `json:"duration"`
+	Policy        string `json:"policy"`
+	PolicyVersion int64  `json:"policy_version"`
+	Account       string `json:"account"`
+	SubmittedAt   int64  `json:"submitted_at"`
+	ApprovedAt    int64  `json:"approved_at"`
+	ApprovedBy    string `json:"approved_by"`
+	StartBy       int64  `json:"start_by"`
+	Extension     int64  `json:"extension"`
+	StoppedAt     int64  `json:"stopped_at"`
+	StoppedBy     string `json:"stopped_by"`
+	StopCause     string `json:"stop_cause"`
+	StopReason    string `json:"stop_reason"`
+	VerifiedAt    int64  `json:"verified_at"`
+	LostAt        int64  `json:"lost_at"`
+	RemovingAt    int64  `json:"removing_at"`
+	OverdueAt     int64  `json:"overdue_at"`
+	EndedAt       int64  `json:"ended_at"`
+	ContinuedBy   string `json:"continued_by"`
+	Findings      string `json:"findings"`
 }
 
 func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error {
@@ -998,16 +998,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
 `
 
 type InsertPersonParams struct {
-	ID           string
-	Login        string
-	LoginKey     string
-	Name         string
-	Roles        string
-	Customers    string
-	AllCustomers bool
-	TimeZone     string
-	CreatedAt    int64
-	DisabledAt   int64
+	ID           string `json:"id"`
+	Login        string `json:"login"`
+	LoginKey     string `json:"login_key"`
+	Name         string `json:"name"`
+	Roles        string `json:"roles"`
+	Customers    string `json:"customers"`
+	AllCustomers bool   `json:"all_customers"`
+	TimeZone     string `json:"time_zone"`
+	CreatedAt    int64  `json:"created_at"`
+	DisabledAt   int64  `json:"disabled_at"`
 }
 
 func (q *Queries) InsertPerson(ctx context.Context, arg InsertPersonParams) error {
@@ -1032,18 +1032,18 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type InsertPolicyParams struct {
-	Name            string
-	Version         int64
-	Title           string
-	DefaultDuration int64
-	MaxDuration     int64
-	StartWithin     int64
-	MinReason       int64
-	NeedsApproval   bool
-	Password        string
-	EndOrphans      bool
-	ChangedAt       int64
-	ChangedBy       string
+	Name            string `json:"name"`
+	Version         int64  `json:"version"`
+	Title           string `json:"title"`
+	DefaultDuration int64  `json:"default_duration"`
+	MaxDuration     int64  `json:"max_duration"`
+	StartWithin     int64  `json:"start_within"`
+	MinReason       int64  `json:"min_reason"`
+	NeedsApproval   bool   `json:"needs_approval"`
+	Password        string `json:"password"`
+	EndOrphans      bool   `json:"end_orphans"`
+	ChangedAt       int64  `json:"changed_at"`
+	ChangedBy       string `json:"changed_by"`
 }
 
 func (q *Queries) InsertPolicy(ctx context.Context, arg InsertPolicyParams) error {
@@ -1070,17 +1070,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, FALSE, -1)
 `
 
 type InsertRecordParams struct {
-	ID       string
-	At       int64
-	Kind     string
-	Actor    string
-	Customer string
-	GrantID  string
-	Subject  string
-	Text     string
-	Data     string
-	Salt     []byte
-	Personal []byte
+	ID       string `json:"id"`
+	At       int64  `json:"at"`
+	Kind     string `json:"kind"`
+	Actor    string `json:"actor"`
+	Customer string `json:"customer"`
+	GrantID  string `json:"grant_id"`
+	Subject  string `json:"subject"`
+	Text     string `json:"text"`
+	Data     string `json:"data"`
+	Salt     []byte `json:"salt"`
+	Personal []byte `json:"personal"`
 }
 
 func (q *Queries) InsertRecord(ctx context.Context, arg InsertRecordParams) error {
@@ -1106,14 +1106,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertSessionParams struct {
-	SessionKey string
-	Person     string
-	Data       []byte
-	Address    string
-	Browser    string
-	BegunAt    int64
-	SeenAt     int64
-	ExpiresAt  int64
+	SessionKey string `json:"session_key"`
+	Person     string `json:"person"`
+	Data       []byte `json:"data"`
+	Address    string `json:"address"`
+	Browser    string `json:"browser"`
+	BegunAt    int64  `json:"begun_at"`
+	SeenAt     int64  `json:"seen_at"`
+	ExpiresAt  int64  `json:"expires_at"`
 }
 
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) error {
@@ -1136,16 +1136,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
 `
 
 type InsertTargetParams struct {
-	ID         string
-	Customer   string
-	Kind       string
-	Name       string
-	Policy     string
-	Settings   string
-	CreatedAt  int64
-	DisabledAt int64
-	CheckedAt  int64
-	Findings   string
+	ID         string `json:"id"`
+	Customer   string `json:"customer"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Policy     string `json:"policy"`
+	Settings   string `json:"settings"`
+	CreatedAt  int64  `json:"created_at"`
+	DisabledAt int64  `json:"disabled_at"`
+	CheckedAt  int64  `json:"checked_at"`
+	Findings   string `json:"findings"`
 }
 
 func (q *Queries) InsertTarget(ctx context.Context, arg InsertTargetParams) error {
@@ -1171,16 +1171,16 @@ ON CONFLICT (work_key) DO NOTHING
 `
 
 type InsertWorkParams struct {
-	ID        string
-	Kind      string
-	WorkKey   string
-	GroupName string
-	Lane      string
-	Place     int64
-	GrantID   string
-	Payload   []byte
-	CreatedAt int64
-	NextAt    int64
+	ID        string `json:"id"`
+	Kind      string `json:"kind"`
+	WorkKey   string `json:"work_key"`
+	GroupName string `json:"group_name"`
+	Lane      string `json:"lane"`
+	Place     int64  `json:"place"`
+	GrantID   string `json:"grant_id"`
+	Payload   []byte `json:"payload"`
+	CreatedAt int64  `json:"created_at"`
+	NextAt    int64  `json:"next_at"`
 }
 
 // InsertWork leaves alone what has the same key already.
@@ -1208,10 +1208,10 @@ UPDATE sessions SET data = $1, seen_at = $2, expires_at = $3 WHERE session_key =
 `
 
 type KeepSessionParams struct {
-	Data       []byte
-	SeenAt     int64
-	ExpiresAt  int64
-	SessionKey string
+	Data       []byte `json:"data"`
+	SeenAt     int64  `json:"seen_at"`
+	ExpiresAt  int64  `json:"expires_at"`
+	SessionKey string `json:"session_key"`
 }
 
 func (q *Queries) KeepSession(ctx context.Context, arg KeepSessionParams) error {
@@ -1240,8 +1240,8 @@ SELECT DISTINCT account FROM grants WHERE ended_at = 0 AND account > $1 ORDER BY
 `
 
 type NextOpenAccountsParams struct {
-	After string
-	Part  int32
+	After string `json:"after"`
+	Part  int32  `json:"part"`
 }
 
 // NextOpenAccounts lists accounts with a grant that has not ended, a part at a time.
@@ -1558,8 +1558,8 @@ ON CONFLICT (n) DO UPDATE SET hashes = excluded.hashes
 `
 
 type PutChunkParams struct {
-	N      int64
-	Hashes []byte
+	N      int64  `json:"n"`
+	Hashes []byte `json:"hashes"`
 }
 
 func (q *Queries) PutChunk(ctx context.Context, arg PutChunkParams) error {
@@ -1577,13 +1577,13 @@ RETURNING seq
 `
 
 type PutCredentialParams struct {
-	Account    string
-	Place      string
-	Sealed     []byte
-	Recipient  string
-	Retain     bool
-	CreatedAt  int64
-	RevealedAt int64
+	Account    string `json:"account"`
+	Place      string `json:"place"`
+	Sealed     []byte `json:"sealed"`
+	Recipient  string `json:"recipient"`
+	Retain     bool   `json:"retain"`
+	CreatedAt  int64  `json:"created_at"`
+	RevealedAt int64  `json:"revealed_at"`
 }
 
 // PutCredential makes c the next credential of its account.
@@ -1607,11 +1607,11 @@ INSERT INTO offers (id, person, customer, sealed, expires_at) VALUES ($1, $2, $3
 `
 
 type PutOfferParams struct {
-	ID        string
-	Person    string
-	Customer  string
-	Sealed    []byte
-	ExpiresAt int64
+	ID        string `json:"id"`
+	Person    string `json:"person"`
+	Customer  string `json:"customer"`
+	Sealed    []byte `json:"sealed"`
+	ExpiresAt int64  `json:"expires_at"`
 }
 
 func (q *Queries) PutOffer(ctx context.Context, arg PutOfferParams) error {
@@ -1631,8 +1631,8 @@ ON CONFLICT (person) DO UPDATE SET hash = excluded.hash
 `
 
 type PutPasswordParams struct {
-	Person string
-	Hash   string
+	Person string `json:"person"`
+	Hash   string `json:"hash"`
 }
 
 func (q *Queries) PutPassword(ctx context.Context, arg PutPasswordParams) error {
@@ -1646,8 +1646,8 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 `
 
 type PutSettingParams struct {
-	Name  string
-	Value string
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
@@ -1661,9 +1661,9 @@ ON CONFLICT (target, name) DO UPDATE SET sealed = excluded.sealed
 `
 
 type PutTargetSecretParams struct {
-	Target string
-	Name   string
-	Sealed []byte
+	Target string `json:"target"`
+	Name   string `json:"name"`
+	Sealed []byte `json:"sealed"`
 }
 
 func (q *Queries) PutTargetSecret(ctx context.Context, arg PutTargetSecretParams) error {
@@ -1678,14 +1678,14 @@ WHERE id = $6 AND lease_owner = $7 AND lease_epoch = $8
 `
 
 type RecordAccountParams struct {
-	Username   string
-	ObjectID   string
-	Seen       string
-	Baseline   string
-	Trouble    string
-	ID         string
-	LeaseOwner string
-	LeaseEpoch int64
+	Username   string `json:"username"`
+	ObjectID   string `json:"object_id"`
+	Seen       string `json:"seen"`
+	Baseline   string `json:"baseline"`
+	Trouble    string `json:"trouble"`
+	ID         string `json:"id"`
+	LeaseOwner string `json:"lease_owner"`
+	LeaseEpoch int64  `json:"lease_epoch"`
 }
 
 // RecordAccount stores what a look learned, while its lease holds.
@@ -1712,8 +1712,8 @@ WHERE id = $2 AND parked_at > 0 AND done_at = 0
 `
 
 type RetryWorkParams struct {
-	NextAt int64
-	ID     string
+	NextAt int64  `json:"next_at"`
+	ID     string `json:"id"`
 }
 
 // RetryWork starts a parked row again.
@@ -1730,10 +1730,10 @@ UPDATE data_keys SET wrapped_by = $1, wrapped = $2 WHERE id = $3 AND wrapped_by 
 `
 
 type RewrapDataKeyParams struct {
-	WrappedBy string
-	Wrapped   []byte
-	ID        string
-	Was       string
+	WrappedBy string `json:"wrapped_by"`
+	Wrapped   []byte `json:"wrapped"`
+	ID        string `json:"id"`
+	Was       string `json:"was"`
 }
 
 func (q *Queries) RewrapDataKey(ctx context.Context, arg RewrapDataKeyParams) (int64, error) {
@@ -1754,8 +1754,8 @@ SELECT id, at, kind, actor, customer, grant_id, subject, text, data, salt, perso
 `
 
 type SealedRecordsParams struct {
-	FromSeq int64
-	Part    int32
+	FromSeq int64 `json:"from_seq"`
+	Part    int32 `json:"part"`
 }
 
 func (q *Queries) SealedRecords(ctx context.Context, arg SealedRecordsParams) ([]AuditRecord, error) {
@@ -1856,9 +1856,9 @@ UPDATE credentials SET set_at = $1 WHERE account = $2 AND seq = $3 AND set_at = 
 `
 
 type SetCredentialParams struct {
-	SetAt   int64
-	Account string
-	Seq     int64
+	SetAt   int64  `json:"set_at"`
+	Account string `json:"account"`
+	Seq     int64  `json:"seq"`
 }
 
 func (q *Queries) SetCredential(ctx context.Context, arg SetCredentialParams) (int64, error) {
@@ -1888,9 +1888,9 @@ WHERE account = $2 AND seq = $3 AND sealed IS NOT NULL
 `
 
 type TakeCredentialParams struct {
-	RevealedAt int64
-	Account    string
-	Seq        int64
+	RevealedAt int64  `json:"revealed_at"`
+	Account    string `json:"account"`
+	Seq        int64  `json:"seq"`
 }
 
 // TakeCredential marks a credential as shown, and erases it unless it is kept.
@@ -1907,10 +1907,10 @@ DELETE FROM offers WHERE id = $1 AND person = $2 AND customer = $3 AND expires_a
 `
 
 type TakeOfferParams struct {
-	ID       string
-	Person   string
-	Customer string
-	Now      int64
+	ID       string `json:"id"`
+	Person   string `json:"person"`
+	Customer string `json:"customer"`
+	Now      int64  `json:"now"`
 }
 
 func (q *Queries) TakeOffer(ctx context.Context, arg TakeOfferParams) ([]byte, error) {
@@ -1953,8 +1953,8 @@ SELECT name, sealed FROM target_secrets WHERE target = $1
 `
 
 type TargetSecretsRow struct {
-	Name   string
-	Sealed []byte
+	Name   string `json:"name"`
+	Sealed []byte `json:"sealed"`
 }
 
 func (q *Queries) TargetSecrets(ctx context.Context, target string) ([]TargetSecretsRow, error) {
@@ -2104,8 +2104,8 @@ UPDATE desk_tickets SET updated_at = $1 WHERE id = $2
 `
 
 type TouchDeskTicketParams struct {
-	UpdatedAt int64
-	ID        string
+	UpdatedAt int64  `json:"updated_at"`
+	ID        string `json:"id"`
 }
 
 func (q *Queries) TouchDeskTicket(ctx context.Context, arg TouchDeskTicketParams) (int64, error) {
@@ -2122,10 +2122,10 @@ WHERE id = $2 AND lease_owner = $3 AND lease_epoch = $4
 `
 
 type TriedWorkParams struct {
-	TriedAt    int64
-	ID         string
-	LeaseOwner string
-	LeaseEpoch int64
+	TriedAt    int64  `json:"tried_at"`
+	ID         string `json:"id"`
+	LeaseOwner string `json:"lease_owner"`
+	LeaseEpoch int64  `json:"lease_epoch"`
 }
 
 func (q *Queries) TriedWork(ctx context.Context, arg TriedWorkParams) (int64, error) {
@@ -2188,11 +2188,11 @@ WHERE id = $4 AND version = $5
 `
 
 type UpdateCustomerParams struct {
-	Name       string
-	Note       string
-	ArchivedAt int64
-	ID         string
-	Version    int64
+	Name       string `json:"name"`
+	Note       string `json:"note"`
+	ArchivedAt int64  `json:"archived_at"`
+	ID         string `json:"id"`
+	Version    int64  `json:"version"`
 }
 
 func (q *Queries) UpdateCustomer(ctx context.Context, arg UpdateCustomerParams) (int64, error) {
@@ -2215,11 +2215,11 @@ WHERE id = $4 AND version = $5
 `
 
 type UpdateDeskTicketParams struct {
-	Title     string
-	ClosedAt  int64
-	UpdatedAt int64
-	ID        string
-	Version   int64
+	Title     string `json:"title"`
+	ClosedAt  int64  `json:"closed_at"`
+	UpdatedAt int64  `json:"updated_at"`
+	ID        string `json:"id"`
+	Version   int64  `json:"version"`
 }
 
 func (q *Queries) UpdateDeskTicket(ctx context.Context, arg UpdateDeskTicketParams) (int64, error) {
@@ -2246,23 +2246,23 @@ WHERE id = $16 AND version = $17
 `
 
 type UpdateGrantParams struct {
-	ApprovedAt  int64
-	ApprovedBy  string
-	StartBy     int64
-	Extension   int64
-	StoppedAt   int64
-	StoppedBy   string
-	StopCause   string
-	StopReason  string
-	VerifiedAt  int64
-	LostAt      int64
-	RemovingAt  int64
-	OverdueAt   int64
-	EndedAt     int64
-	ContinuedBy string
-	Findings    string
-	ID          string
-	Version     int64
+	ApprovedAt  int64  `json:"approved_at"`
+	ApprovedBy  string `json:"approved_by"`
+	StartBy     int64  `json:"start_by"`
+	Extension   int64  `json:"extension"`
+	StoppedAt   int64  `json:"stopped_at"`
+	StoppedBy   string `json:"stopped_by"`
+	StopCause   string `json:"stop_cause"`
+	StopReason  string `json:"stop_reason"`
+	VerifiedAt  int64  `json:"verified_at"`
+	LostAt      int64  `json:"lost_at"`
+	RemovingAt  int64  `json:"removing_at"`
+	OverdueAt   int64  `json:"overdue_at"`
+	EndedAt     int64  `json:"ended_at"`
+	ContinuedBy string `json:"continued_by"`
+	Findings    string `json:"findings"`
+	ID          string `json:"id"`
+	Version     int64  `json:"version"`
 }
 
 // UpdateGrant changes nothing if somebody else updated the grant first.
@@ -2300,16 +2300,16 @@ WHERE id = $9 AND version = $10
 `
 
 type UpdatePersonParams struct {
-	Login        string
-	LoginKey     string
-	Name         string
-	Roles        string
-	Customers    string
-	AllCustomers bool
-	TimeZone     string
-	DisabledAt   int64
-	ID           string
-	Version      int64
+	Login        string `json:"login"`
+	LoginKey     string `json:"login_key"`
+	Name         string `json:"name"`
+	Roles        string `json:"roles"`
+	Customers    string `json:"customers"`
+	AllCustomers bool   `json:"all_customers"`
+	TimeZone     string `json:"time_zone"`
+	DisabledAt   int64  `json:"disabled_at"`
+	ID           string `json:"id"`
+	Version      int64  `json:"version"`
 }
 
 func (q *Queries) UpdatePerson(ctx context.Context, arg UpdatePersonParams) (int64, error) {
@@ -2339,14 +2339,14 @@ WHERE id = $7 AND version = $8
 `
 
 type UpdateTargetParams struct {
-	Name       string
-	Policy     string
-	Settings   string
-	DisabledAt int64
-	CheckedAt  int64
-	Findings   string
-	ID         string
-	Version    int64
+	Name       string `json:"name"`
+	Policy     string `json:"policy"`
+	Settings   string `json:"settings"`
+	DisabledAt int64  `json:"disabled_at"`
+	CheckedAt  int64  `json:"checked_at"`
+	Findings   string `json:"findings"`
+	ID         string `json:"id"`
+	Version    int64  `json:"version"`
 }
 
 func (q *Queries) UpdateTarget(ctx context.Context, arg UpdateTargetParams) (int64, error) {
@@ -2374,13 +2374,13 @@ RETURNING id
 `
 
 type UpsertAccountParams struct {
-	ID          string
-	Customer    string
-	Target      string
-	HoldsKey    string
-	Holder      string
-	HolderLogin string
-	HolderName  string
+	ID          string `json:"id"`
+	Customer    string `json:"customer"`
+	Target      string `json:"target"`
+	HoldsKey    string `json:"holds_key"`
+	Holder      string `json:"holder"`
+	HolderLogin string `json:"holder_login"`
+	HolderName  string `json:"holder_name"`
 }
 
 // UpsertAccount keeps an account that is there already.
