@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -217,36 +216,4 @@ func clock(t time.Time) string {
 		return "-"
 	}
 	return t.Local().Format("2006-01-02 15:04:05 MST")
-}
-
-func grantsEnd(sh *shell, p *place, as *string) *cobra.Command {
-	var reason string
-	var wait time.Duration
-	cmd := &cobra.Command{
-		Use:   "end GRANT",
-		Short: "End a grant now, and wait until it is read back as ended",
-		Args:  arguments(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			c, err := sh.atCounter(ctx, p, *as)
-			if err != nil {
-				return err
-			}
-			defer c.close()
-			if strings.TrimSpace(reason) == "" {
-				return &failure{code: exitUsage, what: "end grant " + args[0], err: errors.New("a reason is needed"), hint: "Say why with --reason; it goes into the audit log and the ticket."}
-			}
-			if _, err := c.Access.Revoke(ctx, c.who, broker.Scope{Grant: args[0]}, reason); err != nil {
-				return failed("end grant "+args[0], err)
-			}
-			if wait <= 0 {
-				sh.say("The grant is ending. Nothing is proved yet: see jitney grants watch " + args[0])
-				return nil
-			}
-			return sh.watch(ctx, c, args[0], wait, false)
-		},
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the audit log and the ticket")
-	cmd.Flags().DurationVar(&wait, "wait", 2*time.Minute, "how long to wait for the proof; 0 not to wait. Exit code 8 if it did not come")
-	return cmd
 }
