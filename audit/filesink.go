@@ -18,10 +18,9 @@ import (
 type FileSink struct {
 	Path string
 
-	mu     sync.Mutex
-	known  bool
-	size   int64
-	signed string
+	mu    sync.Mutex
+	known bool
+	size  int64
 }
 
 type testimonyLine struct {

@@ -15,10 +15,6 @@ const (
 	ridDomainAdmins   = 512
 	ridDomainUsers    = 513
 	ridProtectedUsers = 525
-
-	sidEveryone     = "S-1-1-0"
-	sidCreatorOwner = "S-1-3-0"
-	sidSelf         = "S-1-5-10"
 )
 
 // parseSID reads the binary form of a security identifier and writes the usual
