@@ -139,6 +139,7 @@ func recordAccount(ctx context.Context, t *tx, l look) error {
 	var n int64
 	var err error
 	if l.change.Done {
+		row.Earliest = t.core.engine.clock()
 		n, err = t.FinishAccount(ctx, row)
 	} else {
 		n, err = t.RecordAccount(ctx, db.RecordAccountParams{

@@ -26,6 +26,7 @@ type rows[T any] struct {
 	woken *changed
 	load  func(ctx context.Context, owner string, claim int64) (map[string]T, error)
 	text  statementsOf
+	read  *cursor // nil on PostgreSQL, where others may have moved rows
 }
 
 // statementsOf are the statements of one table, ready for its engine.
@@ -49,14 +50,14 @@ lease_epoch = lease_epoch + 1, claim = $4, woken_at = 0 WHERE id {in}`
 		probable = `SELECT id FROM (SELECT r.id, r.next_at FROM {table} r WHERE {group} = $5 AND next_at > 0 AND next_at <= {now}{free} ORDER BY next_at LIMIT 1) due
 UNION ALL SELECT id FROM (SELECT r.id, r.next_at FROM {table} r WHERE {group} = $5 AND attempts > 0 AND next_at > 0 AND lease_owner = ''{free} ORDER BY next_at LIMIT 1) failed`
 	)
-	return rows[T]{core: c, table: table, group: group, free: free, woken: woken, text: statementsOf{
+	r := rows[T]{core: c, table: table, group: group, free: free, woken: woken, text: statementsOf{
 		claimHead: ready(take + `SELECT r.id FROM {table} r WHERE next_at > 0 AND next_at <= {now}{free}`),
 		claimTail: ready(` ORDER BY next_at, id LIMIT $5{locked}` + took),
 		probe: ready(take + `SELECT p.id FROM {table} p WHERE p.id IN (` + probable + `) AND p.next_at > 0
 AND (p.next_at <= {now} OR p.lease_owner = '') ORDER BY p.next_at, p.id LIMIT 1{locked}` + took),
 		renew: ready(`UPDATE {table} SET next_at = {now} + $5 WHERE ` + held),
-		giveBack: ready(`UPDATE {table} SET next_at = CASE WHEN woken_at > 0 THEN woken_at
-WHEN CAST($5 AS BIGINT) = 0 THEN {now} + $6 WHEN CAST($5 AS BIGINT) < 0 THEN 0 ELSE CAST($5 AS BIGINT) END,
+		giveBack: ready(`UPDATE {table} SET next_at = CASE WHEN woken_at > 0 THEN {now}
+WHEN CAST($5 AS BIGINT) = 0 THEN {now} + $6 WHEN CAST($5 AS BIGINT) < 0 THEN 0 WHEN CAST($5 AS BIGINT) < {now} THEN {now} ELSE CAST($5 AS BIGINT) END,
 lease_owner = '', woken_at = 0, attempts = $7, last_error = $8 WHERE ` + held),
 		giveAll: ready(`UPDATE {table} t SET next_at = CASE WHEN t.woken_at > 0 THEN t.woken_at
 WHEN v.at = 0 THEN {now} + v.wait WHEN v.at < 0 THEN 0 ELSE v.at END,
@@ -71,6 +72,10 @@ WHERE t.id = v.id AND t.lease_owner = v.owner AND t.lease_epoch = v.epoch RETURN
 		wake: ready(`UPDATE {table} SET woken_at = CASE WHEN lease_owner <> '' THEN {now} ELSE 0 END,
 next_at = CASE WHEN lease_owner = '' AND (next_at = 0 OR next_at > {now}) THEN {now} ELSE next_at END WHERE id = $2`),
 	}}
+	if !c.engine.postgres {
+		r.read = &cursor{}
+	}
+	return r
 }
 
 // OnChange has f called after every commit that made a row due, here or on
@@ -85,10 +90,21 @@ func (r *rows[T]) wake(ctx context.Context, t *tx, id string) error {
 
 // Claim implements [schedule.Table].
 func (r *rows[T]) Claim(ctx context.Context, c schedule.Claim) ([]schedule.Item[T], error) {
-	claim := claimNumber()
-	query, args := r.skip(r.text.claimHead, r.text.claimTail, c.Skip,
-		[]any{int64(0), c.For.Microseconds(), c.Owner, claim, int64(max(c.Limit, 1))})
-	return r.claimed(ctx, c.Owner, claim, query, args, len(c.Skip) == 0)
+	claim, limit := claimNumber(), max(c.Limit, 1)
+	args := []any{int64(0), c.For.Microseconds(), c.Owner, claim, int64(limit)}
+	if len(c.Skip) == 0 {
+		return r.claimed(ctx, c.Owner, claim, r.text.claimHead+r.text.claimTail, args, true)
+	}
+	query, args, from := r.skip(r.text.claimHead, r.text.claimTail, c.Skip, args)
+	items, err := r.claimed(ctx, c.Owner, claim, query, args, false)
+	if err == nil && r.read != nil {
+		at := args[0].(int64) // when it was claimed
+		if len(items) == limit {
+			at = items[limit-1].Due.UnixMicro()
+		}
+		r.read.reached(c.Skip, from, at)
+	}
+	return items, err
 }
 
 // Probe implements [schedule.Table].
@@ -101,13 +117,20 @@ func (r *rows[T]) Probe(ctx context.Context, owner, group string, lease time.Dur
 	return items[0], true, nil
 }
 
-// skip adds the groups to leave out, between two parts of a statement.
-func (r *rows[T]) skip(head, tail string, groups []string, args []any) (string, []any) {
+// skip adds the groups to leave out, between two parts of a statement, and
+// reports from which instant on it reads.
+func (r *rows[T]) skip(head, tail string, groups []string, args []any) (query string, all []any, from int64) {
 	if len(groups) == 0 {
-		return head + tail, args
+		return head + tail, args, 0
 	}
 	var b strings.Builder
-	b.WriteString(head + " AND " + r.group + " NOT IN (")
+	b.WriteString(head)
+	if r.read != nil {
+		from = r.read.from(groups)
+		args = append(args, from)
+		fmt.Fprintf(&b, " AND next_at >= $%d", len(args))
+	}
+	b.WriteString(" AND " + r.group + " NOT IN (")
 	for i, g := range groups {
 		if i > 0 {
 			b.WriteByte(',')
@@ -116,7 +139,7 @@ func (r *rows[T]) skip(head, tail string, groups []string, args []any) (string, 
 		fmt.Fprintf(&b, "$%d", len(args))
 	}
 	b.WriteString(")" + tail)
-	return b.String(), args
+	return b.String(), args, from
 }
 
 // claimNumber marks the rows of one claim, so that one query finds them.
@@ -293,7 +316,7 @@ func cut(text string, n int) string {
 
 // Next implements [schedule.Table].
 func (r *rows[T]) Next(ctx context.Context, skip []string) (time.Duration, bool, error) {
-	query, args := r.skip(r.text.next, " ORDER BY next_at LIMIT 1", skip, []any{r.core.engine.clock()})
+	query, args, _ := r.skip(r.text.next, " ORDER BY next_at LIMIT 1", skip, []any{r.core.engine.clock()})
 	var row *sql.Row
 	if len(skip) == 0 {
 		row = r.core.read.QueryRowContext(ctx, query, args...)
@@ -342,6 +365,9 @@ func (r *rows[T]) Free(ctx context.Context, owner string) (int, error) {
 		}
 		return err
 	})
+	if r.read != nil {
+		r.read.forget("")
+	}
 	if err == nil && n > 0 {
 		r.woken.tell()
 	}

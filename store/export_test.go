@@ -45,3 +45,17 @@ func (a *Accounts) Wake(ctx context.Context, id string) error {
 func (o *Outbox) Wake(ctx context.Context, id string) error {
 	return o.core.write(ctx, "test", func(ctx context.Context, t *tx) error { return o.wake(ctx, t, id) })
 }
+
+// Statements are the statements of both schedules, by name.
+func (s *Store) Statements() map[string]string {
+	all := map[string]string{}
+	for table, of := range map[string]statementsOf{"accounts": s.Accounts.text, "work": s.Outbox.text} {
+		for name, text := range map[string]string{
+			"claim": of.claimHead + of.claimTail, "probe": of.probe, "renew": of.renew, "give back": of.giveBack, "next": of.next + " ORDER BY next_at LIMIT 1",
+			"hasten": of.hasten, "hasten all": of.hastenAll, "free": of.freed, "free all": of.freedAll, "wake": of.wake,
+		} {
+			all[name+" "+table] = text
+		}
+	}
+	return all
+}

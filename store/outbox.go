@@ -91,6 +91,9 @@ func (o *Outbox) Tried(ctx context.Context, lease schedule.Lease) error {
 // way it is given back, and the next of its lane can be claimed. A lease that
 // was lost is schedule.ErrLost.
 func (o *Outbox) Finish(ctx context.Context, lease schedule.Lease, result string, parked bool, events ...access.Event) error {
+	if o.read != nil { // the next of its lane is free, however long it was due
+		defer o.read.forget(lease.Group)
+	}
 	return o.core.write(ctx, "finish work "+lease.ID, func(ctx context.Context, t *tx) error {
 		row := db.FinishWorkParams{ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch, Result: cut(result, 500)}
 		if parked {

@@ -242,11 +242,14 @@ UPDATE accounts
 SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1
 WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
 
--- FinishAccount is RecordAccount that also gives the account back.
+-- FinishAccount is RecordAccount that also gives the account back, due not
+-- before earliest.
 -- name: FinishAccount :execrows
 UPDATE accounts
 SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1,
-    next_at = CASE WHEN woken_at > 0 THEN woken_at ELSE CAST(@again AS BIGINT) END,
+    next_at = CASE WHEN woken_at > 0 AND woken_at > CAST(@earliest AS BIGINT) THEN woken_at
+        WHEN woken_at > 0 OR CAST(@again AS BIGINT) > 0 AND CAST(@again AS BIGINT) < CAST(@earliest AS BIGINT) THEN CAST(@earliest AS BIGINT)
+        ELSE CAST(@again AS BIGINT) END,
     woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
 WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
 

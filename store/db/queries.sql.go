@@ -688,9 +688,11 @@ func (q *Queries) EnsureWork(ctx context.Context, arg EnsureWorkParams) error {
 const finishAccount = `-- name: FinishAccount :execrows
 UPDATE accounts
 SET username = $1, object_id = $2, seen = $3, baseline = $4, trouble = $5, version = version + 1,
-    next_at = CASE WHEN woken_at > 0 THEN woken_at ELSE CAST($6 AS BIGINT) END,
+    next_at = CASE WHEN woken_at > 0 AND woken_at > CAST($6 AS BIGINT) THEN woken_at
+        WHEN woken_at > 0 OR CAST($7 AS BIGINT) > 0 AND CAST($7 AS BIGINT) < CAST($6 AS BIGINT) THEN CAST($6 AS BIGINT)
+        ELSE CAST($7 AS BIGINT) END,
     woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
-WHERE id = $7 AND lease_owner = $8 AND lease_epoch = $9
+WHERE id = $8 AND lease_owner = $9 AND lease_epoch = $10
 `
 
 type FinishAccountParams struct {
@@ -699,13 +701,15 @@ type FinishAccountParams struct {
 	Seen       string `json:"seen"`
 	Baseline   string `json:"baseline"`
 	Trouble    string `json:"trouble"`
+	Earliest   int64  `json:"earliest"`
 	Again      int64  `json:"again"`
 	ID         string `json:"id"`
 	LeaseOwner string `json:"lease_owner"`
 	LeaseEpoch int64  `json:"lease_epoch"`
 }
 
-// FinishAccount is RecordAccount that also gives the account back.
+// FinishAccount is RecordAccount that also gives the account back, due not
+// before earliest.
 func (q *Queries) FinishAccount(ctx context.Context, arg FinishAccountParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, finishAccount,
 		arg.Username,
@@ -713,6 +717,7 @@ func (q *Queries) FinishAccount(ctx context.Context, arg FinishAccountParams) (i
 		arg.Seen,
 		arg.Baseline,
 		arg.Trouble,
+		arg.Earliest,
 		arg.Again,
 		arg.ID,
 		arg.LeaseOwner,

@@ -1,0 +1,91 @@
+package store_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"jitney/schedule"
+	"jitney/store"
+)
+
+// No statement that runs often may read a whole table that grows.
+func TestStatementsUseTheirIndexes(t *testing.T) {
+	s := open(t, sqliteFile(t))
+	db := side(t, s)
+	text, err := os.ReadFile("queries.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	param := regexp.MustCompile(`@\w+`)
+	for part := range strings.SplitSeq(string(text), "-- name: ") {
+		name, query, ok := strings.Cut(part, "\n")
+		if !ok || strings.HasPrefix(part, "-- Both engines") {
+			continue
+		}
+		checkPlan(t, db, name, param.ReplaceAllString(query, "1"))
+	}
+	number := regexp.MustCompile(`\$\d+`)
+	for name, query := range s.Statements() {
+		checkPlan(t, db, name, number.ReplaceAllString(query, "1"))
+	}
+}
+
+// grows matches what reads all of a table that grows without bound.
+var grows = regexp.MustCompile(`SCAN (accounts|a|r|grants|g|audit_records|work|e)$`)
+
+func checkPlan(t *testing.T, db *sql.DB, name, query string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		if grows.MatchString(detail) {
+			t.Errorf("%s: %s", name, detail)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+}
+
+func TestWhatIsSkippedIsFoundAgain(t *testing.T) {
+	engines(t, func(t *testing.T, s *store.Store) {
+		rows := tableRows{s, side(t, s), "accounts"}
+		for i := range 20 {
+			rows.Add(t, fmt.Sprint("busy", i), "busy", -time.Hour)
+		}
+		rows.Add(t, "a", "free", -time.Minute)
+		want := func(n int, skip ...string) {
+			t.Helper()
+			items, err := s.Accounts.Claim(t.Context(), schedule.Claim{Owner: "me", For: time.Minute, Limit: 50, Skip: skip})
+			if err != nil || len(items) != n {
+				t.Errorf("claimed %d, %v; want %d", len(items), err, n)
+			}
+		}
+		want(1, "busy")
+		want(0, "busy", "other")
+		rows.Add(t, "b", "free", 0)
+		want(1, "busy", "other")
+		if n, err := s.Accounts.Free(t.Context(), "me"); err != nil || n != 2 {
+			t.Errorf("freed %d, %v", n, err)
+		}
+		want(2, "other", "busy") // due long before what was read last
+		if d, ok, err := s.Accounts.Next(t.Context(), []string{"busy"}); err != nil || !ok || d < 30*time.Second {
+			t.Errorf("next in %v %v, %v; want when the leases run out", d, ok, err)
+		}
+		want(20)
+	})
+}
