@@ -75,6 +75,29 @@ func TestDemoFromRequestToEndedVerified(t *testing.T) {
 	}
 }
 
+// A demonstration that is kept has new domains and passwords at each start;
+// what was open when it was killed ends.
+func TestDemoStartsAgain(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	begin := func() (*process, *visitor) {
+		p := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0")
+		base := p.await(30*time.Second, `Open   (http://\S+)`)
+		m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(5*time.Second, `(?s)(.*Ctrl-C)`))
+		v := visit(t, base)
+		v.signIn(m[1], m[2])
+		return p, v
+	}
+	p, v := begin()
+	grant := v.request("Pedro's Aviary", "Printer", 15, "The spooler service has to be restarted.")
+	poll(t, 20*time.Second, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
+	p.kill()
+	_, v = begin()
+	poll(t, 60*time.Second, "the end of what was open", func() bool { return strings.Contains(v.get("/grants/"+grant), "Ended, verified") })
+	grant = v.request("Pedro's Aviary", "New hire", 15, "The spooler service has to be restarted.")
+	poll(t, 20*time.Second, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
+}
+
 // cli runs one command to its end and reports what it prints.
 func cli(t *testing.T, args ...string) string {
 	t.Helper()
