@@ -154,15 +154,15 @@ func (e *engine) raw(name string) (*sql.DB, error) {
 // preface says where the figures come from.
 func (o *options) preface() {
 	o.printf("# Jitney, measured %s", time.Now().UTC().Format(time.RFC3339))
-	o.printf("%s, %s/%s, %d CPUs; one fdatasync here takes %s; load %s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), o.syncTime(), load())
+	o.printf("%s, %s/%s, %d CPUs; one fdatasync here takes %s; load %s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), syncTime(o.dir), load())
 	o.printf("Everything that commits is bound by that sync; the load generator and the target share the CPUs.")
 	o.printf("The target takes 1 ms for a removal and nothing for a read; every end is observed, removed, read back and recorded,")
 	o.printf("with audit records and a ticket note, in one durable transaction. Audit sealer and note writer run beside it.")
 }
 
 // syncTime is the median of some small synced writes.
-func (o *options) syncTime() time.Duration {
-	f, err := os.Create(filepath.Join(o.dir, "sync"))
+func syncTime(dir string) time.Duration {
+	f, err := os.Create(filepath.Join(dir, "sync"))
 	if err != nil {
 		return 0
 	}

@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	if o.wants("outage") {
 		o.virtualOutage(ctx)
-		o.openBao()
+		openBao(o.out)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os/exec"
 	"strings"
 	"time"
@@ -65,8 +66,8 @@ func (o *options) virtualOutage(ctx context.Context) {
 
 // openBao tells what another program did, which was measured before and is not
 // measured here.
-func (o *options) openBao() {
-	o.printf(`
+func openBao(out io.Writer) {
+	fmt.Fprintln(out, `
 For comparison, OpenBao 2.6.2, taken from an earlier measurement on a machine of this kind (2 CPUs, same disk), not from this run:
   10,000 leases expiring at once, revocation that does nothing: 2.6 s in memory, 4.7 s on disk (raft); with kill -9 in between 5.6 s, unsealed at once by a script.
   LDAP directory away for 14 minutes, 20 leases: 20 of 20 were never revoked. All 20 accounts still existed 65 s after the

@@ -118,7 +118,7 @@ func (o *options) afterKill(ctx context.Context, e *engine, name, file string, e
 		return err
 	}
 	defer db.Close()
-	left, err := o.untilRecorded(ctx, e, db, time.Now().Add(2*time.Minute))
+	left, err := untilRecorded(ctx, e, db, time.Now().Add(2*time.Minute))
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (o *options) afterKill(ctx context.Context, e *engine, name, file string, e
 	return nil
 }
 
-func (o *options) untilRecorded(ctx context.Context, e *engine, db *sql.DB, limit time.Time) (left int, err error) {
+func untilRecorded(ctx context.Context, e *engine, db *sql.DB, limit time.Time) (left int, err error) {
 	for {
 		if left, err = e.open(ctx, db, "s"); err != nil || left == 0 || time.Now().After(limit) {
 			return left, err
