@@ -194,7 +194,9 @@ func (w *world) recorded(c access.Change) {
 		w.ended[g.ID]++
 		w.mu.Unlock()
 		if g.ContinuedBy != "" {
-			if other := w.grant(g.ContinuedBy); !other.Wanted(g.EndedAt) {
+			// The other may have been stopped since the look began; but it must
+			// not have ended, so that somebody still answers for the access.
+			if other := w.grant(g.ContinuedBy); other.ApprovedAt.IsZero() || !other.EndedAt.IsZero() {
 				w.fault("grant %s is continued by %s, which is not live", g.ID, g.ContinuedBy)
 			}
 			continue
