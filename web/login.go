@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"jitney/access"
 	"jitney/secret"
@@ -83,7 +84,6 @@ func (s entry) logout(v *visit) error {
 type setupBody struct {
 	Problem     *access.Error
 	Name, Login string
-	Token       string // as the address in the log carries it
 }
 
 // setupNeeded keeps the set-up away once there is somebody.
@@ -100,7 +100,7 @@ func (s entry) showSetup(v *visit) error {
 		return err
 	}
 	v.w.Header().Set("Referrer-Policy", "no-referrer")
-	return s.show(v, http.StatusOK, "setup", "Set up", setupBody{Token: v.form("token")})
+	return s.show(v, http.StatusOK, "setup", "Set up", setupBody{})
 }
 
 func (s entry) setup(v *visit) error {
@@ -108,7 +108,7 @@ func (s entry) setup(v *visit) error {
 		return err
 	}
 	name, login := v.form("name"), v.form("login")
-	err := s.Setup.First(v.ctx(), secret.New(v.form("token")), name, login, secret.New(v.r.PostFormValue("password")))
+	err := s.Setup.First(v.ctx(), secret.New(strings.TrimSpace(v.r.PostFormValue("token"))), name, login, secret.New(v.r.PostFormValue("password")))
 	if err == nil {
 		return v.back("/login?next="+url.QueryEscape("/customers"), "")
 	}
@@ -116,5 +116,5 @@ func (s entry) setup(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.show(v, statuses[p.Kind], "setup", "Set up", setupBody{Problem: p, Name: name, Login: login, Token: v.form("token")})
+	return s.show(v, statuses[p.Kind], "setup", "Set up", setupBody{Problem: p, Name: name, Login: login})
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 
 // website puts the pages together, and reports what ends the streams that
 // visitors watch, which would never end by themselves. On a new installation it logs the address
-// at which the first administrator is made.
+// at which the first administrator is made, and the token to type there.
 func (s *service) website(ctx context.Context, p *program, base string) (site http.Handler, end func(), err error) {
 	door := p.door(strings.HasPrefix(base, "https://"))
 	if s.behindProxy {
@@ -38,13 +37,13 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 }
 
 // invite logs the address at which the first administrator is made, if there
-// is nobody yet.
+// is nobody yet, and the token apart from it: an address stays in histories.
 func (s *service) invite(ctx context.Context, door *signin.Door, base string) error {
 	token, until, err := door.Invite(ctx)
 	if err != nil || token == "" {
 		return err
 	}
-	s.log.Warn("nobody can sign in yet: open this address to make the first administrator", "address", base+"/setup?token="+url.QueryEscape(token), "until", until)
+	s.log.Warn("nobody can sign in yet: open this address and type the token to make the first administrator", "address", base+"/setup", "token", token, "until", until)
 	return nil
 }
 
