@@ -49,7 +49,7 @@ screenshots: build ## Take the pictures of the documentation from the demo (need
 	JITNEY_SCREENSHOTS=docs/img $(GO) test -count=1 -run TestScreenshots ./cmd/jitney
 
 css: ## Make the style sheet from tools/web (needs Node)
-	cd tools/web && npm ci --no-audit --no-fund && npm run build
+	cd tools/web && npm install && npm run build
 
 sqlc: ## Make store/db from store/query and the schema
 	$(call TOOL,sqlc) generate -f store/sqlc.yaml
