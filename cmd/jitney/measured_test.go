@@ -10,14 +10,14 @@ import (
 	"jitney/target"
 )
 
-// plain is a System that can do no more, and fails as it is told.
-type plain struct{ err error }
+// modest is a System that can do no more, and fails as it is told.
+type modest struct{ err error }
 
-func (p plain) Observe(context.Context, access.Account) (access.Observation, error) {
+func (p modest) Observe(context.Context, access.Account) (access.Observation, error) {
 	return access.Observation{}, p.err
 }
-func (p plain) Apply(context.Context, access.Account, access.Want, secret.Text) error { return p.err }
-func (p plain) Remove(context.Context, access.Account) error                          { return p.err }
+func (p modest) Apply(context.Context, access.Account, access.Want, secret.Text) error { return p.err }
+func (p modest) Remove(context.Context, access.Account) error                          { return p.err }
 
 type lister struct{}
 
@@ -36,36 +36,36 @@ func (checker) Check(context.Context) ([]access.Finding, error) { return nil, ni
 // program asks for each ability and believes the answer.
 func TestMeasuredKeepsAbilities(t *testing.T) {
 	for name, s := range map[string]target.System{
-		"nothing more": plain{},
+		"nothing more": modest{},
 		"list": struct {
-			plain
+			modest
 			lister
 		}{},
 		"witness": struct {
-			plain
+			modest
 			witness
 		}{},
 		"check": struct {
-			plain
+			modest
 			checker
 		}{},
 		"list and witness": struct {
-			plain
+			modest
 			lister
 			witness
 		}{},
 		"list and check": struct {
-			plain
+			modest
 			lister
 			checker
 		}{},
 		"witness and check": struct {
-			plain
+			modest
 			witness
 			checker
 		}{},
 		"everything": struct {
-			plain
+			modest
 			lister
 			witness
 			checker
@@ -93,7 +93,7 @@ func TestMeasuredCounts(t *testing.T) {
 	counts := map[string]int{}
 	count := func(provider, code string) { counts[provider+" "+code]++ }
 	for _, err := range []error{nil, &access.Error{Kind: access.Unavailable}, errors.New("anything")} {
-		m := measured(plain{err}, "ad", count)
+		m := measured(modest{err}, "ad", count)
 		_, _ = m.Observe(t.Context(), access.Account{})
 		_ = m.Apply(t.Context(), access.Account{}, access.Want{}, secret.Text{})
 		_ = m.Remove(t.Context(), access.Account{})
