@@ -35,6 +35,10 @@ type look struct {
 // errNotYet says that a step was taken and the target does not show it yet.
 var errNotYet = &access.Error{Kind: access.Conflict, Text: "The target does not show the change yet; looking again."}
 
+// shortly is how soon a look comes again that a person overtook, so that no
+// fault elsewhere makes it spin.
+const shortly = 50 * time.Millisecond
+
 // Look looks at one account and takes at most one step there. It is the
 // handler of the loop over accounts.
 func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) (schedule.Result, error) {
@@ -48,7 +52,7 @@ func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) 
 	case errors.Is(err, schedule.ErrLost):
 		return schedule.Result{}, err
 	case access.KindOf(err) == access.Conflict && errors.Is(err, errChanged):
-		return schedule.In(0), nil // a person was first: look again at once, at what they decided
+		return schedule.In(shortly), nil // a person was first, and what they decided has woken the account
 	case err != nil:
 		return l.failed(ctx, err)
 	}
@@ -56,7 +60,7 @@ func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) 
 	l.change.Done, l.change.Again = true, again
 	if err := l.record(ctx); err != nil {
 		if errors.Is(err, errChanged) {
-			return schedule.In(0), nil
+			return schedule.In(shortly), nil
 		}
 		return schedule.Result{}, err
 	}

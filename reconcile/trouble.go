@@ -36,7 +36,7 @@ func (l *look) failed(ctx context.Context, err error) (schedule.Result, error) {
 			return schedule.Result{}, rerr
 		}
 		if errors.Is(rerr, errChanged) {
-			return schedule.In(0), nil
+			return schedule.In(shortly), nil
 		}
 		return schedule.Result{}, errors.Join(err, rerr)
 	}
