@@ -23,7 +23,7 @@ const OfferFor = 30 * time.Minute
 // Reveal shows the password to its recipient, once. The audit record is
 // written, and the password erased, before it is shown.
 func (a *Access) Reveal(ctx context.Context, who access.Person, grantID string) (Shown, error) {
-	who, g, c, err := a.holding(ctx, who, grantID)
+	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
 	if err != nil {
 		return Shown{}, err
 	}
@@ -37,13 +37,13 @@ func (a *Access) Reveal(ctx context.Context, who access.Person, grantID string) 
 	case !c.Credential.Ready():
 		return Shown{}, &access.Error{Kind: access.Conflict, Text: "The password is not ready yet.", Hint: "Wait until the account is ready."}
 	}
-	return a.take(ctx, g, c, by(who, access.EventRevealed, g.Customer, g.ID, g.Account, "The password was shown to "+clip(who.Name, 100)+"."))
+	return keeper{a}.take(ctx, g, c, by(who, access.EventRevealed, g.Customer, g.ID, g.Account, "The password was shown to "+clip(who.Name, 100)+"."))
 }
 
 // Retrieve shows an administrator a password that was chosen on the form and
 // is kept while the grant lives. It demands a reason, and the holder sees it.
 func (a *Access) Retrieve(ctx context.Context, who access.Person, grantID, reason string) (Shown, error) {
-	who, g, c, err := a.holding(ctx, who, grantID)
+	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
 	if err != nil {
 		return Shown{}, err
 	}
@@ -57,26 +57,26 @@ func (a *Access) Retrieve(ctx context.Context, who access.Person, grantID, reaso
 		return Shown{}, &access.Error{Kind: access.Conflict, Text: "There is no kept password to retrieve.", Hint: "Re-issue it instead."}
 	}
 	e := by(who, access.EventRetrieved, g.Customer, g.ID, g.Account, "An administrator retrieved the password: "+reason)
-	return a.take(ctx, g, c, e)
+	return keeper{a}.take(ctx, g, c, e)
 }
 
 // NewPassword replaces the password of a live grant for its holder. It is
 // ready to be revealed when the target has taken it.
 func (a *Access) NewPassword(ctx context.Context, who access.Person, grantID string) error {
-	who, g, c, err := a.holding(ctx, who, grantID)
+	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
 	switch {
 	case err != nil:
 		return err
 	case g.Requester != who.ID:
 		return denied("Only the person who holds this access can make a new password.", "An administrator can re-issue it.")
 	}
-	return a.replace(ctx, c, who, by(who, "credential.renewed", g.Customer, g.ID, g.Account, "The holder asked for a new password."))
+	return keeper{a}.replace(ctx, c, who, by(who, "credential.renewed", g.Customer, g.ID, g.Account, "The holder asked for a new password."))
 }
 
 // Reissue replaces the password of a live grant for an administrator who must
 // get in. It demands a reason; the holder and the ticket are told.
 func (a *Access) Reissue(ctx context.Context, who access.Person, grantID, reason string) error {
-	who, g, c, err := a.holding(ctx, who, grantID)
+	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
 	switch {
 	case err != nil:
 		return err
@@ -86,7 +86,7 @@ func (a *Access) Reissue(ctx context.Context, who access.Person, grantID, reason
 	if reason, err = demand("reason", reason, "Reason is required."); err != nil {
 		return err
 	}
-	return a.replace(ctx, c, who, by(who, access.EventReissued, g.Customer, g.ID, g.Account, "An administrator re-issued the password to get in: "+reason))
+	return keeper{a}.replace(ctx, c, who, by(who, access.EventReissued, g.Customer, g.ID, g.Account, "An administrator re-issued the password to get in: "+reason))
 }
 
 // An OfferView is a password for the form, shown before the request is sent.
@@ -130,8 +130,11 @@ func (a *Access) Offer(ctx context.Context, who access.Person, targetID string) 
 	return OfferView{ID: o.ID, Password: password, ExpiresAt: o.ExpiresAt}, nil
 }
 
+// A keeper has to do with passwords that are stored.
+type keeper struct{ *Access }
+
 // holding reads a grant that is active, with its account and credential.
-func (a *Access) holding(ctx context.Context, who access.Person, grantID string) (access.Person, access.Grant, access.Case, error) {
+func (a keeper) holding(ctx context.Context, who access.Person, grantID string) (access.Person, access.Grant, access.Case, error) {
 	who, err := a.gate.fresh(ctx, who)
 	if err != nil {
 		return who, access.Grant{}, access.Case{}, err
@@ -148,7 +151,7 @@ func (a *Access) holding(ctx context.Context, who access.Person, grantID string)
 }
 
 // take records event, takes the sealed password and opens it.
-func (a *Access) take(ctx context.Context, g access.Grant, c access.Case, event access.Event) (Shown, error) {
+func (a keeper) take(ctx context.Context, g access.Grant, c access.Case, event access.Event) (Shown, error) {
 	cred := c.Credential
 	if !placed(cred) {
 		return Shown{}, &access.Error{Kind: access.Internal, Text: "The stored password does not belong to this account, so it is not shown.", Hint: "Make a new password, and tell an administrator."}
@@ -177,7 +180,7 @@ func placed(c access.Credential) bool {
 	return c.Account != "" && (strings.HasPrefix(c.Place, c.Account+"/") || strings.HasPrefix(c.Place, "offer:"+c.Recipient+":"))
 }
 
-func (a *Access) replace(ctx context.Context, c access.Case, recipient access.Person, event access.Event) error {
+func (a keeper) replace(ctx context.Context, c access.Case, recipient access.Person, event access.Event) error {
 	t, err := a.Targets.Target(ctx, c.Account.Target)
 	if err != nil {
 		return hide(err)
