@@ -65,6 +65,15 @@ type Offer struct {
 	ExpiresAt time.Time
 }
 
+// A Pulse tells, for the price of one row, whether anything about a grant has
+// changed, and how its account is scheduled.
+type Pulse struct {
+	Mark      string // changes whenever grant, account, credential, notes or timeline do
+	Attempts  int    // looks that failed since the last one that did not
+	LastError string // of the last of those, for administrators; empty if none did
+	NextTry   time.Time
+}
+
 // A GrantQuery selects grants. Zero fields select everything.
 type GrantQuery struct {
 	Customers []string // IDs; nil means all, empty means none

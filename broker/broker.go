@@ -26,6 +26,7 @@ import (
 // needed, except where a comment says otherwise.
 type Ports struct {
 	Grants      Grants
+	Pulses      Pulses // nil if every look reads everything, and schedules are not shown
 	Credentials Credentials
 	People      People
 	Customers   Customers

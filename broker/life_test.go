@@ -232,3 +232,43 @@ func TestListsGoPageByPage(t *testing.T) {
 		t.Errorf("%d open, %d past, %v", len(open), len(past), err)
 	}
 }
+
+func TestPulseFollowsThePage(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	g := w.active()
+	same := func(what string) string {
+		t.Helper()
+		mark, err := w.Access.Pulse(ctx, w.maya, g.ID)
+		check(t, err)
+		p, err := w.Access.Grant(ctx, w.maya, g.ID)
+		check(t, err)
+		if p.Version != mark {
+			t.Errorf("%s: the pulse is %q, the page says %q", what, mark, p.Version)
+		}
+		if p.Requester != w.maya.Name || p.Customer == g.Customer || p.Target == g.Target {
+			t.Errorf("%s: names are %q, %q, %q", what, p.Requester, p.Customer, p.Target)
+		}
+		return mark
+	}
+	before := same("active")
+	if same("still active") != before {
+		t.Error("it changes although nothing happened")
+	}
+	_, err := w.Access.Reveal(ctx, w.maya, g.ID)
+	check(t, err)
+	shown := same("revealed")
+	_, err = w.Access.End(ctx, w.maya, g.ID)
+	check(t, err)
+	if ending := same("ending"); shown == before || ending == shown {
+		t.Error("it does not change when something happened")
+	}
+	if _, err := w.Access.Pulse(ctx, w.outsider, g.ID); access.KindOf(err) != access.NotFound {
+		t.Errorf("a stranger feels the pulse: %v", err)
+	}
+	bar, err := w.Access.Bar(ctx, w.maya)
+	check(t, err)
+	if bar != (broker.Bar{Held: 1}) {
+		t.Errorf("the bar is %+v", bar)
+	}
+}

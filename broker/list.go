@@ -52,6 +52,35 @@ func (a *Access) List(ctx context.Context, who access.Person, q access.GrantQuer
 	return list, nil
 }
 
+// A Bar is what the top of every page counts.
+type Bar struct {
+	Held    int  // open grants of the visitor, at most 99
+	Stuck   bool // one of them is overdue
+	Overdue int  // of everybody, at most 100; 0 for whoever does not see everything
+}
+
+// Bar counts for the top of a page. It names nothing, so it reads grants only.
+func (a *Access) Bar(ctx context.Context, who access.Person) (Bar, error) {
+	if err := allow(who); err != nil {
+		return Bar{}, err
+	}
+	now := time.Now().UTC()
+	mine, err := a.Grants.Find(ctx, access.GrantQuery{Requester: who.ID, Open: true, Limit: 99, Now: now})
+	if err != nil {
+		return Bar{}, err
+	}
+	b := Bar{Held: len(mine)}
+	for _, g := range mine {
+		b.Stuck = b.Stuck || g.State(now) == access.Overdue
+	}
+	if !who.Is(access.Administrator) && !who.Is(access.Auditor) {
+		return b, nil
+	}
+	late, err := a.Grants.Find(ctx, access.GrantQuery{Open: true, States: []access.State{access.Overdue}, Limit: 100, Now: now})
+	b.Overdue = len(late)
+	return b, err
+}
+
 // Mine reads the grants of who, newest first: those that are open, and then
 // the last that are over.
 func (a *Access) Mine(ctx context.Context, who access.Person) (open, past []GrantRow, err error) {

@@ -49,6 +49,40 @@ func (n *names) read(ctx context.Context) (book, error) {
 	return b, nil
 }
 
+// only reads, by their IDs, what one page names. An ID that is not there stays
+// without a name.
+func (n *names) only(ctx context.Context, customer, targetID string, people []string) (book, error) {
+	b := book{people: map[string]access.Person{}, customers: map[string]access.Customer{}, targets: map[string]access.Target{}, kinds: n.kinds}
+	absent := func(err error) bool { return err != nil && access.KindOf(err) == access.NotFound }
+	for _, id := range people {
+		if _, ok := b.people[id]; ok || id == "" || id == "jitney" || id == "policy" {
+			continue
+		}
+		p, err := n.people.Person(ctx, id)
+		if err != nil && !absent(err) {
+			return book{}, err
+		}
+		if err == nil {
+			b.people[id] = p
+		}
+	}
+	c, err := n.customers.Customer(ctx, customer)
+	if err != nil && !absent(err) {
+		return book{}, err
+	}
+	if err == nil {
+		b.customers[customer] = c
+	}
+	t, err := n.targets.Target(ctx, targetID)
+	if err != nil && !absent(err) {
+		return book{}, err
+	}
+	if err == nil {
+		b.targets[targetID] = t
+	}
+	return b, nil
+}
+
 // person names the one who did something.
 func (b book) person(id string) string {
 	switch p, ok := b.people[id]; {

@@ -29,6 +29,11 @@ type Grants interface {
 	Case(ctx context.Context, accountID string) (access.Case, error)
 }
 
+// Pulses tells cheaply whether a grant changed.
+type Pulses interface {
+	Pulse(ctx context.Context, grantID string) (access.Pulse, error)
+}
+
 // Credentials keeps sealed passwords.
 type Credentials interface {
 	Credential(ctx context.Context, accountID string) (access.Credential, error)

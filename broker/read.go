@@ -46,7 +46,16 @@ type GrantPage struct {
 	ExtendUpTo  time.Duration      // 0 if it cannot be extended
 	Offered     []time.Duration    // extensions to offer, at most ExtendUpTo
 	Observation access.Observation // the same as Account.Seen
-	Version     string             // changes whenever anything on the page does
+	Version     string             // changes whenever anything on the page does; the same as Access.Pulse
+	Schedule    Schedule
+}
+
+// A Schedule is how the account of a grant is looked after.
+type Schedule struct {
+	Attempts  int       // tries that failed since the last one that did not
+	LastError string    // of the last of them; empty for whoever is no administrator
+	NextTry   time.Time // zero: now, or nothing is to be done
+	Known     bool      // false if this installation cannot tell
 }
 
 // A Comparison is one line of what is wanted and what was found.
@@ -116,7 +125,21 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	if err != nil {
 		return GrantPage{}, err
 	}
-	b, err := a.names.read(ctx)
+	var pulse access.Pulse // before all else, so that a later change shows as one
+	if a.Pulses != nil {
+		if pulse, err = a.Pulses.Pulse(ctx, grantID); err != nil {
+			return GrantPage{}, hide(err)
+		}
+	}
+	records, err := a.Log.Timeline(ctx, grantID)
+	if err != nil {
+		return GrantPage{}, err
+	}
+	people := []string{g.Requester, g.ApprovedBy, g.StoppedBy}
+	for _, r := range records {
+		people = append(people, r.Actor)
+	}
+	b, err := a.names.only(ctx, g.Customer, g.Target, people)
 	if err != nil {
 		return GrantPage{}, err
 	}
@@ -144,7 +167,7 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	if err := (reader{a}).rules(ctx, &p, now); err != nil {
 		return GrantPage{}, err
 	}
-	if err := (reader{a}).history(ctx, b, &p); err != nil {
+	if err := (reader{a}).history(ctx, b, records, &p); err != nil {
 		return GrantPage{}, err
 	}
 	p.Rows = compare(b.kind(g.Target), g, c, now)
@@ -155,7 +178,31 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	for _, n := range p.Notes {
 		p.Version += "." + string(n.State)
 	}
+	if a.Pulses != nil {
+		p.Version = markOf(pulse, p.State)
+		p.Schedule = Schedule{Attempts: pulse.Attempts, NextTry: pulse.NextTry, Known: true}
+		if who.Is(access.Administrator) {
+			p.Schedule.LastError = clip(pulse.LastError, 500)
+		}
+	}
 	return p, nil
+}
+
+func markOf(p access.Pulse, state access.State) string { return p.Mark + "." + string(state) }
+
+// Pulse tells cheaply whether the page of a grant is what it was: it is the
+// Version that [Access.Grant] would report.
+func (a *Access) Pulse(ctx context.Context, who access.Person, grantID string) (string, error) {
+	if a.Pulses == nil {
+		p, err := a.Grant(ctx, who, grantID)
+		return p.Version, err
+	}
+	g, err := a.visible(ctx, who, grantID)
+	if err != nil {
+		return "", err
+	}
+	p, err := a.Pulses.Pulse(ctx, grantID)
+	return markOf(p, g.State(time.Now().UTC())), hide(err)
 }
 
 func (b book) row(g access.Grant, now time.Time) GrantRow {
@@ -193,12 +240,8 @@ func (a reader) rules(ctx context.Context, p *GrantPage, now time.Time) error {
 	return nil
 }
 
-// history reads timeline and notes.
-func (a reader) history(ctx context.Context, b book, p *GrantPage) error {
-	records, err := a.Log.Timeline(ctx, p.Grant.ID)
-	if err != nil {
-		return err
-	}
+// history fills in the timeline, and reads the notes.
+func (a reader) history(ctx context.Context, b book, records []access.Record, p *GrantPage) error {
 	for _, r := range records {
 		p.Timeline = append(p.Timeline, Line{At: r.At, Kind: r.Kind, Actor: b.person(r.Actor), Text: r.Text, Seq: r.Seq})
 		switch r.Kind {

@@ -118,7 +118,7 @@ func newWorld(t testing.TB) *world {
 	}
 	password := func() secret.Text { return secret.Password(20) }
 	sealer := secret.NewSealer(keys, s.Keys)
-	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers, Targets: s.Targets, Rules: s.Rules,
+	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers, Targets: s.Targets, Rules: s.Rules,
 		Log: s.Log, Notes: s.Outbox, Sealer: sealer, Desk: s.Desk, Records: s.Log, Kinds: w.kinds, Open: open, Desks: desks, Password: password})
 	w.reconciler = reconcile.New(reconcile.Ports{Cases: s.Accounts, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: sealer,
 		Open: open, Desks: desks, Kinds: w.kinds, Password: password}, reconcile.Config{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"jitney/access"
 	"jitney/store/db"
@@ -80,6 +81,28 @@ func (g *Grants) Grant(ctx context.Context, id string) (access.Grant, error) {
 // Case reads the account of a grant, its open grants and its credential.
 func (g *Grants) Case(ctx context.Context, accountID string) (access.Case, error) {
 	return g.accounts.Case(ctx, accountID)
+}
+
+const pulse = `
+SELECT g.version, a.version, a.attempts, a.last_error, a.next_at, a.lease_owner <> '', COALESCE(c.seq, 0), COALESCE(c.set_at, 0), COALESCE(c.revealed_at, 0),
+    (SELECT COUNT(*) FROM audit_records r WHERE r.grant_id = g.id AND r.grant_id <> ''),
+    (SELECT COALESCE(SUM(w.version), 0) FROM work w WHERE w.grant_id = g.id)
+FROM grants g JOIN accounts a ON a.id = g.account LEFT JOIN credentials c ON c.account = g.account WHERE g.id = $1`
+
+// Pulse reads, in one statement, whether a grant changed, and its schedule.
+func (g *Grants) Pulse(ctx context.Context, id string) (access.Pulse, error) {
+	var grant, account, next, seq, set, revealed, records, works int64
+	var leased bool
+	var p access.Pulse
+	err := g.core.reads.QueryRowContext(ctx, pulse, id).Scan(&grant, &account, &p.Attempts, &p.LastError, &next, &leased, &seq, &set, &revealed, &records, &works)
+	if err != nil {
+		return access.Pulse{}, fail("read pulse of grant "+id, err)
+	}
+	p.Mark = fmt.Sprint(grant, ".", account, ".", p.Attempts, ".", seq, ".", set, ".", revealed, ".", records, ".", works)
+	if !leased { // else it is when the lease runs out
+		p.NextTry = instant(next)
+	}
+	return p, nil
 }
 
 // Update changes a grant by fn, stores the events that fn reports, and wakes

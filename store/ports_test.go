@@ -15,6 +15,7 @@ import (
 // The store is what the others ask for.
 var (
 	_ broker.Grants      = (*store.Grants)(nil)
+	_ broker.Pulses      = (*store.Grants)(nil)
 	_ broker.Credentials = (*store.Credentials)(nil)
 	_ broker.People      = (*store.People)(nil)
 	_ broker.Customers   = (*store.Customers)(nil)

@@ -62,9 +62,10 @@ func (s grantPages) grantEvents(v *visit) error {
 type stream struct {
 	s       *Server
 	v       *visit
-	at      int    // steps that were sent
-	version string // of the page when it was looked at last
-	quiet   int    // looks without anything to send
+	at      int              // steps that were sent
+	version string           // of the page that the browser shows
+	page    broker.GrantPage // as it was read last
+	quiet   int              // looks without anything to send
 	over    bool
 	out     *http.ResponseController
 }
@@ -80,6 +81,23 @@ func settled(p broker.GrantPage, now time.Time) bool {
 	return now.Sub(ended) > time.Minute || !waits && now.Sub(ended) > 5*time.Second
 }
 
+// read reads the page of the grant, or takes the one that was read before if
+// nothing has changed since.
+func (st *stream) read(first bool) (broker.GrantPage, error) {
+	v, id := st.v, st.v.r.PathValue("id")
+	if !first {
+		mark, err := st.s.Broker.Access.Pulse(v.ctx(), v.Person, id)
+		if err != nil || mark == st.page.Version {
+			return st.page, err
+		}
+	}
+	p, err := st.s.Broker.Access.Grant(v.ctx(), v.Person, id)
+	if err == nil {
+		st.page = p
+	}
+	return p, err
+}
+
 func (st *stream) look(first bool) error {
 	v := st.v
 	if !first { // rights may have changed since the stream was opened
@@ -89,7 +107,7 @@ func (st *stream) look(first bool) error {
 		}
 		v.Person = who
 	}
-	p, err := st.s.Broker.Access.Grant(v.ctx(), v.Person, v.r.PathValue("id"))
+	p, err := st.read(first)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,8 @@ type memory struct {
 	tickets     []access.DeskTicket
 	notes       []access.DeskNote
 	tampered    bool
+	pulses      int // that were read
+	tables      int // of people that were read whole
 }
 
 func newMemory() *memory {
@@ -159,6 +162,28 @@ func (m memGrants) Case(_ context.Context, id string) (access.Case, error) {
 		}
 	}
 	return c, nil
+}
+
+func (m memGrants) Pulse(_ context.Context, id string) (access.Pulse, error) {
+	g, err := m.Grant(context.Background(), id)
+	if err != nil {
+		return access.Pulse{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pulses++
+	records := 0
+	for _, r := range m.records {
+		if r.Grant == id {
+			records++
+		}
+	}
+	c, p := m.credentials[g.Account], access.Pulse{}
+	p.Mark = fmt.Sprint(g.Version, m.accounts[g.Account].Version, c.Seq, c.SetAt.UnixMicro(), c.RevealedAt.UnixMicro(), records)
+	if g.State(time.Now()) == access.Overdue {
+		p.Attempts, p.LastError, p.NextTry = 7, "dial tcp 192.0.2.4:636: i/o timeout", time.Now().Add(20*time.Second)
+	}
+	return p, nil
 }
 
 type memCredentials struct{ *memory }

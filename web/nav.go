@@ -40,41 +40,18 @@ func (s *Server) nav(v *visit) (items []navItem, alarm string) {
 	for i := range items {
 		items[i].Current = here == items[i].Path || strings.HasPrefix(here, items[i].Path+"/")
 	}
-	items[1].Count, items[1].Red = s.held(v)
-	items[1].Of = "not ended"
-	if everything {
-		alarm = s.alarm(v)
+	bar, err := s.Broker.Access.Bar(v.ctx(), v.Person)
+	if err != nil { // the bar is not worth failing a page for
+		slog.WarnContext(v.ctx(), "counting for the bar failed", "err", err)
+	}
+	items[1].Count, items[1].Red, items[1].Of = bar.Held, bar.Stuck, "not ended"
+	switch n := bar.Overdue; {
+	case n == 1:
+		alarm = "1 access should be gone and is not."
+	case n > 99:
+		alarm = "More than 99 accesses should be gone and are not."
+	case n > 0:
+		alarm = fmt.Sprintf("%d accesses should be gone and are not.", n)
 	}
 	return items, alarm
-}
-
-// held counts what the visitor holds or waits for, and whether any of it is
-// stuck. The bar is not worth failing a page for: an error is only logged.
-func (s *Server) held(v *visit) (n int, stuck bool) {
-	list, err := s.Broker.Access.List(v.ctx(), v.Person, access.GrantQuery{Requester: v.Person.ID, Open: true, Limit: 99})
-	if err != nil {
-		slog.WarnContext(v.ctx(), "counting grants for the bar failed", "err", err)
-	}
-	for _, r := range list.Rows {
-		stuck = stuck || r.State == access.Overdue
-	}
-	return len(list.Rows), stuck
-}
-
-// alarm tells those who see everything about access that should be gone.
-func (s *Server) alarm(v *visit) string {
-	list, err := s.Broker.Access.List(v.ctx(), v.Person, access.GrantQuery{Open: true, States: []access.State{access.Overdue}, Limit: 99})
-	switch n := len(list.Rows); {
-	case err != nil:
-		slog.WarnContext(v.ctx(), "looking for overdue grants failed", "err", err)
-		return ""
-	case n == 0:
-		return ""
-	case n == 1:
-		return "1 access should be gone and is not."
-	case list.Next != "":
-		return "More than 99 accesses should be gone and are not."
-	default:
-		return fmt.Sprintf("%d accesses should be gone and are not.", n)
-	}
 }

@@ -37,7 +37,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{memory: newMemory()}
 	made := 0
-	w.server = &Server{Broker: broker.New(broker.Ports{Grants: memGrants{w.memory}, Credentials: memCredentials{w.memory}, People: memPeople{w.memory},
+	w.server = &Server{Broker: broker.New(broker.Ports{Grants: memGrants{w.memory}, Pulses: memGrants{w.memory}, Credentials: memCredentials{w.memory}, People: memPeople{w.memory},
 		Customers: memPlaces{w.memory}, Targets: memPlaces{w.memory}, Rules: memRules{w.memory}, Log: memLog{w.memory}, Notes: memLog{w.memory},
 		Sealer: plainSealer{}, Desk: memDesk{w.memory}, Records: memLog{w.memory}, Proof: memLog{w.memory}, Kinds: kinds(),
 		Open:     func(context.Context, string) (target.System, error) { return nothing{}, nil },

@@ -80,7 +80,7 @@ func (p *program) tickets(_ context.Context, connection string) (ticket.System, 
 // brokers puts together what people do. people reads who they are.
 func (p *program) brokers(people broker.People) *broker.Broker {
 	return broker.New(broker.Ports{
-		Grants: p.store.Grants, Credentials: p.store.Credentials, People: people, Customers: p.store.Customers,
+		Grants: p.store.Grants, Pulses: p.store.Grants, Credentials: p.store.Credentials, People: people, Customers: p.store.Customers,
 		Targets: p.store.Targets, Rules: p.store.Rules, Log: p.store.Log, Notes: p.store.Outbox, Sealer: p.sealer,
 		Desk: p.store.Desk, Records: p.store.Log, Proof: p.proof(), Kinds: p.kinds, Open: p.opener.system,
 		Desks: p.desks, Password: newPassword,
