@@ -37,7 +37,7 @@ verify: ## Check format, go vet, staticcheck
 
 race: ## Run the tests of the core under the race detector
 	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m $(CORE)
-	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m ./reconcile -args -seeds 20 # the detector makes each ten times as slow
+	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m -skip 'PlantedBug|Lapsing|CannotBeReadBack' ./reconcile -args -seeds 3 # hours of virtual time are slow under the detector
 
 crash: ## kill -9 the real server at every crash point, on both databases
 	JITNEY_TEST_REQUIRE=1 $(GO) test -tags crashpoints -timeout 6m -run 'Crash' ./cmd/jitney
