@@ -36,6 +36,7 @@ type GrantPage struct {
 	ContinuedBy string             // ID of the grant under which it goes on, if the person may see that
 	SignIn      string             // how to sign in, one sentence; may be empty
 	Outlives    string             // what may outlive the end; may be empty
+	ByHand      string             // how to end it without Jitney, steps one a line; may be empty
 	Rows        []Comparison       // wanted and found
 	Timeline    []Line             // oldest first
 	Next        []Upcoming         // what will happen, in order
@@ -149,7 +150,8 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	}
 	now := time.Now().UTC()
 	p := GrantPage{GrantRow: b.row(g, now), Account: c.Account, Observation: c.Account.Seen, Policy: g.Policy,
-		SignIn: b.kind(g.Target).SignIn, Outlives: b.kind(g.Target).Outlives}
+		SignIn: b.kind(g.Target).SignIn, Outlives: b.kind(g.Target).Outlives,
+		ByHand: b.kind(g.Target).ByHand}
 	if !c.Account.Seen.At.IsZero() {
 		p.SeenAge = now.Sub(c.Account.Seen.At)
 	}

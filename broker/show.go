@@ -43,14 +43,16 @@ func compare(k target.Kind, g access.Grant, c access.Case, now time.Time) []Comp
 	if unknown {
 		return rows
 	}
-	if !seen.Until.IsZero() {
-		rows = append(rows, Comparison{What: "The target's own end", Wanted: stamp(endOf(c.Grants, now)), Found: stamp(seen.Until), AtEnd: "—", OK: true})
+	if end := endOf(c.Grants, now); !seen.Until.IsZero() && !end.IsZero() { // with no end wanted it says nothing
+		rows = append(rows, Comparison{What: "The target's own end", Wanted: stamp(end), Found: stamp(seen.Until), AtEnd: "—", OK: true})
 	}
 	for _, x := range seen.Extra {
 		rows = append(rows, Comparison{What: "Not part of any grant", Wanted: "nothing", Found: x, AtEnd: "nothing"})
 	}
 	for _, x := range seen.Left {
-		rows = append(rows, Comparison{What: "Clean-up", Wanted: choose(wanted || others, "later", "done"), Found: x, AtEnd: "done", OK: wanted || others})
+		if !wanted && !others { // before the end there is nothing to clean up yet
+			rows = append(rows, Comparison{What: "Clean-up", Wanted: "done", Found: x, AtEnd: "done"})
+		}
 	}
 	for _, f := range seen.Facts {
 		rows = append(rows, Comparison{What: f.Name, Wanted: "", Found: f.Found, AtEnd: choose(f.Clean, f.Found, ""), OK: f.Clean != (wanted || others)})

@@ -93,13 +93,25 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // Load makes the session of a request available to the other methods through
-// the context, and stores its last use.
+// the context, and stores its last use, unless nobody but a script asked.
 func (d *Door) Load(next http.Handler) http.Handler {
 	inner := d.manager.LoadAndSave(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{address: clip(d.address(r), 64), browser: clip(r.UserAgent(), maxBrowser)}
+		v := &visit{address: clip(d.address(r), 64), browser: clip(r.UserAgent(), maxBrowser), passive: passive(r)}
 		inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, v)))
 	})
+}
+
+// passive reports whether a page fetches by itself, and nobody did anything:
+// a stream of events, a part of a page that a script renews, or something
+// fetched ahead. An open page must not keep a session alive for ever. Whoever
+// claims this without need only shortens their own session.
+func passive(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/event-stream") || r.Header.Get("HX-Request") != "" ||
+		r.Header.Get("Sec-Purpose") != "" || r.Header.Get("Purpose") == "prefetch"
 }
 
 func nobody() error {

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,13 +56,18 @@ type browser struct {
 	address string
 	cookie  string
 	set     []*http.Cookie // of the last answer
+	method  string         // POST if empty
+	head    [2]string      // a header that it sends as well
 }
 
 func (h *house) browser() *browser { return &browser{h: h, address: "203.0.113.9:5000"} }
 
 // visit sends a request whose handler is do.
 func (b *browser) visit(do func(r *http.Request)) int {
-	r := httptest.NewRequest(http.MethodPost, "https://jitney.example/login", nil)
+	r := httptest.NewRequest(cmp.Or(b.method, http.MethodPost), "https://jitney.example/login", nil)
+	if b.head[0] != "" {
+		r.Header.Set(b.head[0], b.head[1])
+	}
 	r.RemoteAddr = b.address
 	r.Header.Set("User-Agent", "Browser of Maya")
 	if b.cookie != "" {
@@ -391,4 +397,45 @@ func TestBucketsDoNotGrowWithoutEnd(t *testing.T) {
 			t.Errorf("%s: %d", name, n)
 		}
 	}
+}
+
+func TestWhatAPageFetchesByItselfIsNoUse(t *testing.T) {
+	for _, head := range [][2]string{{"Accept", "text/event-stream"}, {"HX-Request", "true"}, {"Sec-Purpose", "prefetch"}} {
+		t.Run(head[0], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHouse(t)
+				b := h.browser()
+				if err := b.in(maya, good); err != nil {
+					t.Fatal(err)
+				}
+				b.method, b.head = http.MethodGet, head
+				for range 5 {
+					time.Sleep(5 * time.Minute)
+					if b.who() != "maya" {
+						t.Fatal("ended too early")
+					}
+				}
+				time.Sleep(5 * time.Minute)
+				if got := b.who(); got != "" {
+					t.Errorf("who = %q: an open page keeps the session for ever", got)
+				}
+			})
+		})
+	}
+	t.Run("a form that a script sends is use", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			b := h.browser()
+			if err := b.in(maya, good); err != nil {
+				t.Fatal(err)
+			}
+			b.head = [2]string{"HX-Request", "true"}
+			for range 5 {
+				time.Sleep(20 * time.Minute)
+				if b.who() != "maya" {
+					t.Fatal("ended")
+				}
+			}
+		})
+	})
 }

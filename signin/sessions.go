@@ -77,6 +77,7 @@ type visit struct {
 	checked time.Time
 	address string
 	browser string
+	passive bool           // no person did this: it does not count as use
 	begun   []access.Event // to be stored with the session that begins
 }
 
@@ -124,7 +125,7 @@ func (k kept) CommitCtx(ctx context.Context, key string, data []byte, expires ti
 	v, now := visitOf(ctx), time.Now().UTC()
 	s := v.session
 	if s.Key == key {
-		if string(s.Data) == string(data) && now.Sub(s.SeenAt) < seenEvery {
+		if string(s.Data) == string(data) && (v.passive || now.Sub(s.SeenAt) < seenEvery) {
 			return nil
 		}
 		s.Data, s.SeenAt, s.ExpiresAt = data, now, expires

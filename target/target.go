@@ -93,6 +93,7 @@ type Kind struct {
 	SignIn       string // how to sign in, one sentence for the grant's page; may be empty
 	AtTheEnd     string // what happens at the end, one sentence for the form
 	Outlives     string // what may outlive the end, one honest sentence; may be empty
+	ByHand       string // how to end it without jitney, steps one a line, for {account} with {right}; may be empty
 
 	// Valid reports what is wrong with settings, as *access.Error; nil if nothing.
 	Valid func(Settings) error

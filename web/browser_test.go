@@ -265,6 +265,8 @@ func TestFormWithoutJavaScript(t *testing.T) {
 	}
 }
 
+// A grant goes through every state while its page is open, and no page script
+// breaks the policy of the page on the way.
 func TestGrantPageIsLive(t *testing.T) {
 	b := openBrowser(t)
 	b.size(t, 1280)
@@ -290,6 +292,41 @@ func TestGrantPageIsLive(t *testing.T) {
 	b.until(t, `document.querySelector("code[data-once]")?.textContent === "Wren-Copper-91-Tidal"`)
 	b.shot(t, "revealed")
 	b.until(t, `document.querySelectorAll("#timeline li").length === 4`)
+
+	change := func(kind, text string, fn func(g *access.Grant, a *access.Account, now time.Time)) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		now := time.Now().UTC()
+		for i := range b.grants {
+			if g := &b.grants[i]; g.ID == "starting" {
+				a := b.accounts[g.Account]
+				a.Version++
+				g.Version++
+				fn(g, &a, now)
+				b.accounts[g.Account] = a
+			}
+		}
+		b.write(access.Event{At: now, Kind: kind, Actor: "jitney", Customer: "aviary", Grant: "starting", Text: text})
+	}
+	change(access.EventExtended, "The rest is short.", func(g *access.Grant, _ *access.Account, now time.Time) {
+		g.VerifiedAt = now.Add(4*time.Second - g.Duration)
+	})
+	b.until(t, `document.querySelector("#head .st-expiring")`)
+	b.until(t, `document.querySelector("#head .st-work") && !document.querySelector("#clock [role=timer]")`)
+	b.until(t, `document.querySelector("#password").textContent === "not valid any more"`)
+	change(access.EventEnded, "Read back as gone.", func(g *access.Grant, a *access.Account, now time.Time) {
+		g.EndedAt, a.Seen = now, access.Observation{At: now, Exists: true}
+	})
+	b.until(t, `document.querySelector("#head .st-ended")`)
+	b.until(t, `!document.querySelector("#live")`)
+	b.shot(t, "ended-open")
+	if p := b.probe(t, true); len(p.Faults)+len(p.Axe) > 0 {
+		t.Errorf("through all states: %v %v", p.Faults, p.Axe)
+	}
+	for _, gone := range []string{`Copy it now`, `The target's own end`} {
+		b.until(t, fmt.Sprintf(`!document.querySelector("main").innerText.includes(%q)`, gone))
+	}
+	b.until(t, `[...document.querySelectorAll("#signin [data-copy='#password']")].every((e) => !e.checkVisibility())`)
 }
 
 func TestPreviewFollowsTheForm(t *testing.T) {

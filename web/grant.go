@@ -30,6 +30,7 @@ type stuckView struct {
 	Since    time.Time
 	Left     []string
 	Trouble  string
+	Error    string // in the words of the log, for administrators
 	Attempts int
 	Next     string
 	ByHand   []string

@@ -39,7 +39,7 @@ func grantView(v *visit, p broker.GrantPage) grantBody {
 	b.steps(v, p)
 	b.rights(v, p)
 	if p.State == access.Overdue {
-		b.Stuck = stuck(p)
+		b.Stuck = stuck(v.clock, p)
 	}
 	return b
 }
@@ -229,21 +229,18 @@ func (b *grantBody) rights(v *visit, p broker.GrantPage) {
 }
 
 // stuck gathers what a person needs to end by hand what does not end by itself.
-func stuck(p broker.GrantPage) *stuckView {
-	s := &stuckView{Since: p.EndsAt, Next: "within a minute, and again for ever"}
+func stuck(c clock, p broker.GrantPage) *stuckView {
+	s := &stuckView{Since: p.EndsAt, Attempts: p.Schedule.Attempts, Error: p.Schedule.LastError, Next: "Now, and again for ever"}
+	if next := p.Schedule.NextTry; next.After(c.now) {
+		s.Next = c.Second(next) + " " + c.ZoneName() + ", and again for ever"
+	}
 	for _, r := range p.Rows {
 		if !r.OK && !p.Observation.At.IsZero() {
 			s.Left = append(s.Left, r.What+": "+r.Found)
 		}
 	}
 	for _, l := range p.Timeline {
-		if l.At.Before(p.EndsAt) {
-			continue
-		}
-		if l.Kind == access.EventTrouble || l.Kind == access.EventRemoving {
-			s.Attempts++
-		}
-		if l.Kind == access.EventTrouble {
+		if l.Kind == access.EventTrouble && !l.At.Before(p.EndsAt) {
 			s.Trouble = l.Text
 		}
 	}
@@ -251,11 +248,13 @@ func stuck(p broker.GrantPage) *stuckView {
 	if name == "" {
 		name = "the temporary account"
 	}
-	s.ByHand = []string{
-		fmt.Sprintf("Sign in to %s with an administrator of its own.", p.Target),
-		fmt.Sprintf("Disable %s first: that takes the access away at once.", name),
-		fmt.Sprintf("Take away %s and every other right of that account, and reset its password.", p.Entitlement),
-		"Leave the account there. Jitney reads it back at its next try, and then shows Ended, verified.",
+	steps := p.ByHand
+	if steps == "" {
+		steps = "Disable {account} first: that takes the access away at once.\n" +
+			"Take away {right} and every other right of that account, and reset its password."
 	}
+	steps = strings.NewReplacer("{account}", name, "{right}", p.Entitlement).Replace(steps)
+	s.ByHand = append([]string{fmt.Sprintf("Sign in to %s with an administrator of its own.", p.Target)}, strings.Split(steps, "\n")...)
+	s.ByHand = append(s.ByHand, "Leave the account there. Jitney reads it back at its next try, and then shows Ended, verified.")
 	return s
 }

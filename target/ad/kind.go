@@ -31,6 +31,10 @@ func Kind() target.Kind {
 		SignIn:    "Sign in with the account's full name as shown, for example in Remote Desktop or with Run as; if it is refused right after the start, another domain controller may not know it yet.",
 		AtTheEnd:  "The account is taken out of every group, disabled, and its password is reset twice; it is not deleted.",
 		Outlives:  outlives,
+		ByHand: "In Active Directory Users and Computers find {account} and disable it first: Disable-ADAccount does the same. That refuses every new sign-in at once.\n" +
+			"Take it out of every group but its primary one, above all out of Domain Admins: Remove-ADGroupMember.\n" +
+			"Reset its password twice, to something long that nobody keeps: Set-ADAccountPassword -Reset.\n" +
+			"Let the domain controllers replicate (repadmin /syncall), and sign out sessions that are still open on servers.",
 		Valid:     func(s target.Settings) error { _, err := parseSettings(s); return err },
 		Username: func(s target.Settings, h access.Holder) string {
 			domain := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s.Values[fieldDomain]), "."))

@@ -49,7 +49,8 @@
       el.value = Math.max(0, Number(el.dataset.to) - now);
     }
     if (document.getElementById("clock") && !document.querySelector("#clock [role=timer]")) {
-      for (const el of all("#signin [data-once]")) el.textContent = "not valid any more";
+      for (const el of all("#signin [data-once]")) if (el.textContent !== "not valid any more") el.textContent = "not valid any more";
+      for (const el of all("#signin [data-valid]")) el.hidden = true;
     }
     for (const el of all("[data-since]")) {
       el.textContent = ago(now - Number(el.dataset.since));
@@ -164,6 +165,6 @@
   // Say whether the timeline is live.
   const live = () => document.getElementById("live");
   document.addEventListener("htmx:sse:after:connection", () => live() && live().removeAttribute("data-off"));
-  document.addEventListener("htmx:sse:close", () => live() && live().remove());
+  for (const over of ["over", "htmx:sse:close"]) document.addEventListener(over, () => live() && live().remove());
   document.addEventListener("htmx:sse:error", () => live() && live().setAttribute("data-off", ""));
 })();
