@@ -141,6 +141,7 @@ func csvRow(r GrantRow) []string {
 // A Form is what the request form offers to one person.
 type Form struct {
 	Customers []access.Customer // those they may ask for
+	Without   []access.Customer // others of theirs that lack the one kind that there is
 	Customer  access.Customer   // the chosen one; empty if none
 	Targets   []TargetChoice    // of the chosen customer
 	Kinds     []target.Kind     // all that this program knows
@@ -164,11 +165,19 @@ func (a *Access) Form(ctx context.Context, who access.Person, customer string) (
 		return Form{}, err
 	}
 	f := Form{Kinds: a.Kinds}
+	has, err := a.only(ctx)
+	if err != nil {
+		return Form{}, err
+	}
 	for _, c := range all {
 		if !asks(who, c.ID) || !c.ArchivedAt.IsZero() {
 			continue
 		}
-		f.Customers = append(f.Customers, c)
+		if has != nil && !has[c.ID] {
+			f.Without = append(f.Without, c)
+		} else {
+			f.Customers = append(f.Customers, c)
+		}
 		if c.ID == customer {
 			f.Customer = c
 		}
@@ -193,6 +202,25 @@ func (a *Access) Form(ctx context.Context, who access.Person, customer string) (
 		f.Targets = append(f.Targets, TargetChoice{Target: t, Kind: k, Policy: policy})
 	}
 	return f, nil
+}
+
+// only reports which customers have a target of the one kind of this program;
+// nil if there are several kinds, of which a person chooses.
+func (a *Access) only(ctx context.Context) (map[string]bool, error) {
+	if len(a.Kinds) != 1 {
+		return nil, nil
+	}
+	targets, err := a.Targets.Targets(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	has := map[string]bool{}
+	for _, t := range targets {
+		if t.Kind == a.Kinds[0].Name && t.DisabledAt.IsZero() {
+			has[t.Customer] = true
+		}
+	}
+	return has, nil
 }
 
 // Tickets lists open tickets of a customer for the form. It may be slow, as

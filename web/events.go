@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"jitney/access"
 	"jitney/broker"
 )
 
@@ -31,6 +33,11 @@ func (s grantPages) grantEvents(v *visit) error {
 		http.Redirect(v.w, v.r, "/grants/"+v.r.PathValue("id"), http.StatusSeeOther)
 		return nil
 	}
+	person := v.Person.ID
+	if !s.streams.enter(person) {
+		return &access.Error{Kind: access.Unavailable, Text: "You watch too many grants at once.", Hint: "Close some of the tabs."}
+	}
+	defer s.streams.leave(person)
 	at, _ := strconv.Atoi(v.form("after"))
 	if last := v.r.Header.Get("Last-Event-ID"); last != "" {
 		at, _ = strconv.Atoi(last)
@@ -56,6 +63,38 @@ func (s grantPages) grantEvents(v *visit) error {
 		}
 	}
 	return nil
+}
+
+// streamsEach is how many streams one person may have open: more than anybody
+// has tabs to watch, and few enough that nobody wears out the server.
+const streamsEach = 24
+
+// streams counts the open streams of each person.
+type streams struct {
+	mu   sync.Mutex
+	open map[string]int
+}
+
+// enter reports whether the person may open one more, and takes it.
+func (s *streams) enter(person string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[string]int{}
+	}
+	if s.open[person] >= streamsEach {
+		return false
+	}
+	s.open[person]++
+	return true
+}
+
+func (s *streams) leave(person string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[person]--; s.open[person] <= 0 {
+		delete(s.open, person)
+	}
 }
 
 // A stream is one open event stream.

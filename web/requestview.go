@@ -21,7 +21,7 @@ func (s requests) requestView(v *visit, sub broker.Submission, kind string) (req
 		return requestBody{}, err
 	}
 	b := requestBody{Form: access.DefaultPolicy().Title, Reason: sub.Reason, TicketPrompt: "Choose a ticket", OfferID: sub.Offer}
-	if len(f.Customers) == 0 {
+	if len(f.Customers)+len(f.Without) == 0 {
 		b.Empty = emptiness{Icon: "building-2", Title: "You work for no customer yet", Text: "An administrator ticks the customers you work for, on your page under People."}
 		return b, nil
 	}
@@ -76,6 +76,16 @@ func (b *requestBody) chooseCustomer(f broker.Form, kind string) {
 			label += " (" + c.Note + ")"
 		}
 		b.Customers = append(b.Customers, option{Value: c.ID, Label: label, Selected: c.ID == f.Customer.ID})
+	}
+	if n := len(f.Without); n > 0 {
+		names := make([]string, 0, min(n, 5))
+		for _, c := range f.Without[:min(n, 5)] {
+			names = append(names, c.Name)
+		}
+		if n > 5 {
+			names = append(names, fmt.Sprintf("%d more", n-5))
+		}
+		b.CustomersHint = fmt.Sprintf("Not listed, as they have no %s connected: %s.", f.Kinds[0].Title, strings.Join(names, ", "))
 	}
 	has := slices.ContainsFunc(f.Targets, func(t broker.TargetChoice) bool { return t.Kind.Name == kind })
 	if f.Customer.ID == "" || has {

@@ -33,6 +33,7 @@ type Server struct {
 	files assets
 
 	closing chan struct{}
+	streams streams
 }
 
 // Open reads templates, icons and static files, and returns the website.
