@@ -131,3 +131,59 @@ func TestStreamResumes(t *testing.T) {
 		t.Errorf("after step 3 it sent %s", got)
 	}
 }
+
+func TestStreamsOfAPersonAreLimited(t *testing.T) {
+	var s streams
+	for range streamsEach {
+		if !s.enter(maya) {
+			t.Fatal("refused too early")
+		}
+	}
+	if s.enter(maya) {
+		t.Error("one too many is let in")
+	}
+	if !s.enter(ada) {
+		t.Error("another person is refused")
+	}
+	s.leave(maya)
+	if !s.enter(maya) {
+		t.Error("a place that came free is not given")
+	}
+}
+
+func TestHostileInputIsNoFault(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	odd := []string{"\x00", "a\x00b", "\u202egnp.exe", strings.Repeat("x", 60<<10), "\xff\xfe", "=cmd|' /C calc'!A0", "../../etc/passwd", "-1", "1e9", "99999999999999999999"}
+	forms := map[string][]string{
+		"/request":           {"kind", "customer", "target", "ticket", "minutes", "other", "reason", "offer"},
+		"/request/preview":   {"kind", "customer", "target", "ticket", "minutes", "other", "reason", "offer"},
+		"/desk":              {"customer", "title", "text"},
+		"/people":            {"name", "login", "time_zone", "role", "customer", "version"},
+		"/customers":         {"name", "note", "version"},
+		"/settings":          {"time_zone"},
+		"/settings/policy":   {"name", "title", "version", "default", "max", "start", "min_reason", "password"},
+		"/me":                {"name", "time_zone", "version"},
+		"/theme":             {"theme", "back"},
+		"/grants/active/end": {"x"},
+	}
+	for path, fields := range forms {
+		for _, field := range fields {
+			for _, text := range odd {
+				a := w.ask(t, ada, path, url.Values{field: {text}})
+				if a.StatusCode >= 500 {
+					t.Errorf("POST %s with %s=%.20q: %d", path, field, text, a.StatusCode)
+				}
+			}
+		}
+	}
+	for _, field := range []string{"customer", "requester", "ticket", "policy", "target", "q", "after", "sort", "state", "from", "to", "before"} {
+		for _, text := range odd[:3] {
+			for _, page := range []string{"/grants", "/audit", "/request", "/desk"} {
+				if a := w.ask(t, ada, page+"?"+url.Values{field: {text}}.Encode(), nil); a.StatusCode >= 500 {
+					t.Errorf("GET %s with %s=%.20q: %d", page, field, text, a.StatusCode)
+				}
+			}
+		}
+	}
+}

@@ -308,6 +308,7 @@ func TestGrantPageIsLive(t *testing.T) {
 		}
 		b.write(access.Event{At: now, Kind: kind, Actor: "jitney", Customer: "aviary", Grant: "starting", Text: text})
 	}
+	b.until(t, `document.querySelector("#other") && (document.querySelector("#other").style.color = "red")`) // as a browser extension may
 	change(access.EventExtended, "The rest is short.", func(g *access.Grant, _ *access.Account, now time.Time) {
 		g.VerifiedAt = now.Add(4*time.Second - g.Duration)
 	})

@@ -162,6 +162,12 @@
     for (const el of all("[data-once]")) el.textContent = "";
   });
 
+  // htmx carries style attributes over to what it puts in, which our policy
+  // forbids. Our pages have none: one comes from an extension or a tool.
+  document.addEventListener("htmx:before:swap", () => {
+    for (const el of all("main [id][style]")) el.removeAttribute("style");
+  });
+
   // Say whether the timeline is live.
   const live = () => document.getElementById("live");
   document.addEventListener("htmx:sse:after:connection", () => live() && live().removeAttribute("data-off"));
