@@ -177,6 +177,9 @@ func TestHostileInputIsNoFault(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/grants/%00", "/customers/a%00b", "/people/%ff", "/grants/%ff/events"} {
+		w.ask(t, ada, path, nil).must(t, http.StatusNotFound)
+	}
 	for _, field := range []string{"customer", "requester", "ticket", "policy", "target", "q", "after", "sort", "state", "from", "to", "before"} {
 		for _, text := range odd[:3] {
 			for _, page := range []string{"/grants", "/audit", "/request", "/desk"} {
@@ -185,5 +188,28 @@ func TestHostileInputIsNoFault(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestAShownPasswordHasNoAddress(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.ask(t, maya, "/grants/active/reveal", nil).must(t, http.StatusSeeOther)
+	w.ask(t, maya, "/grants/active", nil).must(t, http.StatusOK, "Reveal once") // asking by address took nothing
+	first := w.ask(t, maya, "/grants/active/reveal", url.Values{}).must(t, http.StatusOK, "Wren-Copper-91-Tidal")
+	if c := first.Header.Get("Cache-Control"); c != "no-store" {
+		t.Errorf("the answer with the password may be kept: %q", c)
+	}
+	if second := w.ask(t, maya, "/grants/active/reveal", url.Values{}); strings.Contains(second.body, "Wren-Copper-91-Tidal") {
+		t.Error("a second click shows it again")
+	}
+}
+
+func TestAStuckGrantSaysWhatToDo(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.ask(t, ada, "/grants/overdue", nil).must(t, http.StatusOK, "7 since the last one that worked", "i/o timeout", "Do it by hand", "Disable maya.okafor-pedroaviary first")
+	if a := w.ask(t, maya, "/grants/overdue", nil).must(t, http.StatusOK, "Do it by hand"); strings.Contains(a.body, "i/o timeout") {
+		t.Error("the words of the log are shown to a technician")
 	}
 }

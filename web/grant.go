@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"jitney/access"
@@ -175,6 +176,12 @@ func (s grantPages) reissue(v *visit, id string) error {
 func (s grantPages) reveal(v *visit) error {
 	shown, err := s.Broker.Access.Reveal(v.ctx(), v.Person, v.r.PathValue("id"))
 	return s.showOnce(v, shown, err)
+}
+
+// afterwards goes back to the grant when the address of a shown password is
+// opened again: it was the answer to a form, and is not shown by address.
+func (s grantPages) afterwards(v *visit) error {
+	return v.back("/grants/"+url.PathEscape(v.r.PathValue("id")), "")
 }
 
 // retrieve shows an administrator a kept password in its answer.

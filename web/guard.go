@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxBody bounds every form; no page uploads anything.
@@ -32,6 +33,10 @@ func guard(next http.Handler) http.Handler {
 			// The standard protection lets these pass, as not sent by a browser.
 			// Pages are for browsers, and every one of them sends one of the two.
 			refuse(w, r)
+			return
+		}
+		if !utf8.ValidString(r.URL.Path) || strings.Contains(r.URL.Path, "\x00") {
+			http.NotFound(w, r) // no database keeps that as text, so nothing has that address
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

@@ -31,8 +31,12 @@ type visit struct {
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
-// form reads one field of the posted form, or of the address of a GET.
-func (v *visit) form(name string) string { return strings.TrimSpace(v.r.FormValue(name)) }
+// form reads one field of the posted form, or of the address of a GET, without
+// what no database keeps as text.
+func (v *visit) form(name string) string {
+	text := strings.ToValidUTF8(v.r.FormValue(name), "")
+	return strings.TrimSpace(strings.ReplaceAll(text, "\x00", ""))
+}
 
 // A handler answers a visit. An error that it returns becomes a page in
 // [Server.fail], and nowhere else.

@@ -44,6 +44,8 @@ func (s *Server) routes() http.Handler {
 	person("POST /grants/{id}/password", grant.act("newpassword", grant.newPassword))
 	person("POST /grants/{id}/reissue", grant.act("reissued", grant.reissue))
 	person("POST /grants/{id}/reveal", grant.reveal)
+	person("GET /grants/{id}/reveal", grant.afterwards)
+	person("GET /grants/{id}/retrieve", grant.afterwards)
 	person("POST /grants/{id}/retrieve", grant.retrieve)
 	person("POST /grants/{id}/notes/{work}", grant.act("retried", grant.retryNote))
 	admin("POST /grants/revoke", list.revokeMany)
