@@ -86,7 +86,7 @@ func (g *Grants) Case(ctx context.Context, accountID string) (access.Case, error
 const pulse = `
 SELECT g.version, a.version, a.attempts, a.last_error, a.next_at, a.lease_owner <> '', COALESCE(c.seq, 0), COALESCE(c.set_at, 0), COALESCE(c.revealed_at, 0),
     (SELECT COUNT(*) FROM audit_records r WHERE r.grant_id = g.id AND r.grant_id <> ''),
-    (SELECT COALESCE(SUM(w.version), 0) FROM work w WHERE w.grant_id = g.id)
+    (SELECT CAST(COALESCE(SUM(w.version), 0) AS BIGINT) FROM work w WHERE w.grant_id = g.id)
 FROM grants g JOIN accounts a ON a.id = g.account LEFT JOIN credentials c ON c.account = g.account WHERE g.id = $1`
 
 // Pulse reads, in one statement, whether a grant changed, and its schedule.
