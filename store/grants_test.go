@@ -289,3 +289,26 @@ func pages(t *testing.T, s *store.Store, q access.GrantQuery) {
 		t.Errorf("%+v gives %d: %q", q, len(ids), ids)
 	}
 }
+
+func TestThePulseOfAGrant(t *testing.T) {
+	engines(t, func(t *testing.T, s *store.Store) {
+		create(t, s, request("g1", "ann"))
+		before, err := s.Grants.Pulse(t.Context(), "g1")
+		if err != nil || before.Mark == "" || before.NextTry.IsZero() || before.Attempts != 0 {
+			t.Fatalf("pulse %+v, %v", before, err)
+		}
+		_, err = s.Grants.Update(t.Context(), "g1", func(g *access.Grant) ([]access.Event, error) {
+			g.Extension += time.Minute
+			return nil, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, err := s.Grants.Pulse(t.Context(), "g1"); err != nil || after.Mark == before.Mark {
+			t.Errorf("pulse %+v, %v after a change", after, err)
+		}
+		if _, err := s.Grants.Pulse(t.Context(), "none"); access.KindOf(err) != access.NotFound {
+			t.Errorf("a grant that is not there: %v", err)
+		}
+	})
+}
