@@ -19,7 +19,7 @@ const (
 func Kind() target.Kind {
 	return target.Kind{
 		Name:   "ad",
-		Title:  "On Prem AD",
+		Title:  "On Prem AD (Active Directory)",
 		Icon:   "server",
 		Fields: kindFields(),
 		Entitlements: []target.Entitlement{
