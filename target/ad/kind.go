@@ -35,7 +35,7 @@ func Kind() target.Kind {
 			"Take it out of every group but its primary one, above all out of Domain Admins: Remove-ADGroupMember.\n" +
 			"Reset its password twice, to something long that nobody keeps: Set-ADAccountPassword -Reset.\n" +
 			"Let the domain controllers replicate (repadmin /syncall), and sign out sessions that are still open on servers.",
-		Valid:     func(s target.Settings) error { _, err := parseSettings(s); return err },
+		Valid: func(s target.Settings) error { _, err := parseSettings(s); return err },
 		Username: func(s target.Settings, h access.Holder) string {
 			domain := strings.ToLower(strings.TrimSuffix(strings.TrimSpace(s.Values[fieldDomain]), "."))
 			return NameFor(h.Login, h.Person, domain, strings.TrimSpace(s.Values[fieldPrefix]), 0).UPN(domain)
