@@ -32,7 +32,6 @@ type memory struct {
 	notes       []access.DeskNote
 	tampered    bool
 	pulses      int // that were read
-	tables      int // of people that were read whole
 }
 
 func newMemory() *memory {
