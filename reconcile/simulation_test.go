@@ -166,7 +166,8 @@ func simulate(t testing.TB, seed uint64, look func(*process) schedule.Handler[ac
 	s.weather()
 	over, stop := context.WithCancel(context.Background())
 	s.start()
-	w.running.Go(func() { s.restart(over) })
+	var restarter sync.WaitGroup
+	restarter.Go(func() { s.restart(over) })
 	w.running.Go(func() { s.watch(over) })
 	var people sync.WaitGroup
 	for n := range 2 + s.plan.IntN(4) {
@@ -176,6 +177,7 @@ func simulate(t testing.TB, seed uint64, look func(*process) schedule.Handler[ac
 	people.Wait()
 	s.settle()
 	stop()
+	restarter.Wait() // before the last process is stopped, or a later one would run for ever
 	w.stop()
 	w.running.Wait()
 	w.paper.late.Wait()
