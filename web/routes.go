@@ -80,6 +80,7 @@ func (s *Server) routes() http.Handler {
 	reader("POST /audit/verify", audit.verifyAudit)
 	reader("POST /audit/export", audit.exportAudit)
 	reader("GET /settings", rule.showSettings)
+	reader("GET /settings/policies.json", rule.exportPolicies)
 	admin("POST /settings", rule.saveSettings)
 	admin("POST /settings/policy", rule.savePolicy)
 

@@ -1,7 +1,10 @@
 package web
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"jitney/access"
@@ -22,7 +25,9 @@ type policyForm struct {
 type settingsBody struct {
 	Policies        []policyForm
 	TimeZone        string
+	Search          string
 	CanEdit, Adding bool
+	Many            bool // enough policies to search among
 	Wrong           []wrongField
 	Problem         *access.Error
 }
@@ -46,7 +51,11 @@ func (s rules) settingsPage(v *visit, typed *access.Policy, failed error) error 
 		return err
 	}
 	b := settingsBody{CanEdit: v.Person.Is(access.Administrator), Adding: v.form("add") == "policy" || typed != nil && typed.Version == 0}
+	b.Search, b.Many = strings.TrimSpace(v.form("q")), len(policies) > 3
 	for _, p := range policies {
+		if !matches(p, b.Search) {
+			continue
+		}
 		if typed != nil && typed.Name == p.Name && typed.Version > 0 {
 			typed.ChangedAt = p.ChangedAt
 			p = *typed
@@ -55,7 +64,12 @@ func (s rules) settingsPage(v *visit, typed *access.Policy, failed error) error 
 	}
 	if b.Adding && b.CanEdit {
 		p := access.DefaultPolicy()
-		p.Name, p.Title, p.Version = "", "", 0
+		p.Title = ""
+		if i := slices.IndexFunc(policies, func(p access.Policy) bool { return p.Name == v.form("from") }); i >= 0 {
+			p = policies[i]
+			p.Title = "Copy of " + p.Title
+		}
+		p.Name, p.Version, p.ChangedAt = "", 0, time.Time{}
 		if typed != nil {
 			p = *typed
 		}
@@ -81,6 +95,48 @@ func (s rules) settingsPage(v *visit, typed *access.Policy, failed error) error 
 		status = statuses[access.KindOf(failed)]
 	}
 	return s.show(v, status, "settings", "Settings", b)
+}
+
+// matches reports whether a policy has text in its name or title.
+func matches(p access.Policy, text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(p.Name, text) || strings.Contains(strings.ToLower(p.Title), text)
+}
+
+// An exportedPolicy is a policy as a file tells it.
+type exportedPolicy struct {
+	Name          string `json:"name"`
+	Title         string `json:"title"`
+	Version       int64  `json:"version"`
+	Default       int64  `json:"default_minutes"`
+	Max           int64  `json:"max_minutes"`
+	StartWithin   int64  `json:"start_within_minutes"`
+	MinReason     int    `json:"min_reason"`
+	NeedsApproval bool   `json:"needs_approval"`
+	Password      string `json:"password"`
+	EndOrphans    bool   `json:"end_orphans"`
+}
+
+// exportPolicies answers the policies, or the one that is named, as JSON.
+func (s rules) exportPolicies(v *visit) error {
+	policies, err := s.Broker.Settings.Policies(v.ctx(), v.Person)
+	if err != nil {
+		return err
+	}
+	out := []exportedPolicy{}
+	for _, p := range policies {
+		if name := v.form("policy"); name == "" || name == p.Name {
+			out = append(out, exportedPolicy{p.Name, p.Title, p.Version, int64(p.Default / time.Minute), int64(p.Max / time.Minute),
+				int64(p.StartWithin / time.Minute), p.MinReason, p.NeedsApproval, string(p.Password), p.EndOrphans})
+		}
+	}
+	if len(out) == 0 {
+		return notFound()
+	}
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.Header().Set("Content-Disposition", `attachment; filename="jitney-policies.json"`)
+	return json.NewEncoder(v.w).Encode(out)
 }
 
 func (s rules) savePolicy(v *visit) error {
