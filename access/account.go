@@ -25,6 +25,9 @@ type Account struct {
 	// Learned from the target, and kept so that a later look finds the same thing.
 	Username string // as the person must type it
 	ObjectID string // the target's own immutable id
+	// TriedAt is when a call that can create something for this account was
+	// last about to be made; zero if never. It is stored before the call.
+	TriedAt time.Time
 
 	Seen     Observation // the last one; its At is zero if there never was one
 	Baseline string      // what the target's privileged places held before the first grant, as the connector wrote it
@@ -38,7 +41,7 @@ type Credential struct {
 	Account    string // ID
 	Seq        int64  // 1, 2, 3 … for each account; a new password is a new number
 	Place      string // the row that Sealed was sealed for; it opens nowhere else
-	Sealed     []byte // encrypted; nil once it was erased
+	Sealed     []byte // encrypted; nil once it was erased, and while the target still has to make it
 	Recipient  string // ID of the person who may see it
 	Retain     bool   // stays sealed after it was shown, until the last grant ends, for an administrator to retrieve
 	CreatedAt  time.Time
@@ -48,6 +51,10 @@ type Credential struct {
 
 // Waits reports whether the target still has to take c.
 func (c Credential) Waits() bool { return c.Sealed != nil && c.SetAt.IsZero() }
+
+// Missing reports whether there is none, or a new one was asked for that the
+// target still has to make.
+func (c Credential) Missing() bool { return c.Sealed == nil && c.SetAt.IsZero() }
 
 // Ready reports whether c can be shown.
 func (c Credential) Ready() bool {
@@ -68,6 +75,10 @@ type Observation struct {
 	Left         []string  `json:"left,omitempty"`         // what else must go before the account is clean, one phrase each
 	Facts        []Fact    `json:"facts,omitempty"`        // the evidence, for people
 	Silent       []string  `json:"silent,omitempty"`       // places that should know and did not answer
+
+	// Settling > 0 means that everything was done and nothing is to be changed:
+	// only another look, that much later, can show the rest, which Left names.
+	Settling time.Duration `json:"settling,omitempty"`
 }
 
 // A Fact is one line of evidence: what was read, and what it said.

@@ -5,7 +5,7 @@ import "time"
 // A Change is what one look at an account leaves behind. It is stored in one
 // transaction, or not at all.
 type Change struct {
-	Account    Account     // Username, ObjectID, Seen, Baseline and Trouble are stored
+	Account    Account     // Username, ObjectID, TriedAt, Seen, Baseline and Trouble are stored
 	Grants     []Grant     // each only if its Version is still the stored one
 	Events     []Event     // become audit records
 	Notes      []Note      // become work

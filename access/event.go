@@ -25,6 +25,8 @@ const (
 	EventExtended   = "grant.extended"
 	EventRemoving   = "grant.removing" // the end is reached, clean-up starts
 	EventOverdue    = "grant.overdue"
+	EventBlocked    = "grant.blocked"   // the end needs a person
+	EventUnblocked  = "grant.unblocked" // and does not any more
 	EventEnded      = "grant.ended"     // read back as gone
 	EventContinued  = "grant.continued" // over, same access under another grant
 	EventFinding    = "grant.finding"   // something beyond the grant was seen

@@ -62,6 +62,7 @@ type Grant struct {
 	OverdueAt   time.Time // when people were told that it does not end
 	EndedAt     time.Time // when the target was read back without it
 	ContinuedBy string    // ID of the grant under which the same access goes on; then EndedAt is no proof of absence
+	Blocked     string    // what keeps it from ending until a person helps, such as "purge refused"; empty if nothing does
 	Findings    []string  // what was found beyond the grant, one sentence each
 
 	Version int64 // raised by every update
@@ -77,6 +78,7 @@ const (
 	Expiring  State = "expiring"  // active, with little time left
 	Ending    State = "ending"    // should be gone, not yet read back as gone
 	Overdue   State = "overdue"   // ending for longer than it may
+	Blocked   State = "blocked"   // ending, and a person must help; Grant.Blocked says with what
 	Ended     State = "ended"     // read back as gone
 	Continued State = "continued" // over, but the same access goes on under another grant
 	NotGiven  State = "not given" // denied, withdrawn, refused or lapsed, and nothing is there
@@ -127,6 +129,8 @@ func (g Grant) State(now time.Time) State {
 		return Ended
 	case g.ApprovedAt.IsZero() && g.StoppedAt.IsZero():
 		return Pending
+	case !g.Wanted(now) && g.Blocked != "":
+		return Blocked
 	case !g.Wanted(now) && now.Sub(g.EndsAt()) > OverdueAfter:
 		return Overdue
 	case !g.Wanted(now):

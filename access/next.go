@@ -22,6 +22,8 @@ type Case struct {
 	// Credential is the account's password as far as jitney has it. One that
 	// waits was not taken by the target yet; access without it is of no use.
 	Credential Credential
+	// Issued means that the target makes the credential, when it is asked to.
+	Issued bool
 }
 
 // Rules are the times that Next goes by.
@@ -45,7 +47,7 @@ type Plan struct {
 // never says that a grant ended unless seen shows that its access is gone, or
 // that another live grant of the same account still wants it.
 func Next(c Case, seen Observation, now time.Time, r Rules) Plan {
-	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, waits: c.Credential.Waits()}
+	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, waits: c.Credential.Waits() || c.Issued && c.Credential.Missing()}
 	grants := slices.Clone(c.Grants)
 	for i := range grants { // first what was seen of those that are wanted: it can make one unwanted
 		p.see(&grants[i])
@@ -157,6 +159,8 @@ func (p *planner) step(grants []Grant) {
 		return g.EndedAt.IsZero() && (!g.ApprovedAt.IsZero() || !g.StoppedAt.IsZero())
 	})
 	switch {
+	case p.want.Empty() && p.settling():
+		p.plan.Step, p.plan.Again = StepNone, p.now.Add(p.seen.Settling)
 	case p.want.Empty() && (open || p.seen.Exists && !p.seen.Clean()):
 		p.plan.Step = StepRemove
 	case p.want.Empty():
@@ -166,6 +170,12 @@ func (p *planner) step(grants []Grant) {
 	default:
 		p.plan.Step, p.plan.Again = StepNone, p.nextLook(grants)
 	}
+}
+
+// settling reports whether only another look can show the rest of the end. An
+// observation that shows any power is never believed to be that.
+func (p *planner) settling() bool {
+	return p.seen.Settling > 0 && !p.seen.Enabled && len(p.seen.Entitlements) == 0 && len(p.seen.Extra) == 0
 }
 
 // differs reports whether the account must be changed to look as wanted.

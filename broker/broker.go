@@ -93,6 +93,15 @@ func findKind(kinds []target.Kind, name string) (target.Kind, bool) {
 	return target.Kind{}, false
 }
 
+// settingsOf are the settings of t that are no secret.
+func settingsOf(t access.Target) target.Settings { return target.Settings{Values: t.Settings} }
+
+// handover says how people get into accounts on t.
+func handover(kinds []target.Kind, t access.Target) target.Handover {
+	k, _ := findKind(kinds, t.Kind)
+	return k.Into(settingsOf(t))
+}
+
 // policyOf reads the newest version of the policy that rules t.
 func policyOf(ctx context.Context, rules Rules, t access.Target) (access.Policy, error) {
 	name := t.Policy

@@ -55,7 +55,7 @@ func (a *Access) List(ctx context.Context, who access.Person, q access.GrantQuer
 // A Bar is what the top of every page counts.
 type Bar struct {
 	Held    int  // open grants of the visitor, at most 99
-	Stuck   bool // one of them is overdue
+	Stuck   bool // one of them is overdue or blocked
 	Overdue int  // of everybody, at most 100; 0 for whoever does not see everything
 }
 
@@ -71,15 +71,17 @@ func (a *Access) Bar(ctx context.Context, who access.Person) (Bar, error) {
 	}
 	b := Bar{Held: len(mine)}
 	for _, g := range mine {
-		b.Stuck = b.Stuck || g.State(now) == access.Overdue
+		b.Stuck = b.Stuck || stuck(g.State(now))
 	}
 	if !who.Is(access.Administrator) && !who.Is(access.Auditor) {
 		return b, nil
 	}
-	late, err := a.Grants.Find(ctx, access.GrantQuery{Open: true, States: []access.State{access.Overdue}, Limit: 100, Now: now})
+	late, err := a.Grants.Find(ctx, access.GrantQuery{Open: true, States: []access.State{access.Overdue, access.Blocked}, Limit: 100, Now: now})
 	b.Overdue = len(late)
 	return b, err
 }
+
+func stuck(s access.State) bool { return s == access.Overdue || s == access.Blocked }
 
 // Mine reads the grants of who, newest first: those that are open, and then
 // the last that are over.
@@ -149,9 +151,11 @@ type Form struct {
 
 // A TargetChoice is one target that may be asked for.
 type TargetChoice struct {
-	Target access.Target // without its settings
-	Kind   target.Kind
-	Policy access.Policy
+	Target       access.Target // without its settings
+	Kind         target.Kind
+	Entitlements []target.Entitlement // that this target offers
+	Policy       access.Policy
+	OnForm       bool // the form shows the password before it is sent
 }
 
 // Form reads what who may ask for; customer is the ID of the chosen one, or
@@ -198,8 +202,10 @@ func (a *Access) Form(ctx context.Context, who access.Person, customer string) (
 		if err != nil {
 			return Form{}, err
 		}
+		choice := TargetChoice{Kind: k, Entitlements: k.Entitlements(settingsOf(t)), Policy: policy, OnForm: onForm(k.Into(settingsOf(t)), policy)}
 		t.Settings, t.Findings = nil, nil
-		f.Targets = append(f.Targets, TargetChoice{Target: t, Kind: k, Policy: policy})
+		choice.Target = t
+		f.Targets = append(f.Targets, choice)
 	}
 	return f, nil
 }

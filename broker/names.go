@@ -118,8 +118,12 @@ func (b book) kind(targetID string) target.Kind {
 	return k
 }
 
+func (b book) handover(targetID string) target.Handover {
+	return handover(b.kinds, b.targets[targetID])
+}
+
 func (b book) entitlement(targetID, name string) string {
-	if e, ok := b.kind(targetID).Find(name); ok {
+	if e, ok := b.kind(targetID).Find(settingsOf(b.targets[targetID]), name); ok {
 		return e.Title
 	}
 	return name

@@ -8,11 +8,13 @@ import (
 
 	"jitney/access"
 	"jitney/secret"
+	"jitney/target"
 )
 
 // A Shown is a password at the one moment when a person sees it.
 type Shown struct {
 	Username string
+	Word     string // what the credential is called
 	Password secret.Text
 	SignIn   string // how to sign in, one sentence; may be empty
 }
@@ -115,7 +117,7 @@ func (a *Access) Offer(ctx context.Context, who access.Person, targetID string) 
 	if err != nil {
 		return OfferView{}, err
 	}
-	if k, ok := findKind(a.Kinds, t.Kind); !ok || !k.Passwords || policy.Password != access.ChosenOnForm {
+	if !onForm(handover(a.Kinds, t), policy) {
 		return OfferView{}, &access.Error{Kind: access.Conflict, Text: "The password for this target is shown after the account is ready."}
 	}
 	password := a.Password()
@@ -128,6 +130,11 @@ func (a *Access) Offer(ctx context.Context, who access.Person, targetID string) 
 		return OfferView{}, err
 	}
 	return OfferView{ID: o.ID, Password: password, ExpiresAt: o.ExpiresAt}, nil
+}
+
+// onForm reports whether the form shows the password before it is sent.
+func onForm(h target.Handover, p access.Policy) bool {
+	return h.Word != "" && !h.Issued && p.Password == access.ChosenOnForm
 }
 
 // A keeper has to do with passwords that are stored.
@@ -167,9 +174,8 @@ func (a keeper) take(ctx context.Context, g access.Grant, c access.Case, event a
 	}
 	shown := Shown{Username: c.Account.Username, Password: password}
 	if t, err := a.Targets.Target(ctx, g.Target); err == nil {
-		if k, ok := findKind(a.Kinds, t.Kind); ok {
-			shown.SignIn = k.SignIn
-		}
+		h := handover(a.Kinds, t)
+		shown.SignIn, shown.Word = h.SignIn, h.Word
 	}
 	return shown, nil
 }
@@ -185,10 +191,16 @@ func (a keeper) replace(ctx context.Context, c access.Case, recipient access.Per
 	if err != nil {
 		return hide(err)
 	}
-	if k, ok := findKind(a.Kinds, t.Kind); !ok || !k.Passwords {
-		return &access.Error{Kind: access.Conflict, Text: "Accounts on this target have no password."}
+	h := handover(a.Kinds, t)
+	cred := access.Credential{Account: c.Account.ID, Recipient: recipient.ID, CreatedAt: time.Now().UTC()}
+	switch {
+	case h.Word == "":
+		return &access.Error{Kind: access.Conflict, Text: "Accounts on this target have no credential."}
+	case h.Issued: // the target makes it when the account is looked at
+		_, err = a.Credentials.Replace(ctx, cred, event)
+		return hide(err)
 	}
-	cred := access.Credential{Account: c.Account.ID, Place: c.Account.ID + "/" + newID(), Recipient: recipient.ID, CreatedAt: time.Now().UTC()}
+	cred.Place = c.Account.ID + "/" + newID()
 	place := secret.Place{Table: "credentials", Row: cred.Place, Column: "sealed"}
 	if cred.Sealed, err = a.Sealer.Seal(ctx, c.Account.Customer, place, a.Password()); err != nil {
 		return fmt.Errorf("seal new password: %w", err)

@@ -328,7 +328,7 @@ func (p *Places) try(ctx context.Context, id string) []access.Finding {
 	if err != nil {
 		return []access.Finding{problem(err, "The target could not be opened.")}
 	}
-	checker, ok := sys.(target.Checker)
+	checker, ok := target.As[target.Checker](sys)
 	if !ok {
 		return []access.Finding{{Level: "info", What: "This kind of target cannot be checked beforehand."}}
 	}

@@ -34,7 +34,7 @@ type GrantPage struct {
 	ApprovedBy  string             // name; empty while it is not approved
 	StoppedBy   string             // name; empty if nobody stopped it
 	ContinuedBy string             // ID of the grant under which it goes on, if the person may see that
-	SignIn      string             // how to sign in, one sentence; may be empty
+	Handover    target.Handover    // how to get into the account, and what its credential is called
 	Outlives    string             // what may outlive the end; may be empty
 	ByHand      string             // how to end it without Jitney, steps one a line; may be empty
 	Rows        []Comparison       // wanted and found
@@ -150,7 +150,7 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	}
 	now := time.Now().UTC()
 	p := GrantPage{GrantRow: b.row(g, now), Account: c.Account, Observation: c.Account.Seen, Policy: g.Policy,
-		SignIn: b.kind(g.Target).SignIn, Outlives: b.kind(g.Target).Outlives,
+		Handover: b.handover(g.Target), Outlives: b.kind(g.Target).Outlives,
 		ByHand: b.kind(g.Target).ByHand}
 	if !c.Account.Seen.At.IsZero() {
 		p.SeenAge = now.Sub(c.Account.Seen.At)
@@ -172,9 +172,9 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	if err := (reader{a}).history(ctx, b, records, &p); err != nil {
 		return GrantPage{}, err
 	}
-	p.Rows = compare(b.kind(g.Target), g, c, now)
+	p.Rows = compare(p.Entitlement, g, c, now)
 	p.Next = upcoming(b.kind(g.Target), p, now)
-	p.Password = credentialState(b.kind(g.Target), g, c.Credential, now)
+	p.Password = credentialState(b.handover(g.Target), g, c.Credential, now)
 	p.May = rights(who, p, c.Credential, now)
 	p.Version = fmt.Sprintf("%d.%d.%d.%d.%s.%s", g.Version, c.Account.Seen.At.UnixMicro(), len(p.Timeline), c.Credential.Seq, p.Password, p.State)
 	for _, n := range p.Notes {
@@ -280,11 +280,11 @@ func noteView(w access.Work) NoteView {
 	return v
 }
 
-func credentialState(k target.Kind, g access.Grant, c access.Credential, now time.Time) CredentialState {
+func credentialState(h target.Handover, g access.Grant, c access.Credential, now time.Time) CredentialState {
 	switch {
-	case !k.Passwords, over(g, now), g.ApprovedAt.IsZero():
+	case h.Word == "", over(g, now), g.ApprovedAt.IsZero():
 		return NoPassword
-	case c.Account == "", c.Waits(), g.VerifiedAt.IsZero():
+	case c.Account == "", c.Waits(), h.Issued && c.Missing(), g.VerifiedAt.IsZero():
 		return PasswordSoon
 	case c.Recipient != g.Requester && c.Recipient != "":
 		return PasswordOther
@@ -310,8 +310,8 @@ func rights(who access.Person, p GrantPage, c access.Credential, now time.Time) 
 		Revoke:      admin && !over(g, now),
 		Approve:     pending && !holder && who.Is(access.Approver) && who.WorksFor(g.Customer),
 		Reveal:      active && c.Recipient == who.ID && c.Ready() && !c.Retain,
-		NewPassword: passwords && holder && !c.Waits(),
-		Reissue:     passwords && admin && !c.Waits(),
+		NewPassword: passwords && holder && p.Password != PasswordSoon,
+		Reissue:     passwords && admin && p.Password != PasswordSoon,
 		Retrieve:    passwords && admin && c.Retain && c.Sealed != nil && !c.SetAt.IsZero(),
 	}
 }

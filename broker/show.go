@@ -16,14 +16,10 @@ func noteKind(key string) string {
 	return ""
 }
 
-// compare lays what is wanted of g beside what the target showed last.
-func compare(k target.Kind, g access.Grant, c access.Case, now time.Time) []Comparison {
+// compare lays what is wanted of g, a grant of title, beside what the target showed last.
+func compare(title string, g access.Grant, c access.Case, now time.Time) []Comparison {
 	seen := c.Account.Seen
 	wanted := g.Wanted(now)
-	title := g.Entitlement
-	if e, ok := k.Find(g.Entitlement); ok {
-		title = e.Title
-	}
 	unknown := seen.At.IsZero()
 	row := func(what string, want, found bool, yes, no string) Comparison {
 		r := Comparison{What: what, Wanted: choose(want, yes, no), Found: choose(found, yes, no), AtEnd: no, OK: want == found}
@@ -125,7 +121,7 @@ func upcoming(k target.Kind, p GrantPage, now time.Time) []Upcoming {
 		}, Upcoming{Text: atTheEnd}, ends[1])
 	case access.Active, access.Expiring:
 		return ends
-	case access.Ending, access.Overdue:
+	case access.Ending, access.Overdue, access.Blocked:
 		return []Upcoming{{Text: "Jitney keeps removing, at least once a minute, until the target shows nothing any more."}, ends[1]}
 	default:
 		return nil

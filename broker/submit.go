@@ -30,6 +30,8 @@ type Preview struct {
 	Customer    string              // name
 	Target      string              // name
 	Kind        target.Kind
+	Handover    target.Handover
+	OnForm      bool // the form shows the password before it is sent
 	Entitlement target.Entitlement
 	Policy      access.Policy
 	Ticket      ticket.Ticket
@@ -79,7 +81,7 @@ func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (a
 	if err != nil {
 		return access.Grant{}, err
 	}
-	if c.Preview.Policy.Password == access.ChosenOnForm && c.Kind.Passwords && s.Offer == "" {
+	if c.OnForm && s.Offer == "" {
 		c.wrong("password", "Temporary password is required: press Refresh, and copy it before you send the form.")
 	}
 	if len(c.Wrong) > 0 {
@@ -102,7 +104,7 @@ func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (a
 		key = c.who.ID
 	}
 	offer := ""
-	if c.Policy.Password == access.ChosenOnForm && c.Kind.Passwords {
+	if c.OnForm {
 		offer = s.Offer
 	}
 	account := access.Account{ID: newID(), Customer: g.Customer, Target: g.Target, Key: key, Holder: holderOf(c.who)}
@@ -181,11 +183,13 @@ func (a clerk) checkTarget(ctx context.Context, s Submission, c *checked) error 
 		return fmt.Errorf("read policy of target %s: %w", t.ID, err)
 	}
 	c.target, c.Target, c.Kind, c.Preview.Policy = t, t.Name, kind, policy
+	c.Handover = kind.Into(settingsOf(t))
+	c.OnForm = onForm(c.Handover, policy)
 	name := s.Entitlement
-	if name == "" && len(kind.Entitlements) == 1 {
-		name = kind.Entitlements[0].Name
+	if all := kind.Entitlements(settingsOf(t)); name == "" && len(all) == 1 {
+		name = all[0].Name
 	}
-	if e, ok := kind.Find(name); ok {
+	if e, ok := kind.Find(settingsOf(t), name); ok {
 		c.Entitlement = e
 	} else {
 		c.wrong("entitlement", "Choose what you need on this target.")

@@ -51,7 +51,7 @@ func (l *look) refusal(ctx context.Context, g access.Grant) (string, error) {
 	if !l.where.DisabledAt.IsZero() {
 		return "the target takes no new access any more.", nil
 	}
-	if _, ok := l.kind.Find(g.Entitlement); !ok {
+	if _, ok := l.kind.Find(settingsOf(l.where), g.Entitlement); !ok {
 		return "the target does not offer " + clean(g.Entitlement, 80) + ".", nil
 	}
 	person, err := l.r.Rules.Person(ctx, g.Requester)

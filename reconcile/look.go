@@ -10,7 +10,6 @@ import (
 	"jitney/access"
 	"jitney/crashpoint"
 	"jitney/schedule"
-	"jitney/secret"
 	"jitney/target"
 )
 
@@ -26,6 +25,8 @@ type look struct {
 	stored map[string]access.Grant // grants as the database has them
 	doubt  error                   // why some grants, which are left out of c, may not be given yet
 	change access.Change           // what is to be recorded next
+
+	blockedText string // why grants became blocked in this look
 
 	compared bool     // who is privileged was to be compared, because the last grant ended
 	matched  bool     // and could be
@@ -48,6 +49,9 @@ func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) 
 		l.stored[g.ID] = g
 	}
 	again, err := l.run(ctx)
+	if err == nil {
+		l.settled(time.Now().UTC())
+	}
 	switch {
 	case errors.Is(err, schedule.ErrLost):
 		return schedule.Result{}, err
@@ -116,7 +120,7 @@ func (l *look) open(ctx context.Context) (err error) {
 	if !ok {
 		return &access.Error{Kind: access.Invalid, Text: "This version of Jitney does not know targets of the kind " + clean(l.where.Kind, 40) + ".", Hint: "Start the version that does."}
 	}
-	l.kind = kind
+	l.kind, l.c.Issued = kind, kind.Into(settingsOf(l.where)).Issued
 	if l.sys, err = l.r.Open(ctx, l.where.ID); err != nil {
 		return fmt.Errorf("open target %s: %w", l.where.ID, err)
 	}
@@ -136,7 +140,11 @@ func (l *look) observe(ctx context.Context) (access.Observation, error) {
 
 // next decides, takes over what was decided, and keeps what was seen.
 func (l *look) next(seen access.Observation) access.Plan {
-	plan := access.Next(l.c, seen, time.Now().UTC(), l.r.cfg.Rules)
+	rules := l.r.cfg.Rules
+	if l.kind.Confirm > 0 {
+		rules.Confirm = l.kind.Confirm
+	}
+	plan := access.Next(l.c, seen, time.Now().UTC(), rules)
 	l.c.Account.Seen = seen
 	if seen.Username != "" {
 		l.c.Account.Username = clean(seen.Username, 300)
@@ -174,8 +182,17 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 	if err != nil {
 		return err
 	}
-	if l.change.Credential != nil || first {
+	making := l.c.Account.ObjectID == ""
+	if making {
+		l.c.Account.TriedAt = time.Now().UTC()
+	}
+	if l.change.Credential != nil || first || making {
 		if err := l.record(ctx); err != nil {
+			return err
+		}
+	}
+	if l.c.Issued {
+		if err := l.issue(ctx, plan); err != nil {
 			return err
 		}
 	}
@@ -184,8 +201,8 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 		return fmt.Errorf("apply to account %s: %w", l.c.Account.ID, err)
 	}
 	crashpoint.At("look.apply.after")
-	if !password.IsZero() {
-		l.passwordSet()
+	if l.c.Credential.Waits() {
+		l.credentialSet()
 	}
 	return nil
 }
@@ -289,50 +306,5 @@ func (l *look) record(ctx context.Context) error {
 // can change it.
 func same(a, b access.Grant) bool {
 	return a.VerifiedAt.Equal(b.VerifiedAt) && a.LostAt.Equal(b.LostAt) && a.StoppedAt.Equal(b.StoppedAt) && a.RemovingAt.Equal(b.RemovingAt) &&
-		a.OverdueAt.Equal(b.OverdueAt) && a.EndedAt.Equal(b.EndedAt) && slices.Equal(a.Findings, b.Findings)
-}
-
-// password finds the password that the step must set: one that waits, a new
-// one for an account that is to be enabled, or none.
-func (l *look) password(ctx context.Context, plan access.Plan) (secret.Text, error) {
-	if !l.kind.Passwords {
-		return secret.Text{}, nil
-	}
-	cred := l.c.Credential
-	switch {
-	case cred.Waits() && ours(cred):
-		text, err := l.r.Sealer.Open(ctx, l.c.Account.Customer, place(cred), cred.Sealed)
-		if err == nil {
-			return text, nil
-		}
-		// It opens nowhere any more; a new one takes its place.
-		l.r.cfg.Log.Error("a stored password cannot be opened", "account", cred.Account, "seq", cred.Seq, "err", err)
-	case !cred.Waits() && !plan.Fresh:
-		return secret.Text{}, nil
-	}
-	text := l.r.Password()
-	recipient := l.c.Account.Holder.Person
-	if cred.Waits() && cred.Recipient != "" {
-		recipient = cred.Recipient
-	}
-	cred = access.Credential{Account: l.c.Account.ID, Seq: cred.Seq + 1, Place: l.c.Account.ID + "/" + newID(), Recipient: recipient, CreatedAt: time.Now().UTC()}
-	var err error
-	if cred.Sealed, err = l.r.Sealer.Seal(ctx, l.c.Account.Customer, place(cred), text); err != nil {
-		return secret.Text{}, fmt.Errorf("seal password of account %s: %w", cred.Account, err)
-	}
-	l.c.Credential, l.change.Credential = cred, &cred
-	return text, nil
-}
-
-// passwordSet notes that the target took the password.
-func (l *look) passwordSet() {
-	now := time.Now().UTC()
-	l.c.Credential.SetAt = now
-	l.change.SetSeq = l.c.Credential.Seq
-	for _, g := range l.c.Grants {
-		if g.Wanted(now) {
-			l.event(g, access.EventCredential, fmt.Sprintf("The target took password number %d.", l.c.Credential.Seq))
-			scribe{l}.reissued(g)
-		}
-	}
+		a.OverdueAt.Equal(b.OverdueAt) && a.EndedAt.Equal(b.EndedAt) && a.Blocked == b.Blocked && slices.Equal(a.Findings, b.Findings)
 }

@@ -21,6 +21,9 @@ func (l scribe) announce(ctx context.Context, before, g access.Grant) {
 	if before.OverdueAt.IsZero() && !g.OverdueAt.IsZero() {
 		l.note(g, "overdue", "Access does not end", l.overdueBody(ctx, g))
 	}
+	if g.Blocked != "" && before.Blocked != g.Blocked {
+		l.note(g, "blocked-"+strings.ReplaceAll(g.Blocked, " ", "-"), "Access ends only with help", l.blockedBody(ctx, g))
+	}
 	if !before.EndedAt.IsZero() || g.EndedAt.IsZero() || g.ApprovedAt.IsZero() {
 		return
 	}
@@ -160,10 +163,22 @@ func (l scribe) continuedBody(ctx context.Context, g access.Grant) []string {
 }
 
 func (l scribe) overdueBody(ctx context.Context, g access.Grant) []string {
-	lines := []string{
+	return l.lastSeen(ctx, []string{
 		"The access of " + l.username() + " should have ended at " + l.instant(ctx, g.EndsAt()) + " and could not be read back as gone.",
 		"Jitney keeps removing it, at least once a minute, and reports here when it is gone.",
-	}
+	})
+}
+
+func (l scribe) blockedBody(ctx context.Context, g access.Grant) []string {
+	return l.lastSeen(ctx, []string{
+		"The access of " + l.username() + " should have ended at " + l.instant(ctx, g.EndsAt()) + ", and the end needs a person: " + g.Blocked + ".",
+		clean(l.blockedText, 1000),
+		"Jitney keeps trying, and reports here when it is gone.",
+	})
+}
+
+// lastSeen adds to lines what the target showed last.
+func (l scribe) lastSeen(ctx context.Context, lines []string) []string {
 	seen := l.c.Account.Seen
 	if !seen.At.IsZero() {
 		lines = append(lines, "Last seen at "+l.instant(ctx, seen.At)+":")
@@ -198,7 +213,7 @@ func (l scribe) username() string {
 }
 
 func (l scribe) entitlement(g access.Grant) string {
-	if e, ok := l.kind.Find(g.Entitlement); ok {
+	if e, ok := l.kind.Find(settingsOf(l.where), g.Entitlement); ok {
 		return e.Title
 	}
 	return clean(g.Entitlement, 80)

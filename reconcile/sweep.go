@@ -104,7 +104,7 @@ func (r *Reconciler) sweepTarget(ctx context.Context, t access.Target, mu *sync.
 	if err != nil {
 		return err
 	}
-	lister, ok := sys.(target.Lister)
+	lister, ok := target.As[target.Lister](sys)
 	if !ok {
 		return nil
 	}

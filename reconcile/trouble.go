@@ -27,6 +27,7 @@ func (l *look) failed(ctx context.Context, err error) (schedule.Result, error) {
 		}
 	}
 	text := troubleText(err)
+	l.blocked(now, access.CodeOf(err), text)
 	l.overdue(now, text)
 	if !errors.Is(err, errNotYet) || l.lease.Attempts >= patience {
 		l.trouble(now, text)
@@ -65,11 +66,47 @@ func (l *look) trouble(now time.Time, text string) {
 	}
 }
 
+// settled tells what a look that needs no step shows of ends that take their
+// time: they can be overdue, and nothing keeps them back any more.
+func (l *look) settled(now time.Time) {
+	l.unblocked(now)
+	l.overdue(now, clean(strings.Join(l.c.Account.Seen.Left, "; "), 1000))
+}
+
+// blocked tells, once for each grant that should end and each code, that only
+// a person can help. A failure that has no code says nothing about that.
+func (l *look) blocked(now time.Time, code, text string) {
+	for _, g := range slices.Clone(l.c.Grants) {
+		if code == "" || g.Blocked == code || g.ApprovedAt.IsZero() || !g.EndedAt.IsZero() || g.Wanted(now) {
+			continue
+		}
+		g.Blocked = clean(code, 60)
+		l.replace(g)
+		l.event(g, access.EventBlocked, "The end needs a person ("+g.Blocked+"). "+text)
+		l.blockedText = text
+	}
+}
+
+// unblocked tells that an end goes on without help.
+func (l *look) unblocked(now time.Time) {
+	for _, g := range slices.Clone(l.c.Grants) {
+		if g.Blocked == "" {
+			continue
+		}
+		if g.EndedAt.IsZero() {
+			l.event(g, access.EventUnblocked, "What kept the end back is solved ("+g.Blocked+").")
+		}
+		g.Blocked = ""
+		l.replace(g)
+	}
+}
+
 // overdue tells, once for each grant, that it should be gone and is not, or
 // that nobody can say.
 func (l *look) overdue(now time.Time, text string) {
 	for _, g := range slices.Clone(l.c.Grants) {
-		if g.State(now) != access.Overdue || !g.OverdueAt.IsZero() {
+		late := !g.ApprovedAt.IsZero() && g.EndedAt.IsZero() && !g.Wanted(now) && now.Sub(g.EndsAt()) > access.OverdueAfter
+		if !late || !g.OverdueAt.IsZero() {
 			continue
 		}
 		g.OverdueAt = now
@@ -99,6 +136,10 @@ func pause(grants []access.Grant, attempts int, now time.Time, err error) error 
 		return err
 	}
 	d := schedule.Backoff(attempts + 1)
+	var asks interface{ RetryAfter() time.Duration }
+	if errors.As(err, &asks) && asks.RetryAfter() > 0 {
+		d = asks.RetryAfter()
+	}
 	sooner := false
 	for _, g := range grants {
 		if left := g.EndsAt().Sub(now); g.Wanted(now) && left < d {

@@ -13,7 +13,7 @@ import (
 // on the target. It reports whether there is something new to be stored. A
 // witness that fails holds nothing up.
 func (l *look) baseline(ctx context.Context) (taken bool) {
-	w, ok := l.sys.(target.Witness)
+	w, ok := target.As[target.Witness](l.sys)
 	if !ok || l.c.Account.Baseline != "" || slices.ContainsFunc(l.c.Grants, func(g access.Grant) bool { return !g.VerifiedAt.IsZero() }) {
 		return false
 	}
@@ -46,7 +46,7 @@ func (l *look) witness(ctx context.Context) {
 		return
 	}
 	l.change.DropSeq = l.c.Credential.Seq
-	w, ok := l.sys.(target.Witness)
+	w, ok := target.As[target.Witness](l.sys)
 	if !ok || !slices.ContainsFunc(l.c.Grants, l.endsNow) {
 		return
 	}

@@ -144,7 +144,7 @@ func recordAccount(ctx context.Context, t *tx, l look) error {
 	} else {
 		n, err = t.RecordAccount(ctx, db.RecordAccountParams{
 			ID: row.ID, LeaseOwner: row.LeaseOwner, LeaseEpoch: row.LeaseEpoch,
-			Username: row.Username, ObjectID: row.ObjectID, Seen: row.Seen, Baseline: row.Baseline, Trouble: row.Trouble,
+			Username: row.Username, ObjectID: row.ObjectID, TriedAt: row.TriedAt, Seen: row.Seen, Baseline: row.Baseline, Trouble: row.Trouble,
 		})
 	}
 	return lost(n, err)

@@ -18,7 +18,7 @@ func accountOf(r db.Account) (access.Account, error) {
 	return access.Account{
 		ID: r.ID, Customer: r.Customer, Target: r.Target, Key: r.HoldsKey,
 		Holder:   access.Holder{Person: r.Holder, Login: r.HolderLogin, Name: r.HolderName},
-		Username: r.Username, ObjectID: r.ObjectID, Seen: seen, Baseline: r.Baseline, Trouble: r.Trouble, Version: r.Version,
+		Username: r.Username, ObjectID: r.ObjectID, TriedAt: instant(r.TriedAt), Seen: seen, Baseline: r.Baseline, Trouble: r.Trouble, Version: r.Version,
 	}, nil
 }
 
@@ -47,7 +47,7 @@ func grantOf(r db.Grant) (access.Grant, error) {
 		StartBy: instant(r.StartBy), Extension: span(r.Extension),
 		StoppedAt: instant(r.StoppedAt), StoppedBy: r.StoppedBy, StopCause: access.Cause(r.StopCause), StopReason: r.StopReason,
 		VerifiedAt: instant(r.VerifiedAt), LostAt: instant(r.LostAt), RemovingAt: instant(r.RemovingAt), OverdueAt: instant(r.OverdueAt),
-		EndedAt: instant(r.EndedAt), ContinuedBy: r.ContinuedBy, Findings: findings, Version: r.Version,
+		EndedAt: instant(r.EndedAt), ContinuedBy: r.ContinuedBy, Blocked: r.Blocked, Findings: findings, Version: r.Version,
 	}, nil
 }
 
@@ -70,7 +70,7 @@ func grantUpdate(g access.Grant) db.UpdateGrantParams {
 		ApprovedAt: micros(g.ApprovedAt), ApprovedBy: g.ApprovedBy, StartBy: micros(g.StartBy), Extension: g.Extension.Microseconds(),
 		StoppedAt: micros(g.StoppedAt), StoppedBy: g.StoppedBy, StopCause: string(g.StopCause), StopReason: g.StopReason,
 		VerifiedAt: micros(g.VerifiedAt), LostAt: micros(g.LostAt), RemovingAt: micros(g.RemovingAt), OverdueAt: micros(g.OverdueAt),
-		EndedAt: micros(g.EndedAt), ContinuedBy: g.ContinuedBy, Findings: encode(g.Findings),
+		EndedAt: micros(g.EndedAt), ContinuedBy: g.ContinuedBy, Blocked: g.Blocked, Findings: encode(g.Findings),
 	}
 }
 

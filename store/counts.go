@@ -24,16 +24,17 @@ const grantStates = `
 SELECT state, COUNT(*), COALESCE(MIN(ends), 0) FROM (
     SELECT ends, CASE
         WHEN approved_at = 0 AND stopped_at = 0 THEN 'pending'
+        WHEN blocked <> '' AND ends > 0 AND ends <= $1 THEN 'blocked'
         WHEN ends > 0 AND $1 - ends > $2 THEN 'overdue'
         WHEN ends > 0 AND ends <= $1 THEN 'ending'
         WHEN verified_at = 0 THEN 'starting'
         ELSE 'active' END AS state
     FROM (
-        SELECT approved_at, stopped_at, verified_at, CASE
+        SELECT approved_at, stopped_at, verified_at, blocked, CASE
             WHEN stopped_at > 0 AND (planned = 0 OR stopped_at < planned) THEN stopped_at
             WHEN approved_at = 0 THEN 0 ELSE planned END AS ends
         FROM (
-            SELECT approved_at, stopped_at, verified_at,
+            SELECT approved_at, stopped_at, verified_at, blocked,
                 CASE WHEN verified_at > 0 THEN verified_at + duration + extension ELSE start_by END AS planned
             FROM grants WHERE ended_at = 0
         ) AS planned_ends
@@ -67,8 +68,8 @@ func (s *Store) Counts(ctx context.Context, now time.Time) (Counts, error) {
 		if err := rows.Scan(&state, &n, &first); err != nil {
 			return c, fail("count grants", err)
 		}
-		if c.Grants[state] = n; state == access.Overdue {
-			c.Overdue = now.Sub(instant(first))
+		if c.Grants[state] = n; state == access.Overdue || state == access.Blocked {
+			c.Overdue = max(c.Overdue, now.Sub(instant(first)))
 		}
 	}
 	if err := rows.Err(); err != nil {

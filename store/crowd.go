@@ -24,7 +24,7 @@ type look struct {
 // readyLook does what can be done before the transaction: others wait for it.
 func readyLook(lease schedule.Lease, c access.Change) look {
 	l := look{lease: lease, change: c, records: recordRows(c.Events), account: db.FinishAccountParams{
-		ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch, Username: c.Account.Username, ObjectID: c.Account.ObjectID,
+		ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch, Username: c.Account.Username, ObjectID: c.Account.ObjectID, TriedAt: micros(c.Account.TriedAt),
 		Seen: seenOf(c.Account.Seen), Baseline: c.Account.Baseline, Trouble: c.Account.Trouble, Again: micros(c.Again),
 	}}
 	for _, g := range c.Grants {
@@ -190,9 +190,9 @@ func storeList[T any](ctx context.Context, t *tx, list []T, want int, statement 
 // InsertWork and DropCredentials of queries.sql do to one row.
 const (
 	finishAccounts = `UPDATE accounts a
-SET username = j.username, object_id = j.object_id, seen = j.seen, baseline = j.baseline, trouble = j.trouble, version = a.version + 1,
+SET username = j.username, object_id = j.object_id, tried_at = j.tried_at, seen = j.seen, baseline = j.baseline, trouble = j.trouble, version = a.version + 1,
     next_at = CASE WHEN a.woken_at > 0 THEN a.woken_at ELSE j.again END, woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
-FROM json_to_recordset($1::json) AS j(username text, object_id text, seen text, baseline text, trouble text, again bigint,
+FROM json_to_recordset($1::json) AS j(username text, object_id text, tried_at bigint, seen text, baseline text, trouble text, again bigint,
     id text, lease_owner text, lease_epoch bigint)
 WHERE a.id = j.id AND a.lease_owner = j.lease_owner AND a.lease_epoch = j.lease_epoch`
 
@@ -200,10 +200,10 @@ WHERE a.id = j.id AND a.lease_owner = j.lease_owner AND a.lease_epoch = j.lease_
 SET approved_at = j.approved_at, approved_by = j.approved_by, start_by = j.start_by, extension = j.extension,
     stopped_at = j.stopped_at, stopped_by = j.stopped_by, stop_cause = j.stop_cause, stop_reason = j.stop_reason,
     verified_at = j.verified_at, lost_at = j.lost_at, removing_at = j.removing_at, overdue_at = j.overdue_at,
-    ended_at = j.ended_at, continued_by = j.continued_by, findings = j.findings, version = g.version + 1
+    ended_at = j.ended_at, continued_by = j.continued_by, blocked = j.blocked, findings = j.findings, version = g.version + 1
 FROM json_to_recordset($1::json) AS j(approved_at bigint, approved_by text, start_by bigint, extension bigint,
     stopped_at bigint, stopped_by text, stop_cause text, stop_reason text, verified_at bigint, lost_at bigint, removing_at bigint,
-    overdue_at bigint, ended_at bigint, continued_by text, findings text, id text, version bigint)
+    overdue_at bigint, ended_at bigint, continued_by text, blocked text, findings text, id text, version bigint)
 WHERE g.id = j.id AND g.version = j.version`
 
 	insertRecords = `INSERT INTO audit_records (id, at, kind, actor, customer, grant_id, subject, text, data, salt, personal, erased, seq)

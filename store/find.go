@@ -180,7 +180,7 @@ func (s *search) states(q access.GrantQuery) {
 			add("ended_at = 0 AND approved_at > 0 AND stopped_at = 0 AND verified_at = 0")
 		case access.Active, access.Expiring:
 			add("ended_at = 0 AND approved_at > 0 AND stopped_at = 0 AND verified_at > 0 AND "+end+" > %s", now)
-		case access.Ending, access.Overdue:
+		case access.Ending, access.Overdue, access.Blocked:
 			add("ended_at = 0 AND (stopped_at > 0 OR approved_at > 0 AND "+end+" <= %s)", now)
 		case access.Ended:
 			add("ended_at > 0 AND continued_by = '' AND verified_at > 0")
@@ -250,6 +250,6 @@ func scanGrant(rows *sql.Rows) (r db.Grant, err error) {
 	err = rows.Scan(&r.ID, &r.Requester, &r.Customer, &r.Target, &r.Entitlement, &r.TicketSystem, &r.TicketID, &r.TicketNumber, &r.TicketTitle,
 		&r.Reason, &r.Duration, &r.Policy, &r.PolicyVersion, &r.Account, &r.SubmittedAt,
 		&r.ApprovedAt, &r.ApprovedBy, &r.StartBy, &r.Extension, &r.StoppedAt, &r.StoppedBy, &r.StopCause, &r.StopReason,
-		&r.VerifiedAt, &r.LostAt, &r.RemovingAt, &r.OverdueAt, &r.EndedAt, &r.ContinuedBy, &r.Findings, &r.Version)
+		&r.VerifiedAt, &r.LostAt, &r.RemovingAt, &r.OverdueAt, &r.EndedAt, &r.ContinuedBy, &r.Findings, &r.Version, &r.Blocked)
 	return r, err
 }

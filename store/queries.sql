@@ -123,7 +123,7 @@ UPDATE grants
 SET approved_at = @approved_at, approved_by = @approved_by, start_by = @start_by, extension = @extension,
     stopped_at = @stopped_at, stopped_by = @stopped_by, stop_cause = @stop_cause, stop_reason = @stop_reason,
     verified_at = @verified_at, lost_at = @lost_at, removing_at = @removing_at, overdue_at = @overdue_at,
-    ended_at = @ended_at, continued_by = @continued_by, findings = @findings, version = version + 1
+    ended_at = @ended_at, continued_by = @continued_by, blocked = @blocked, findings = @findings, version = version + 1
 WHERE id = @id AND version = @version;
 
 -- name: Credential :one
@@ -239,14 +239,14 @@ SELECT * FROM work WHERE lease_owner = @lease_owner AND claim = @claim AND lease
 -- RecordAccount stores what a look learned, while its lease holds.
 -- name: RecordAccount :execrows
 UPDATE accounts
-SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1
+SET username = @username, object_id = @object_id, tried_at = @tried_at, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1
 WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
 
 -- FinishAccount is RecordAccount that also gives the account back, due not
 -- before earliest.
 -- name: FinishAccount :execrows
 UPDATE accounts
-SET username = @username, object_id = @object_id, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1,
+SET username = @username, object_id = @object_id, tried_at = @tried_at, seen = @seen, baseline = @baseline, trouble = @trouble, version = version + 1,
     next_at = CASE WHEN woken_at > 0 AND woken_at > CAST(@earliest AS BIGINT) THEN woken_at
         WHEN woken_at > 0 OR CAST(@again AS BIGINT) > 0 AND CAST(@again AS BIGINT) < CAST(@earliest AS BIGINT) THEN CAST(@earliest AS BIGINT)
         ELSE CAST(@again AS BIGINT) END,

@@ -9,6 +9,8 @@ package target
 
 import (
 	"context"
+	"net/url"
+	"time"
 
 	"jitney/access"
 	"jitney/secret"
@@ -47,6 +49,24 @@ type System interface {
 	Remove(ctx context.Context, a access.Account) error
 }
 
+// As finds what else s, or the System that it wraps, can do: it is a
+// Lister, a Witness, or another of the abilities below. A System that wraps
+// one has the method Unwrap() System.
+func As[Ability any](s System) (Ability, bool) {
+	for s != nil {
+		if able, ok := s.(Ability); ok {
+			return able, true
+		}
+		w, ok := s.(interface{ Unwrap() System })
+		if !ok {
+			break
+		}
+		s = w.Unwrap()
+	}
+	var none Ability
+	return none, false
+}
+
 // A Lister is a System that can find the accounts it made, so that access that
 // the database does not know about is found.
 type Lister interface {
@@ -67,6 +87,44 @@ type Witness interface {
 	Compare(before, after string) ([]string, error)
 }
 
+// An Issuer is a System whose target makes the credential, and shows it once.
+type Issuer interface {
+	// Issue brings the account of a into being if there is none, without any
+	// power, and gives it a new credential in place of every earlier one. It
+	// is called before Apply, which then gives the power; if what it returned
+	// was not stored, it is called again.
+	Issue(ctx context.Context, a access.Account, want access.Want) (Issued, error)
+}
+
+// Issued is what an Issuer made.
+type Issued struct {
+	Text     secret.Text
+	Username string // as the person must type it
+	ObjectID string // the target's own immutable id of the account
+}
+
+// A Historian is a System that can tell what an account did.
+type Historian interface {
+	// History reports, one sentence each, what a did to accounts, roles and
+	// other objects from then until to, and what of it was left behind. It is
+	// asked after the end; the target may know more if asked later. Without
+	// the permission it is access.Denied.
+	History(ctx context.Context, a access.Account, from, to time.Time) ([]string, error)
+}
+
+// An Overseer is a System that can tell who else is powerful there.
+type Overseer interface {
+	// Unexplained reports, one phrase each, who holds the highest privileges
+	// and does not bear our mark.
+	Unexplained(ctx context.Context) ([]string, error)
+}
+
+// An Importer is a System that knows the customers of the company whose it is.
+type Importer interface {
+	// Companies lists them, at most some thousands.
+	Companies(ctx context.Context) ([]Company, error)
+}
+
 // A Checker is a System that can tell whether it would work.
 type Checker interface {
 	// Check tries everything that granting and, above all, removing needs, and
@@ -83,17 +141,22 @@ type Settings struct {
 // A Kind describes one kind of System, and opens it. Every field is needed
 // unless its comment says otherwise.
 type Kind struct {
-	Name         string // stable, stored in the database: "ad"
-	Title        string // as the form offers it: "On Prem AD (Active Directory)"
-	Icon         string // name of a lucide icon
-	Fields       []Field
-	Entitlements []Entitlement
-	Shared       bool   // grants of one person share one account; else every grant has its own
-	Passwords    bool   // accounts have a password
-	SignIn       string // how to sign in, one sentence for the grant's page; may be empty
-	AtTheEnd     string // what happens at the end, one sentence for the form
-	Outlives     string // what may outlive the end, one honest sentence; may be empty
-	ByHand       string // how to end it without jitney, steps one a line, for {account} with {right}; may be empty
+	Name   string // stable, stored in the database: "ad"
+	Title  string // as the form offers it: "On Prem AD (Active Directory)"
+	Icon   string // name of a lucide icon
+	Fields []Field
+	// Entitlements are what can be granted on a target with settings s, of
+	// which Secrets may be missing.
+	Entitlements func(s Settings) []Entitlement
+	// Handover says how people get into an account; nil if it has no credential.
+	Handover func(s Settings) Handover
+	// Confirm is how long access must be missing to count as taken away. Zero
+	// means a few seconds; a system whose reads lag needs longer.
+	Confirm  time.Duration
+	Shared   bool   // grants of one person share one account; else every grant has its own
+	AtTheEnd string // what happens at the end, one sentence for the form
+	Outlives string // what may outlive the end, one honest sentence; may be empty
+	ByHand   string // how to end it without jitney, steps one a line, for {account} with {right}; may be empty
 
 	// Valid reports what is wrong with settings, as *access.Error; nil if nothing.
 	Valid func(Settings) error
@@ -106,6 +169,12 @@ type Kind struct {
 	// EndNote when it was read back as clean.
 	GrantNote func(a access.Account, entitlement string) string
 	EndNote   func(a access.Account, entitlement string) string
+
+	// Consent, if people of the customer must admit jitney first; else nil.
+	Consent *Consent
+	// For changes settings to those of the same app at another company, which
+	// an Importer listed; nil if the kind has no Importer.
+	For func(s Settings, c Company) Settings
 
 	// Open prepares a System; it may connect lazily. The System is used by
 	// many goroutines at once, and closed by Close if it has that method.
@@ -122,6 +191,33 @@ type Field struct {
 	Options           []string // if set, one of these; the first is the default
 }
 
+// A Handover says how people get into an account.
+type Handover struct {
+	Word    string // what its credential is called: "password", "Temporary Access Pass"; empty: accounts have none
+	Issued  bool   // the target makes it, so the System is an Issuer; else jitney draws it and Apply sets it
+	SignIn  string // how to sign in, one sentence for the grant's page; may be empty
+	Warning string // what the form must warn of; may be empty
+}
+
+// Consent is how people of a customer admit jitney at the target's own page.
+type Consent struct {
+	Title string // of the button, such as "Ask for admin consent"
+	Help  string // who must do it, and what it gives; one or two sentences
+	// URL is the page to send them to. It leads them back to redirect, with state.
+	URL func(s Settings, redirect, state string) (string, error)
+	// Answer reports what came back as wrong, as *access.Error; nil if they
+	// agreed, and for this very target.
+	Answer func(s Settings, q url.Values) error
+}
+
+// A Company is a customer that a partner's own directory knows.
+type Company struct {
+	ID     string // as the target kind calls it, such as an Entra tenant ID
+	Name   string
+	Domain string // may be empty
+	Source string // where it stands, for people: "GDAP relationship until 2027-01-31"
+}
+
 // An Entitlement is something that can be granted on a Kind of target.
 type Entitlement struct {
 	Name  string // stable, stored in the database: "domain-admin"
@@ -129,9 +225,30 @@ type Entitlement struct {
 	Help  string // one sentence; may be empty
 }
 
-// Find reports the entitlement called name.
-func (k Kind) Find(name string) (Entitlement, bool) {
-	for _, e := range k.Entitlements {
+// Offer is an Entitlements that does not depend on settings.
+func Offer(all ...Entitlement) func(Settings) []Entitlement {
+	return func(Settings) []Entitlement { return all }
+}
+
+// Password is a Handover by passwords that jitney draws.
+func Password(signIn string) func(Settings) Handover {
+	return func(Settings) Handover { return Handover{Word: "password", SignIn: signIn} }
+}
+
+// Into says how people get into an account on a target with settings s.
+func (k Kind) Into(s Settings) Handover {
+	if k.Handover == nil {
+		return Handover{}
+	}
+	return k.Handover(s)
+}
+
+// Find reports the entitlement called name on a target with settings s.
+func (k Kind) Find(s Settings, name string) (Entitlement, bool) {
+	if k.Entitlements == nil {
+		return Entitlement{}, false
+	}
+	for _, e := range k.Entitlements(s) {
 		if e.Name == name {
 			return e, true
 		}

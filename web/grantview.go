@@ -99,7 +99,7 @@ func (b *grantBody) signIn(p broker.GrantPage) {
 	if p.State != access.Starting && p.State != access.Active && p.State != access.Expiring {
 		return
 	}
-	b.Username, b.SignIn = p.Account.Username, p.SignIn
+	b.Username, b.SignIn = p.Account.Username, p.Handover.SignIn
 	b.Passwords = p.Password != broker.NoPassword
 	b.KeptText = "After that it is not kept: nobody, not even an administrator, can read it again."
 	switch p.Password {

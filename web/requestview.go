@@ -42,7 +42,7 @@ func (s requests) requestView(v *visit, sub broker.Submission, kind string) (req
 	}
 	b.Length = durationChips(sub.Minutes, v.form("other"), []int64{15, 30, 60, 120, 240}, min(policy.Max, access.Ceiling))
 	b.EndsAt = v.now.Add(time.Duration(min(max(sub.Minutes, 0), 1440)) * time.Minute)
-	b.Offered = b.chosen.Kind.Passwords && b.chosen.Policy.Password == access.ChosenOnForm
+	b.Offered = b.chosen.OnForm
 	b.sub = sub
 	return b, s.foresee(v, &b)
 }
@@ -58,8 +58,8 @@ func (b *requestBody) chooseKind(f broker.Form, kind, targetID string) string {
 		if !known && i == 0 {
 			kind = k.Name
 		}
-		titles := make([]string, 0, len(k.Entitlements))
-		for _, e := range k.Entitlements {
+		var titles []string
+		for _, e := range k.Entitlements(target.Settings{}) {
 			titles = append(titles, e.Title)
 		}
 		b.Kinds = append(b.Kinds, kindTile{Value: k.Name, Title: k.Title, Icon: k.Icon, Sub: strings.Join(titles, ", "), Checked: k.Name == kind})
@@ -111,7 +111,7 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 		if t.Kind.Name != kind {
 			continue
 		}
-		for _, e := range t.Kind.Entitlements {
+		for _, e := range t.Entitlements {
 			if first.Target.ID == "" {
 				first, firstEntitlement = t, e.Name
 			}
@@ -204,7 +204,7 @@ func (s requests) foresee(v *visit, b *requestBody) error {
 		out.Length = access.Length(p.Duration)
 	}
 	switch {
-	case !p.Kind.Passwords:
+	case p.Handover.Word == "":
 		out.Password = "None is needed"
 	case b.Offered:
 		out.Password = "The one that this form shows before you send it"

@@ -54,20 +54,20 @@ func newWorld(t testing.TB) *world {
 }
 
 func kinds() []target.Kind {
-	ad := target.Kind{Name: "ad", Title: "On Prem AD (Active Directory)", Icon: "server", Shared: true, Passwords: true,
-		SignIn:   "Use Remote Desktop or any domain tool; the account also works with its full name.",
+	ad := target.Kind{Name: "ad", Title: "On Prem AD (Active Directory)", Icon: "server", Shared: true,
+		Handover: target.Password("Use Remote Desktop or any domain tool; the account also works with its full name."),
 		AtTheEnd: "The account is disabled, its admin privileges are removed, and its password is reset twice.",
 		Outlives: "Sessions that are open on a server stay open until they are signed out.",
 		Fields: []target.Field{{Name: "url", Title: "Domain controller", Help: "One or more, the preferred one first.", Example: "ldaps://dc1.pedroaviary.local", Required: true},
 			{Name: "security", Title: "Connection", Help: "How the connection is secured.", Options: []string{"ldaps", "starttls"}},
 			{Name: "ca", Title: "CA certificate", Help: "PEM. Empty means the system's.", Lines: true},
 			{Name: "password", Title: "Password", Help: "Of the account that Jitney signs in with.", Secret: true, Required: true}},
-		Entitlements: []target.Entitlement{{Name: "domain-admin", Title: "Domain Admin"}},
+		Entitlements: target.Offer(target.Entitlement{Name: "domain-admin", Title: "Domain Admin"}),
 		Username: func(_ target.Settings, h access.Holder) string {
 			return strings.Split(h.Login, "@")[0] + "-pedroaviary"
 		}}
-	m365 := target.Kind{Name: "entra", Title: "M365 (Microsoft 365)", Icon: "cloud", Passwords: true, AtTheEnd: "The account is deleted.",
-		Entitlements: []target.Entitlement{{Name: "global-admin", Title: "Global Administrator"}, {Name: "exchange-admin", Title: "Exchange Administrator"}},
+	m365 := target.Kind{Name: "entra", Title: "M365 (Microsoft 365)", Icon: "cloud", Handover: target.Password(""), AtTheEnd: "The account is deleted.",
+		Entitlements: target.Offer(target.Entitlement{Name: "global-admin", Title: "Global Administrator"}, target.Entitlement{Name: "exchange-admin", Title: "Exchange Administrator"}),
 		Username:     func(target.Settings, access.Holder) string { return "jit-user@example.com" }}
 	return []target.Kind{ad, m365}
 }

@@ -128,7 +128,7 @@ func (s *sink) lateness(end func(id string) time.Time) []time.Duration {
 func (s *sink) kind() target.Kind {
 	line := func(a access.Account, _ string) string { return "The tech account " + a.Username + " was changed" }
 	return target.Kind{Name: kindName, Title: "Benchmark", Shared: true, GrantNote: line, EndNote: line,
-		Entitlements: []target.Entitlement{{Name: "admin", Title: "Administrator"}},
+		Entitlements: target.Offer(target.Entitlement{Name: "admin", Title: "Administrator"}),
 		Username:     func(target.Settings, access.Holder) string { return "user-msp" },
 		Open:         func(context.Context, string, target.Settings) (target.System, error) { return s, nil }}
 }

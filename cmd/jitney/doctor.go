@@ -167,7 +167,7 @@ func (p *program) examineTarget(ctx context.Context, id string, timeout time.Dur
 	if err != nil {
 		return []access.Finding{finding(err)}
 	}
-	checker, ok := system.(target.Checker)
+	checker, ok := target.As[target.Checker](system)
 	if !ok {
 		return []access.Finding{{Level: "info", What: "This kind of target cannot be checked beforehand."}}
 	}

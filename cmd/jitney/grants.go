@@ -126,7 +126,7 @@ func (c *counter) find(ctx context.Context, customer, login string) (customerID,
 
 func stateNames() []string {
 	return []string{string(access.Pending), string(access.Starting), string(access.Active), string(access.Expiring), string(access.Ending),
-		string(access.Overdue), string(access.Ended), string(access.Continued), string(access.NotGiven)}
+		string(access.Overdue), string(access.Blocked), string(access.Ended), string(access.Continued), string(access.NotGiven)}
 }
 
 func readStates(names []string) (states []access.State, err error) {

@@ -8,60 +8,13 @@ import (
 	"jitney/target"
 )
 
-// measured makes a System that counts the calls to s by how they ended. It can
-// do what s can do, and not more.
+// measured makes a System that counts the calls to s by how they ended. What
+// else s can do is found by target.As.
 func measured(s target.System, provider string, count func(provider, code string)) target.System {
 	if count == nil {
 		return s
 	}
-	base := counted{s, func(err error) error { count(provider, code(err)); return err }}
-	list, canList := s.(target.Lister)
-	see, canSee := s.(target.Witness)
-	check, canCheck := s.(target.Checker)
-	switch {
-	case canList && canSee && canCheck:
-		return struct {
-			counted
-			target.Lister
-			target.Witness
-			target.Checker
-		}{base, list, see, check}
-	case canList && canSee:
-		return struct {
-			counted
-			target.Lister
-			target.Witness
-		}{base, list, see}
-	case canList && canCheck:
-		return struct {
-			counted
-			target.Lister
-			target.Checker
-		}{base, list, check}
-	case canSee && canCheck:
-		return struct {
-			counted
-			target.Witness
-			target.Checker
-		}{base, see, check}
-	case canList:
-		return struct {
-			counted
-			target.Lister
-		}{base, list}
-	case canSee:
-		return struct {
-			counted
-			target.Witness
-		}{base, see}
-	case canCheck:
-		return struct {
-			counted
-			target.Checker
-		}{base, check}
-	default:
-		return base
-	}
+	return counted{s, func(err error) error { count(provider, code(err)); return err }}
 }
 
 // code is how a call ended, for the metric: "ok" or the kind of its error.
@@ -76,6 +29,9 @@ type counted struct {
 	target.System
 	seen func(error) error
 }
+
+// Unwrap is what target.As looks into.
+func (c counted) Unwrap() target.System { return c.System }
 
 func (c counted) Observe(ctx context.Context, a access.Account) (access.Observation, error) {
 	o, err := c.System.Observe(ctx, a)

@@ -73,16 +73,16 @@ func TestMeasuredKeepsAbilities(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := measured(s, "test", func(string, string) {})
-			_, list := s.(target.Lister)
-			_, see := s.(target.Witness)
-			_, check := s.(target.Checker)
-			if _, ok := m.(target.Lister); ok != list {
+			_, list := target.As[target.Lister](s)
+			_, see := target.As[target.Witness](s)
+			_, check := target.As[target.Checker](s)
+			if _, ok := target.As[target.Lister](m); ok != list {
 				t.Errorf("lists: %v; want %v", ok, list)
 			}
-			if _, ok := m.(target.Witness); ok != see {
+			if _, ok := target.As[target.Witness](m); ok != see {
 				t.Errorf("sees: %v; want %v", ok, see)
 			}
-			if _, ok := m.(target.Checker); ok != check {
+			if _, ok := target.As[target.Checker](m); ok != check {
 				t.Errorf("checks: %v; want %v", ok, check)
 			}
 		})

@@ -110,10 +110,10 @@ func (c *census) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for _, state := range []access.State{access.Pending, access.Starting, access.Active, access.Expiring, access.Ending, access.Overdue} {
+	for _, state := range []access.State{access.Pending, access.Starting, access.Active, access.Expiring, access.Ending, access.Overdue, access.Blocked} {
 		gauge(c.grants, float64(n.grants[state]), string(state))
 	}
-	gauge(c.overdue, float64(n.grants[access.Overdue]))
+	gauge(c.overdue, float64(n.grants[access.Overdue]+n.grants[access.Blocked]))
 	gauge(c.overdueSeconds, n.overdueFor.Seconds())
 	for queue, states := range n.jobs {
 		for state, number := range states {

@@ -30,6 +30,7 @@ type Account struct {
 	Claim       int64  `json:"claim"`
 	Attempts    int64  `json:"attempts"`
 	LastError   string `json:"last_error"`
+	TriedAt     int64  `json:"tried_at"`
 }
 
 type AuditChunk struct {
@@ -135,6 +136,7 @@ type Grant struct {
 	ContinuedBy   string `json:"continued_by"`
 	Findings      string `json:"findings"`
 	Version       int64  `json:"version"`
+	Blocked       string `json:"blocked"`
 }
 
 type Offer struct {

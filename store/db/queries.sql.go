@@ -11,7 +11,7 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, trouble, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM accounts WHERE id = $1
+SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, trouble, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error, tried_at FROM accounts WHERE id = $1
 `
 
 func (q *Queries) Account(ctx context.Context, id string) (Account, error) {
@@ -39,6 +39,7 @@ func (q *Queries) Account(ctx context.Context, id string) (Account, error) {
 		&i.Claim,
 		&i.Attempts,
 		&i.LastError,
+		&i.TriedAt,
 	)
 	return i, err
 }
@@ -55,7 +56,7 @@ func (q *Queries) Chunk(ctx context.Context, n int64) ([]byte, error) {
 }
 
 const claimedAccounts = `-- name: ClaimedAccounts :many
-SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, trouble, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM accounts WHERE lease_owner = $1 AND claim = $2 AND lease_owner <> ''
+SELECT id, customer, target, holds_key, holder, holder_login, holder_name, username, object_id, seen, baseline, trouble, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error, tried_at FROM accounts WHERE lease_owner = $1 AND claim = $2 AND lease_owner <> ''
 `
 
 type ClaimedAccountsParams struct {
@@ -95,6 +96,7 @@ func (q *Queries) ClaimedAccounts(ctx context.Context, arg ClaimedAccountsParams
 			&i.Claim,
 			&i.Attempts,
 			&i.LastError,
+			&i.TriedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -153,7 +155,7 @@ func (q *Queries) ClaimedCredentials(ctx context.Context, arg ClaimedCredentials
 }
 
 const claimedGrants = `-- name: ClaimedGrants :many
-SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.removing_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
+SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.removing_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version, g.blocked FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
 WHERE a.lease_owner = $1 AND a.claim = $2 AND a.lease_owner <> ''
 ORDER BY g.account, g.submitted_at, g.id
 `
@@ -204,6 +206,7 @@ func (q *Queries) ClaimedGrants(ctx context.Context, arg ClaimedGrantsParams) ([
 			&i.ContinuedBy,
 			&i.Findings,
 			&i.Version,
+			&i.Blocked,
 		); err != nil {
 			return nil, err
 		}
@@ -687,17 +690,18 @@ func (q *Queries) EnsureWork(ctx context.Context, arg EnsureWorkParams) error {
 
 const finishAccount = `-- name: FinishAccount :execrows
 UPDATE accounts
-SET username = $1, object_id = $2, seen = $3, baseline = $4, trouble = $5, version = version + 1,
-    next_at = CASE WHEN woken_at > 0 AND woken_at > CAST($6 AS BIGINT) THEN woken_at
-        WHEN woken_at > 0 OR CAST($7 AS BIGINT) > 0 AND CAST($7 AS BIGINT) < CAST($6 AS BIGINT) THEN CAST($6 AS BIGINT)
-        ELSE CAST($7 AS BIGINT) END,
+SET username = $1, object_id = $2, tried_at = $3, seen = $4, baseline = $5, trouble = $6, version = version + 1,
+    next_at = CASE WHEN woken_at > 0 AND woken_at > CAST($7 AS BIGINT) THEN woken_at
+        WHEN woken_at > 0 OR CAST($8 AS BIGINT) > 0 AND CAST($8 AS BIGINT) < CAST($7 AS BIGINT) THEN CAST($7 AS BIGINT)
+        ELSE CAST($8 AS BIGINT) END,
     woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
-WHERE id = $8 AND lease_owner = $9 AND lease_epoch = $10
+WHERE id = $9 AND lease_owner = $10 AND lease_epoch = $11
 `
 
 type FinishAccountParams struct {
 	Username   string `json:"username"`
 	ObjectID   string `json:"object_id"`
+	TriedAt    int64  `json:"tried_at"`
 	Seen       string `json:"seen"`
 	Baseline   string `json:"baseline"`
 	Trouble    string `json:"trouble"`
@@ -714,6 +718,7 @@ func (q *Queries) FinishAccount(ctx context.Context, arg FinishAccountParams) (i
 	result, err := q.db.ExecContext(ctx, finishAccount,
 		arg.Username,
 		arg.ObjectID,
+		arg.TriedAt,
 		arg.Seen,
 		arg.Baseline,
 		arg.Trouble,
@@ -762,7 +767,7 @@ func (q *Queries) FinishWork(ctx context.Context, arg FinishWorkParams) (int64, 
 }
 
 const grant = `-- name: Grant :one
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version FROM grants WHERE id = $1
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -800,6 +805,7 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.ContinuedBy,
 		&i.Findings,
 		&i.Version,
+		&i.Blocked,
 	)
 	return i, err
 }
@@ -1285,7 +1291,7 @@ func (q *Queries) OldestUnsealed(ctx context.Context) (int64, error) {
 }
 
 const openAccountsOf = `-- name: OpenAccountsOf :many
-SELECT a.id, a.customer, a.target, a.holds_key, a.holder, a.holder_login, a.holder_name, a.username, a.object_id, a.seen, a.baseline, a.trouble, a.version, a.next_at, a.due_at, a.woken_at, a.lease_owner, a.lease_epoch, a.claim, a.attempts, a.last_error FROM accounts a
+SELECT a.id, a.customer, a.target, a.holds_key, a.holder, a.holder_login, a.holder_name, a.username, a.object_id, a.seen, a.baseline, a.trouble, a.version, a.next_at, a.due_at, a.woken_at, a.lease_owner, a.lease_epoch, a.claim, a.attempts, a.last_error, a.tried_at FROM accounts a
 WHERE a.target = $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.ended_at = 0)
 ORDER BY a.id
 `
@@ -1322,6 +1328,7 @@ func (q *Queries) OpenAccountsOf(ctx context.Context, target string) ([]Account,
 			&i.Claim,
 			&i.Attempts,
 			&i.LastError,
+			&i.TriedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1337,7 +1344,7 @@ func (q *Queries) OpenAccountsOf(ctx context.Context, target string) ([]Account,
 }
 
 const openGrants = `-- name: OpenGrants :many
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
 `
 
 func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, error) {
@@ -1381,6 +1388,7 @@ func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, erro
 			&i.ContinuedBy,
 			&i.Findings,
 			&i.Version,
+			&i.Blocked,
 		); err != nil {
 			return nil, err
 		}
@@ -1678,13 +1686,14 @@ func (q *Queries) PutTargetSecret(ctx context.Context, arg PutTargetSecretParams
 
 const recordAccount = `-- name: RecordAccount :execrows
 UPDATE accounts
-SET username = $1, object_id = $2, seen = $3, baseline = $4, trouble = $5, version = version + 1
-WHERE id = $6 AND lease_owner = $7 AND lease_epoch = $8
+SET username = $1, object_id = $2, tried_at = $3, seen = $4, baseline = $5, trouble = $6, version = version + 1
+WHERE id = $7 AND lease_owner = $8 AND lease_epoch = $9
 `
 
 type RecordAccountParams struct {
 	Username   string `json:"username"`
 	ObjectID   string `json:"object_id"`
+	TriedAt    int64  `json:"tried_at"`
 	Seen       string `json:"seen"`
 	Baseline   string `json:"baseline"`
 	Trouble    string `json:"trouble"`
@@ -1698,6 +1707,7 @@ func (q *Queries) RecordAccount(ctx context.Context, arg RecordAccountParams) (i
 	result, err := q.db.ExecContext(ctx, recordAccount,
 		arg.Username,
 		arg.ObjectID,
+		arg.TriedAt,
 		arg.Seen,
 		arg.Baseline,
 		arg.Trouble,
@@ -2246,8 +2256,8 @@ UPDATE grants
 SET approved_at = $1, approved_by = $2, start_by = $3, extension = $4,
     stopped_at = $5, stopped_by = $6, stop_cause = $7, stop_reason = $8,
     verified_at = $9, lost_at = $10, removing_at = $11, overdue_at = $12,
-    ended_at = $13, continued_by = $14, findings = $15, version = version + 1
-WHERE id = $16 AND version = $17
+    ended_at = $13, continued_by = $14, blocked = $15, findings = $16, version = version + 1
+WHERE id = $17 AND version = $18
 `
 
 type UpdateGrantParams struct {
@@ -2265,6 +2275,7 @@ type UpdateGrantParams struct {
 	OverdueAt   int64  `json:"overdue_at"`
 	EndedAt     int64  `json:"ended_at"`
 	ContinuedBy string `json:"continued_by"`
+	Blocked     string `json:"blocked"`
 	Findings    string `json:"findings"`
 	ID          string `json:"id"`
 	Version     int64  `json:"version"`
@@ -2287,6 +2298,7 @@ func (q *Queries) UpdateGrant(ctx context.Context, arg UpdateGrantParams) (int64
 		arg.OverdueAt,
 		arg.EndedAt,
 		arg.ContinuedBy,
+		arg.Blocked,
 		arg.Findings,
 		arg.ID,
 		arg.Version,

@@ -18,19 +18,15 @@ const (
 // share one account, whose name follows [NameFor].
 func Kind() target.Kind {
 	return target.Kind{
-		Name:   "ad",
-		Title:  "On Prem AD (Active Directory)",
-		Icon:   "server",
-		Fields: kindFields(),
-		Entitlements: []target.Entitlement{
-			{Name: DomainAdmin, Title: "Domain Admin", Help: "Member of Domain Admins: everything on the domain."},
-			{Name: Delegated, Title: "Delegated groups", Help: "Member of the groups that were agreed for this domain, without Domain Admins."},
-		},
-		Shared:    true,
-		Passwords: true,
-		SignIn:    "Sign in with the account's full name as shown, for example in Remote Desktop or with Run as; if it is refused right after the start, another domain controller may not know it yet.",
-		AtTheEnd:  "The account is taken out of every group, disabled, and its password is reset twice; it is not deleted.",
-		Outlives:  outlives,
+		Name:         "ad",
+		Title:        "On Prem AD (Active Directory)",
+		Icon:         "server",
+		Fields:       kindFields(),
+		Entitlements: entitlements,
+		Handover:     target.Password("Sign in with the account's full name as shown, for example in Remote Desktop or with Run as; if it is refused right after the start, another domain controller may not know it yet."),
+		Shared:       true,
+		AtTheEnd:     "The account is taken out of every group, disabled, and its password is reset twice; it is not deleted.",
+		Outlives:     outlives,
 		ByHand: "In Active Directory Users and Computers find {account} and disable it first: Disable-ADAccount does the same. That refuses every new sign-in at once.\n" +
 			"Take it out of every group but its primary one, above all out of Domain Admins: Remove-ADGroupMember.\n" +
 			"Reset its password twice, to something long that nobody keeps: Set-ADAccountPassword -Reset.\n" +
@@ -46,6 +42,17 @@ func Kind() target.Kind {
 		EndNote: endNote,
 		Open:    open,
 	}
+}
+
+// entitlements are those that the settings of a domain allow.
+func entitlements(s target.Settings) (all []target.Entitlement) {
+	if s.Values[fieldDomainAdmin] != no {
+		all = append(all, target.Entitlement{Name: DomainAdmin, Title: "Domain Admin", Help: "Member of Domain Admins: everything on the domain."})
+	}
+	if strings.TrimSpace(s.Values[fieldGroups]) != "" {
+		all = append(all, target.Entitlement{Name: Delegated, Title: "Delegated groups", Help: "Member of the groups that were agreed for this domain, without Domain Admins."})
+	}
+	return all
 }
 
 // outlives is what no domain controller ends at once.

@@ -23,12 +23,12 @@ func Kind(realm func(targetID string) *Realm) target.Kind {
 	return target.Kind{
 		Name: Name, Title: "Practice target", Icon: "flask-conical",
 		Fields: []target.Field{{Name: "domain", Title: "Domain", Help: "What comes after the @ of account names.", Example: "practice.example"}},
-		Entitlements: []target.Entitlement{
-			{Name: Admin, Title: "Administrator", Help: "Everything on the practice target."},
-			{Name: Helper, Title: "Helper", Help: "A little on the practice target."},
-		},
-		Shared: true, Passwords: true,
-		SignIn:   "There is nothing to sign in to: this target is for practice.",
+		Entitlements: target.Offer(
+			target.Entitlement{Name: Admin, Title: "Administrator", Help: "Everything on the practice target."},
+			target.Entitlement{Name: Helper, Title: "Helper", Help: "A little on the practice target."},
+		),
+		Handover: target.Password("There is nothing to sign in to: this target is for practice."),
+		Shared:   true,
 		AtTheEnd: "The account loses its rights, is disabled, and its password is reset twice.",
 		Outlives: "Nothing outlives the end on a practice target.",
 		Username: func(s target.Settings, h access.Holder) string { return username(s.Values["domain"], h) },
