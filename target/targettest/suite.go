@@ -25,6 +25,11 @@ type Peer struct {
 	Account func(t *testing.T) access.Account
 	// Entitlements are names of what can be granted; two or more test overlap.
 	Entitlements []string
+	// Once means that an account is gone for good after its end, and that no
+	// other grant ever uses it.
+	Once bool
+	// Drawn means that passwords are jitney's, although the System is an Issuer.
+	Drawn bool
 
 	// SignIn reports whether one gets in with the password.
 	SignIn func(t *testing.T, username string, password secret.Text) bool
@@ -98,6 +103,9 @@ type run struct {
 	*testing.T
 	Peer
 	a access.Account
+	// issued are the credentials that an Issuer made, by the password that
+	// the tests ask for.
+	issued map[string]secret.Text
 }
 
 func (r *run) must(doing string, err error) {
@@ -148,9 +156,20 @@ func (r *run) shows(entitlements ...string) access.Observation {
 	return o
 }
 
+// settleFor is how long a target may say that only time can show the rest.
+const settleFor = time.Hour
+
 func (r *run) clean() access.Observation {
 	r.Helper()
+	began := time.Now()
 	o := r.observe()
+	for !o.Clean() && o.Settling > 0 && time.Since(began) < settleFor {
+		select {
+		case <-time.After(o.Settling):
+		case <-r.Context().Done():
+		}
+		o = r.observe()
+	}
 	if !o.Clean() {
 		r.Fatalf("not clean: %+v", o)
 	}
@@ -173,7 +192,37 @@ func want(d time.Duration, entitlements ...string) access.Want {
 
 func (r *run) apply(w access.Want, password secret.Text) {
 	r.Helper()
-	r.must("Apply", r.Open(r.T).Apply(r.Context(), r.a, w, password))
+	r.must("Apply", r.give(r.Open(r.T), w, password))
+}
+
+// give grants as a reconciler does: where the target makes the credential, it
+// is asked to, for a password that is not zero.
+func (r *run) give(sys target.System, w access.Want, password secret.Text) error {
+	r.a.TriedAt = time.Now().UTC()
+	issuer, ok := target.As[target.Issuer](sys)
+	if !ok || r.Drawn {
+		return sys.Apply(r.Context(), r.a, w, password)
+	}
+	if r.issued == nil {
+		r.issued = map[string]secret.Text{}
+	}
+	if !password.IsZero() || len(r.issued) == 0 {
+		made, err := issuer.Issue(r.Context(), r.a, w)
+		if err != nil {
+			return err
+		}
+		r.issued[password.Reveal()] = made.Text
+		r.a.ObjectID, r.a.Username = made.ObjectID, made.Username
+	}
+	return sys.Apply(r.Context(), r.a, w, secret.Text{})
+}
+
+// opens reports whether one gets in with what was made for the password.
+func (r *run) opens(username string, password secret.Text) bool {
+	if made, ok := r.issued[password.Reveal()]; ok {
+		password = made
+	}
+	return r.SignIn(r.T, username, password)
 }
 
 func (r *run) remove() {
