@@ -9,6 +9,7 @@ type Change struct {
 	Grants     []Grant     // each only if its Version is still the stored one
 	Events     []Event     // become audit records
 	Notes      []Note      // become work
+	Work       []Work      // other side work to be queued, as Outbox.Add takes it
 	Credential *Credential // a new password to be set on the target, with the Seq after the newest; nil for none
 	SetSeq     int64       // the password of this Seq was taken by the target at Account.Seen.At; 0 for none
 	DropSeq    int64       // erase passwords up to this Seq, because the last grant ended; 0 for none
@@ -31,7 +32,7 @@ type Note struct {
 // Work is something to be done beside the grants: one row of the work table.
 type Work struct {
 	ID        string
-	Kind      string // "note" or "sweep"
+	Kind      string // "note", "history" or "sweep"
 	Key       string // unique
 	Group     string // what shares limits and a circuit breaker, such as a ticket system's connection
 	Lane      string // what must stay in order: the rows of one lane are done one after the other

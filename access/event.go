@@ -31,6 +31,7 @@ const (
 	EventContinued  = "grant.continued" // over, same access under another grant
 	EventFinding    = "grant.finding"   // something beyond the grant was seen
 	EventTrouble    = "grant.trouble"   // a step failed and will be tried again
+	EventHistory    = "grant.history"   // what the account did, as the target tells after the end
 	EventRevealed   = "credential.revealed"
 	EventReissued   = "credential.reissued"
 	EventRetrieved  = "credential.retrieved"

@@ -260,7 +260,9 @@ func (a reader) history(ctx context.Context, b book, records []access.Record, p 
 		return err
 	}
 	for _, w := range works {
-		p.Notes = append(p.Notes, noteView(w))
+		if noteKind(w.Key) != "" {
+			p.Notes = append(p.Notes, noteView(w))
+		}
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (s *simulation) tell(format string, args ...any) {
 // person asks for access once, and then does what people do with it.
 func (s *simulation) person(people *sync.WaitGroup, n int) {
 	who := s.people[s.plan.IntN(len(s.people))]
-	where := s.targets[min(s.plan.IntN(4)/3, 1)].ID
+	where := s.somewhere()
 	what := []string{fake.Admin, fake.Admin, fake.Helper}[s.plan.IntN(3)]
 	ticket := []string{"1001", "1002"}[s.plan.IntN(2)]
 	length := int64(3 + s.plan.IntN(38))
@@ -134,13 +134,16 @@ func (s *simulation) reveal(b *broker.Broker, who access.Person, id string) erro
 	return nil
 }
 
+// somewhere is the target of something.
+func (s *simulation) somewhere() string { return s.targets[[]int{0, 0, 1, 2}[s.plan.IntN(4)]].ID }
+
 // others are those who change things around the grants.
 func (s *simulation) others(people *sync.WaitGroup) {
 	byHand := func(odds int, text string, do func(r *fake.Realm, mark string) bool) {
 		if s.plan.IntN(odds) != 0 {
 			return
 		}
-		id := s.targets[min(s.plan.IntN(4)/3, 1)].ID
+		id := s.somewhere()
 		s.later(people, s.minutes(50), func() {
 			for _, mark := range s.realms[id].Marks() {
 				if len(s.realms[id].Usable(mark)) > 0 && do(s.realms[id], mark) {

@@ -55,7 +55,13 @@ func (w *world) count(id, kind string) (n int) {
 }
 
 func (w *world) body(key string) string {
-	await(time.Minute, func() bool { return slices.Contains(w.paper.keys("1001"), key) })
+	w.t.Helper()
+	return w.bodyWithin(key, time.Minute)
+}
+
+func (w *world) bodyWithin(key string, limit time.Duration) string {
+	w.t.Helper()
+	await(limit, func() bool { return slices.Contains(w.paper.keys("1001"), key) })
 	for _, n := range w.paper.all() {
 		if n.Key == key {
 			return n.Body

@@ -12,12 +12,12 @@ import (
 )
 
 // live runs the whole life of one grant of ten minutes: usable within limit,
-// the password shown once and good, gone after its end. It reports how many
+// the credential shown once and good, gone after its end. It reports how many
 // changing calls that took.
-func live(t *testing.T, w *world, limit time.Duration) int {
+func live(t *testing.T, w *world, where string, limit time.Duration) int {
 	t.Helper()
-	realm, maya := w.realms["t1"], w.people[0]
-	g, err := w.submit(maya, "t1", fake.Admin, "1001", 10)
+	realm, maya := w.realms[where], w.people[0]
+	g, err := w.submit(maya, where, fake.Admin, "1001", 10)
 	check(t, err)
 	if !await(limit, func() bool { return w.state(g.ID) == access.Active }) {
 		t.Fatalf("the grant is %s after %s: %+v", w.state(g.ID), limit, w.grant(g.ID))
@@ -65,7 +65,7 @@ func TestOneGrantFromRequestToProof(t *testing.T) {
 		w := newWorld(t, access.DefaultPolicy())
 		defer w.close()
 		w.start()
-		if n := live(t, w, 5*time.Second); n != 7 {
+		if n := live(t, w, "t1", 5*time.Second); n != 7 {
 			t.Errorf("%d changing calls, want 7", n)
 		}
 	})
@@ -83,17 +83,17 @@ func TestFaultMatrix(t *testing.T) {
 				}
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					synctest.Test(t, func(t *testing.T) { breakOne(t, call, fault, dies) })
+					synctest.Test(t, func(t *testing.T) { breakOne(t, "t1", call, fault, dies) })
 				})
 			}
 		}
 	}
 }
 
-func breakOne(t *testing.T, call int, fault fake.Fault, dies bool) {
+func breakOne(t *testing.T, where string, call int, fault fake.Fault, dies bool) {
 	w := newWorld(t, access.DefaultPolicy())
 	defer w.close()
-	w.realms["t1"].Fault = func(n int, _ string) fake.Fault {
+	w.realms[where].Fault = func(n int, _ string) fake.Fault {
 		if n != call {
 			return fake.NoFault
 		}
@@ -107,5 +107,5 @@ func breakOne(t *testing.T, call int, fault fake.Fault, dies bool) {
 		return fault
 	}
 	w.start()
-	live(t, w, 30*time.Second)
+	live(t, w, where, 30*time.Second)
 }

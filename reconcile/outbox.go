@@ -17,8 +17,9 @@ import (
 
 // The kinds of side work.
 const (
-	WorkNote  = "note"
-	WorkSweep = "sweep"
+	WorkNote    = "note"
+	WorkHistory = "history"
+	WorkSweep   = "sweep"
 )
 
 // EventNoteParked is the kind of the record that a parked note leaves.
@@ -30,6 +31,8 @@ func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) 
 	switch item.Value.Kind {
 	case WorkNote:
 		return r.write(ctx, item)
+	case WorkHistory:
+		return r.history(ctx, item)
 	case WorkSweep:
 		return r.sweepRow(ctx)
 	default: // of a newer version, in a rolling upgrade

@@ -51,8 +51,10 @@ type Outbox interface {
 	Add(ctx context.Context, w access.Work, events ...access.Event) error
 }
 
-// Log writes audit records that go with no other change.
+// Log reads the audit records of a grant, and writes those that go with no
+// other change.
 type Log interface {
+	Timeline(ctx context.Context, grant string) ([]access.Record, error) // oldest first
 	Write(ctx context.Context, events ...access.Event) error
 }
 

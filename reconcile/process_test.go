@@ -38,7 +38,7 @@ func (w *world) start() *process {
 	ctx, kill := context.WithCancel(w.t.Context())
 	p := &process{w: w, ctx: ctx, kill: kill}
 	s := w.store
-	kinds := []target.Kind{fake.Kind(func(id string) *fake.Realm { return w.realms[id] })}
+	kinds := w.kinds()
 	password := func() secret.Text { return secret.Password(20) }
 	p.broker = broker.New(broker.Ports{Grants: gatedGrants{s.Grants, p}, Credentials: gatedCredentials{s.Credentials, p}, People: s.People, Customers: s.Customers,
 		Targets: s.Targets, Rules: s.Rules, Log: s.Log, Notes: s.Outbox, Sealer: w.sealer, Desk: s.Desk, Records: s.Log,
@@ -114,12 +114,22 @@ func (p *process) open(ctx context.Context, id string) (target.System, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind := fake.Kind(func(id string) *fake.Realm { return p.w.realms[id] })
-	sys, err := kind.Open(ctx, id, target.Settings{Values: t.Settings})
-	if err != nil {
-		return nil, err
+	for _, kind := range p.w.kinds() {
+		if kind.Name != t.Kind {
+			continue
+		}
+		sys, err := kind.Open(ctx, id, target.Settings{Values: t.Settings})
+		if issuing, ok := sys.(*fake.IssuingSystem); ok {
+			return gatedIssuing{gatedSystem{issuing.System, p}, issuing}, err
+		}
+		return gatedSystem{sys.(*fake.System), p}, err
 	}
-	return gatedSystem{sys.(*fake.System), p}, nil
+	return nil, errors.New("no such kind: " + t.Kind)
+}
+
+func (w *world) kinds() []target.Kind {
+	realm := func(id string) *fake.Realm { return w.realms[id] }
+	return []target.Kind{fake.Kind(realm), fake.IssuingKind(realm)}
 }
 
 // tickets opens the ticket system of a connection.
@@ -162,6 +172,40 @@ func (g gatedSystem) Snapshot(ctx context.Context) (s string, err error) {
 	defer done()
 	err = g.p.call(func() error { s, err = g.System.Snapshot(ctx); return err })
 	return s, err
+}
+
+// gatedIssuing is gatedSystem for a target that issues credentials.
+type gatedIssuing struct {
+	gatedSystem
+	issuing *fake.IssuingSystem
+}
+
+func (g gatedIssuing) Observe(ctx context.Context, a access.Account) (o access.Observation, err error) {
+	ctx, done := g.p.within(ctx)
+	defer done()
+	err = g.p.call(func() error { o, err = g.issuing.Observe(ctx, a); return err })
+	return o, err
+}
+
+func (g gatedIssuing) Issue(ctx context.Context, a access.Account, want access.Want) (issued target.Issued, err error) {
+	ctx, done := g.p.within(ctx)
+	defer done()
+	err = g.p.call(func() error { issued, err = g.issuing.Issue(ctx, a, want); return err })
+	return issued, err
+}
+
+func (g gatedIssuing) Remove(ctx context.Context, a access.Account) error {
+	ctx, done := g.p.within(ctx)
+	defer done()
+	return g.p.call(func() error { return g.issuing.Remove(ctx, a) })
+}
+
+func (g gatedIssuing) History(ctx context.Context, a access.Account, from, to time.Time) ([]string, error) {
+	return g.issuing.History(ctx, a, from, to)
+}
+
+func (g gatedIssuing) Unexplained(ctx context.Context) ([]string, error) {
+	return g.issuing.Unexplained(ctx)
 }
 
 // gatedCases is the store of the reconciler. It also watches what is stored.

@@ -55,6 +55,10 @@ type Config struct {
 	// Witness bounds one snapshot of a target's privileged places. Default 10 s.
 	Witness time.Duration
 
+	// History is how long after an end the target is asked what the account
+	// did, once for each. Default 15 min and 4 h.
+	History []time.Duration
+
 	SweepEvery  time.Duration // default 5 min, spread by a tenth
 	WakeWithin  time.Duration // over how long a sweep spreads the looks; default 30 s
 	SweepTarget time.Duration // for listing the accounts of one target; default 15 s
@@ -111,6 +115,9 @@ func New(p Ports, cfg Config) *Reconciler {
 	def(&cfg.SweepEvery, 5*time.Minute)
 	def(&cfg.WakeWithin, 30*time.Second)
 	def(&cfg.SweepTarget, 15*time.Second)
+	if len(cfg.History) == 0 {
+		cfg.History = []time.Duration{15 * time.Minute, 4 * time.Hour}
+	}
 	if cfg.Zone == nil {
 		cfg.Zone = func(context.Context) *time.Location { return time.UTC }
 	}

@@ -163,6 +163,7 @@ func simulate(t testing.TB, seed uint64, look func(*process) schedule.Handler[ac
 	w.look = look
 	s := &simulation{world: w, plan: rand.New(rand.NewPCG(seed, 1)), seed: seed, began: time.Now(),
 		rolls: map[string]uint64{}, bad: map[string]time.Time{}, deaths: map[string]int{}, seen: map[string]bool{}}
+	s.realms["t3"].Settle(20 * time.Second)
 	s.weather()
 	over, stop := context.WithCancel(context.Background())
 	s.start()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type sweeper struct {
 	mu    sync.Mutex
 	told  map[string]bool // orphans that were reported, by target and mark
 	after string          // ID of the last target that was asked, if time ran out
+	// powerful is who was reported as powerful without a grant, by target.
+	powerful map[string]string
 }
 
 // Start is called when a process starts. It has every account with an open
@@ -96,14 +99,56 @@ func (r *Reconciler) sweepTargets(ctx context.Context, batch []access.Target) {
 	all.Wait()
 }
 
-// sweepTarget finds the orphans of one target. An account is one only if no
-// grant of it was open before the target was asked nor after, and a look at it
-// still shows access.
+// sweepTarget looks for what nobody asked for on one target.
 func (r *Reconciler) sweepTarget(ctx context.Context, t access.Target, mu *sync.Mutex) error {
 	sys, err := r.Open(ctx, t.ID)
 	if err != nil {
 		return err
 	}
+	return errors.Join(r.oversee(ctx, t, sys, mu), r.sweepOrphans(ctx, t, sys, mu))
+}
+
+// oversee reports who is powerful on the target and has no grant, whenever
+// that is not what this process reported last.
+func (r *Reconciler) oversee(ctx context.Context, t access.Target, sys target.System, mu *sync.Mutex) error {
+	overseer, ok := target.As[target.Overseer](sys)
+	if !ok {
+		return nil
+	}
+	powerful, err := overseer.Unexplained(ctx)
+	if err != nil {
+		return fmt.Errorf("ask who is powerful: %w", err)
+	}
+	slices.Sort(powerful)
+	more := ""
+	if n := len(powerful) - maxFindings; n > 0 {
+		powerful, more = powerful[:maxFindings], fmt.Sprintf("; and %d more", n)
+	}
+	for i, who := range powerful {
+		powerful[i] = clean(who, 200)
+	}
+	text := strings.Join(powerful, "; ") + more
+	mu.Lock()
+	defer mu.Unlock()
+	if r.sweep.powerful[t.ID] == text {
+		return nil
+	}
+	err = r.Log.Write(ctx, access.Event{At: time.Now().UTC(), Kind: access.EventFinding, Actor: "jitney", Customer: t.Customer, Subject: t.ID,
+		Text: "Highest privileges on the target that no grant explains: " + cmp.Or(text, "none any more") + "."})
+	if err != nil {
+		return err
+	}
+	if r.sweep.powerful == nil {
+		r.sweep.powerful = map[string]string{}
+	}
+	r.sweep.powerful[t.ID] = text
+	return nil
+}
+
+// sweepOrphans finds the orphans of one target. An account is one only if no
+// grant of it was open before the target was asked nor after, and a look at it
+// still shows access.
+func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys target.System, mu *sync.Mutex) error {
 	lister, ok := target.As[target.Lister](sys)
 	if !ok {
 		return nil

@@ -46,6 +46,7 @@ func (l *look) witness(ctx context.Context) {
 		return
 	}
 	l.change.DropSeq = l.c.Credential.Seq
+	l.askLater()
 	w, ok := target.As[target.Witness](l.sys)
 	if !ok || !slices.ContainsFunc(l.c.Grants, l.endsNow) {
 		return

@@ -87,8 +87,9 @@ func newWorld(t testing.TB, policy access.Policy) *world {
 	check(t, err)
 	w.customer, err = s.Customers.SaveCustomer(ctx, access.Customer{ID: "pedroaviary", Name: "Pedro Aviary", CreatedAt: time.Now()})
 	check(t, err)
-	for _, id := range []string{"t1", "t2"} {
-		target, err := s.Targets.SaveTarget(ctx, access.Target{ID: id, Customer: w.customer.ID, Kind: fake.Name, Name: "Practice " + id, Policy: policy.Name,
+	for i, kind := range []string{fake.Name, fake.Name, fake.Issuing} {
+		id := fmt.Sprintf("t%d", i+1)
+		target, err := s.Targets.SaveTarget(ctx, access.Target{ID: id, Customer: w.customer.ID, Kind: kind, Name: "Practice " + id, Policy: policy.Name,
 			Settings: map[string]string{"domain": id + ".example"}, CreatedAt: time.Now()}, nil)
 		check(t, err)
 		w.targets = append(w.targets, target)

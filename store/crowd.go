@@ -33,6 +33,7 @@ func readyLook(lease schedule.Lease, c access.Change) look {
 	for _, n := range c.Notes {
 		l.notes = append(l.notes, noteWork(n))
 	}
+	l.notes = append(l.notes, c.Work...)
 	return l
 }
 

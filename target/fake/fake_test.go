@@ -39,6 +39,30 @@ func TestThePracticeTargetKeepsItsPromises(t *testing.T) {
 	})
 }
 
+func TestThePracticeCloudKeepsItsPromises(t *testing.T) {
+	realm := fake.NewRealm()
+	realm.Settle(45 * time.Second)
+	n := 0
+	targettest.Run(t, targettest.Peer{
+		Open: func(*testing.T) target.System { return realm.OpenIssuing() },
+		Account: func(*testing.T) access.Account {
+			n++
+			return access.Account{ID: fmt.Sprintf("mark-%d", n), Holder: access.Holder{Person: fmt.Sprint(n), Login: fmt.Sprintf("person%d@msp.example", n), Name: "Person"}}
+		},
+		Entitlements: []string{fake.Admin, fake.Helper},
+		Once:         true,
+		Virtual:      true,
+		SignIn: func(_ *testing.T, username string, password secret.Text) bool {
+			return realm.SignIn(username, password.Reveal()) == nil
+		},
+		Meddle: func(_ *testing.T, a access.Account) { realm.AddExtra(a.ID, "member of Back Door Operators") },
+		Faulty: func(_ *testing.T, n int, f targettest.Fault) (target.System, func() bool) {
+			sys, hit := realm.OpenFaulty(n, map[targettest.Fault]fake.Fault{targettest.Lost: fake.Lost, targettest.Half: fake.Half, targettest.Unanswered: fake.DoneLost}[f])
+			return &fake.IssuingSystem{System: sys}, hit
+		},
+	})
+}
+
 func TestTheRealmEnforcesTheEndByItself(t *testing.T) {
 	realm := fake.NewRealm()
 	sys, a := realm.Open(), access.Account{ID: "mark", Holder: access.Holder{Login: "maya@msp.example"}}

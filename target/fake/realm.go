@@ -49,6 +49,9 @@ type Realm struct {
 	squatted   map[string]bool // names that accounts of others have
 	noWitness  bool
 	nextObject int
+	settle     time.Duration       // of an issuing kind
+	refused    string              // of an issuing kind
+	deeds      map[string][]string // by mark
 }
 
 // An account is what the realm knows about one account.
@@ -63,11 +66,13 @@ type account struct {
 	password     string
 	resets       int // since it was last disabled: two make it clean
 	made         int // how many accounts ever bore this mark
+	removed      time.Time
 }
 
 // NewRealm makes an empty practice target.
 func NewRealm() *Realm {
-	return &Realm{accounts: map[string]*account{}, calls: map[string]int{}, privileged: map[string]bool{"Built-in administrator": true}, squatted: map[string]bool{}}
+	return &Realm{accounts: map[string]*account{}, calls: map[string]int{}, privileged: map[string]bool{"Built-in administrator": true}, squatted: map[string]bool{},
+		deeds: map[string][]string{}}
 }
 
 // begin lets one call take its time, and fail if nothing answers.

@@ -23,13 +23,15 @@ func eachFault(r *run, body func(r *run, faulty func(act func(target.System) err
 			}
 			more := true
 			ok := r.Run(fmt.Sprintf("change %d %s", n, f), func(t *testing.T) {
-				one := &run{T: t, Peer: r.Peer, a: r.Account(t)}
-				body(one, func(act func(target.System) error) {
-					sys, hit := r.Faulty(t, n, f)
-					err := act(sys)
-					if more = hit(); more && f != Unanswered && err == nil {
-						t.Error("a change did not arrive, and no error tells of it")
-					}
+				r.in(t, func(t *testing.T) {
+					one := &run{T: t, Peer: r.Peer, a: r.Account(t)}
+					body(one, func(act func(target.System) error) {
+						sys, hit := r.Faulty(t, n, f)
+						err := act(sys)
+						if more = hit(); more && f != Unanswered && err == nil {
+							t.Error("a change did not arrive, and no error tells of it")
+						}
+					})
 				})
 			})
 			if !ok || !more {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jitney/access"
@@ -28,6 +29,8 @@ type Peer struct {
 	// Once means that an account is gone for good after its end, and that no
 	// other grant ever uses it.
 	Once bool
+	// Virtual has each test run in virtual time, in a bubble of its own.
+	Virtual bool
 	// Drawn means that passwords are jitney's, although the System is an Issuer.
 	Drawn bool
 
@@ -69,33 +72,47 @@ func Run(t *testing.T, p Peer) {
 				t.Log("left out: the peer has no hands for it")
 				return
 			}
-			c.run(&run{T: t, Peer: p, a: p.Account(t)})
+			if c.parts {
+				c.run(&run{T: t, Peer: p})
+				return
+			}
+			p.in(t, func(t *testing.T) { c.run(&run{T: t, Peer: p, a: p.Account(t)}) })
 		})
 	}
+}
+
+// in runs body in the time that the peer asks for.
+func (p Peer) in(t *testing.T, body func(*testing.T)) {
+	if p.Virtual {
+		synctest.Test(t, body)
+		return
+	}
+	body(t)
 }
 
 var cases = []struct {
 	name  string
 	needs func(Peer) bool
 	run   func(*run)
+	parts bool // it has parts, each with an account and a time of its own
 }{
-	{"an account that never was is clean, and removing it does nothing", nil, testAbsent},
-	{"granting, again, removing, again, and once more", nil, testLife},
-	{"the password opens the account until the end, and not after it", func(p Peer) bool { return p.SignIn != nil }, testPassword},
-	{"the end can move later and earlier", nil, testUntil},
-	{"overlapping entitlements are one account that shows their union", func(p Peer) bool { return len(p.Entitlements) > 1 }, testOverlap},
-	{"rights added by hand are shown, and removed while access lasts", func(p Peer) bool { return p.Meddle != nil }, testExtra},
-	{"rights added by hand are gone after the end", func(p Peer) bool { return p.Meddle != nil }, testExtraAtEnd},
-	{"access taken away by hand is seen, and the rest is cleaned up", func(p Peer) bool { return p.TakeAway != nil }, testTakenAway},
-	{"an account of that name that is not ours is refused and not touched", func(p Peer) bool { return p.Squat != nil }, testSquat},
-	{"the account is found by its mark alone", nil, testForgotten},
-	{"every account that bears our mark is listed", nil, testList},
-	{"granting at the same time makes one account", nil, testConcurrent},
-	{"an unknown entitlement is refused", nil, testUnknown},
-	{"an ended context ends every call", nil, testContext},
-	{"granting survives an interruption at every change", func(p Peer) bool { return p.Faulty != nil }, testInterruptedApply},
-	{"granting again survives an interruption at every change", func(p Peer) bool { return p.Faulty != nil }, testInterruptedReuse},
-	{"removing survives an interruption at every change", func(p Peer) bool { return p.Faulty != nil }, testInterruptedRemove},
+	{"an account that never was is clean, and removing it does nothing", nil, testAbsent, false},
+	{"granting, again, removing, again, and once more", nil, testLife, false},
+	{"the password opens the account until the end, and not after it", func(p Peer) bool { return p.SignIn != nil }, testPassword, false},
+	{"the end can move later and earlier", nil, testUntil, false},
+	{"overlapping entitlements are one account that shows their union", func(p Peer) bool { return len(p.Entitlements) > 1 }, testOverlap, false},
+	{"rights added by hand are shown, and removed while access lasts", func(p Peer) bool { return p.Meddle != nil }, testExtra, false},
+	{"rights added by hand are gone after the end", func(p Peer) bool { return p.Meddle != nil }, testExtraAtEnd, false},
+	{"access taken away by hand is seen, and the rest is cleaned up", func(p Peer) bool { return p.TakeAway != nil }, testTakenAway, false},
+	{"an account of that name that is not ours is refused and not touched", func(p Peer) bool { return p.Squat != nil }, testSquat, false},
+	{"the account is found by its mark alone", nil, testForgotten, false},
+	{"every account that bears our mark is listed", nil, testList, false},
+	{"granting at the same time makes one account", nil, testConcurrent, false},
+	{"an unknown entitlement is refused", nil, testUnknown, false},
+	{"an ended context ends every call", nil, testContext, false},
+	{"granting survives an interruption at every change", func(p Peer) bool { return p.Faulty != nil }, testInterruptedApply, true},
+	{"granting again survives an interruption at every change", func(p Peer) bool { return p.Faulty != nil }, testInterruptedReuse, true},
+	{"removing survives an interruption at every change", func(p Peer) bool { return p.Faulty != nil }, testInterruptedRemove, true},
 }
 
 // A run is one test with its account.
