@@ -21,11 +21,10 @@ type exchange struct {
 	body    []byte
 	now     time.Time
 	graph   bool // under /v1.0/
-	claims  claims
+	who     caller
 	refused error // of the token
 	tenant  *Tenant
 	replica int  // forced by a fault, else authority; then the one that served it
-	dry     bool // nothing more: the token was refused by a fault
 	id      string
 	code    string // of the error answered
 	effect  bool
@@ -128,9 +127,8 @@ func (c *Cloud) exchange(r *http.Request) (answer, error) {
 // identify finds out which tenant a request is about, and who sends it.
 func (x *exchange) identify() {
 	if x.graph {
-		x.claims, x.refused = x.cloud.caller(x.req)
-		if x.refused == nil {
-			x.tenant = x.cloud.Tenant(x.claims.Tenant)
+		if x.who, x.refused = x.cloud.caller(x.req); x.refused == nil {
+			x.tenant = x.who.tenant
 		}
 		return
 	}
@@ -142,12 +140,8 @@ func (x *exchange) identify() {
 func (x *exchange) carryOut() answer {
 	before := x.tenant.count()
 	rec := newRecorder()
-	if x.req.Body = io.NopCloser(bytes.NewReader(x.body)); !x.graph {
-		x.cloud.mux.ServeHTTP(rec, x.req)
-	} else if h, pattern := x.cloud.mux.Handler(x.req); pattern != "" {
-		_ = h
-		x.cloud.mux.ServeHTTP(rec, x.req)
-	}
+	x.req.Body = io.NopCloser(bytes.NewReader(x.body))
+	x.cloud.mux.ServeHTTP(rec, x.req)
 	a := rec.answer()
 	if x.tenant.count() != before {
 		x.effect = true

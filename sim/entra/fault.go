@@ -214,7 +214,7 @@ func (x *exchange) before(act Action) (a answer, err error, done bool) {
 	case ClaimsChallenge:
 		return x.challenge(), nil, true
 	case WithdrawConsent:
-		if app := x.cloud.App(x.claims.App); app != nil && x.tenant != nil {
+		if app := x.cloud.App(x.who.app); app != nil && x.tenant != nil {
 			x.tenant.Withdraw(app)
 		}
 	case LoseLicence:

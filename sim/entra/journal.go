@@ -48,7 +48,7 @@ func (c *Cloud) ForgetJournal() {
 
 func (j *journal) add(x *exchange, rule *Rule, a answer, err error) {
 	e := Entry{
-		At: x.now, Method: x.req.Method, Path: x.req.URL.Path, App: x.claims.App, Status: a.status, Code: x.code,
+		At: x.now, Method: x.req.Method, Path: x.req.URL.Path, App: x.who.app, Status: a.status, Code: x.code,
 		Effect: x.effect, Replica: x.replica, ID: x.id, ClientID: clean(x.req.Header.Get("client-request-id")),
 	}
 	if x.graph {

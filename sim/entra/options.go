@@ -77,6 +77,8 @@ type Delays struct {
 	Index Delay
 	// Audit and SignIns are how late the two logs show an event.
 	Audit, SignIns Delay
+	// Consent is how late the token endpoint knows of an app that consent let in.
+	Consent Delay
 }
 
 // Switches choose between behaviours that the documents leave open. The zero value is what we believe; each field
@@ -102,4 +104,8 @@ type Switches struct {
 	RoleRemovalAtOnce bool
 	// UserCreateRefused: the permission User.Create is not enough to create users.
 	UserCreateRefused bool
+	// MissingPrincipalOtherCode: a token for an app that the tenant did not let in is refused with AADSTS7000229.
+	MissingPrincipalOtherCode bool
+	// NoPermissionNoToken: an app that was granted nothing gets no token (AADSTS65001), not one without roles.
+	NoPermissionNoToken bool
 }
