@@ -1,0 +1,292 @@
+package entra
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/secret"
+	"jitney/target"
+)
+
+// tapPolicy is the Entra tenant's policy for Temporary Access Passes.
+// https://learn.microsoft.com/graph/api/resources/temporaryaccesspassauthenticationmethodconfiguration
+type tapPolicy struct {
+	State   string `json:"state"`
+	Min     int    `json:"minimumLifetimeInMinutes"`
+	Max     int    `json:"maximumLifetimeInMinutes"`
+	Once    bool   `json:"isUsableOnce"`
+	Include []struct {
+		ID   string `json:"id"`
+		Type string `json:"targetType"`
+	} `json:"includeTargets"`
+	Exclude []struct {
+		ID string `json:"id"`
+	} `json:"excludeTargets"`
+}
+
+// Passes live 10 minutes to 30 days; what the policy does not say is 1 to 8 hours.
+const (
+	shortestPass = 10
+	longestPass  = 43_200
+)
+
+// minutes is how long a pass for d lives under p.
+func (p tapPolicy) minutes(d time.Duration) int {
+	low, high := p.Min, p.Max
+	if low < shortestPass || low > longestPass {
+		low = 60
+	}
+	if high < low || high > longestPass {
+		high = max(low, 480)
+	}
+	return min(max(int(math.Ceil(d.Minutes()))+passMargin, low), high)
+}
+
+// passMargin is how many minutes a pass outlives the wanted end: the clock of
+// a grant starts only when it was read back. At the end it is deleted anyway.
+const passMargin = 2
+
+func (c *client) tapPolicy(ctx context.Context) (p tapPolicy, err error) {
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/TemporaryAccessPass", into: &p, needs: mayPolicy})
+	return p, err
+}
+
+// policyAge is how long a policy that was read is used.
+const policyAge = 5 * time.Minute
+
+// passPolicy is the policy as it is, or was a moment ago.
+func (s *system) passPolicy(ctx context.Context) (tapPolicy, error) {
+	s.mu.Lock()
+	p, read := s.policy, s.read
+	s.mu.Unlock()
+	if !read.IsZero() && time.Since(read) < policyAge {
+		return p, nil
+	}
+	p, err := s.client.tapPolicy(ctx)
+	if err != nil {
+		return p, err
+	}
+	s.mu.Lock()
+	s.policy, s.read = p, time.Now()
+	s.mu.Unlock()
+	return p, nil
+}
+
+func (s *system) forgetPolicy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = time.Time{}
+}
+
+// passesOff is the error of an Entra tenant that allows no passes.
+func passesOff(err error) error {
+	return &access.Error{Kind: access.Denied, Text: "The Entra tenant does not allow Temporary Access Passes.", Err: err,
+		Hint: "Enable the method Temporary Access Pass in the Entra admin center under Authentication methods, for all users; or have technicians sign in with a password."}
+}
+
+// Issue makes the account without any role, if there is none, and a Temporary
+// Access Pass for it in place of every earlier one. The pass is made before
+// the role is given, when the account is an ordinary user: afterwards it may
+// need a directory role of the app.
+func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) (target.Issued, error) {
+	if !s.tap {
+		return target.Issued{}, invalid("This target does not give Temporary Access Passes.", "")
+	}
+	if _, err := s.wanted(want); err != nil {
+		return target.Issued{}, err
+	}
+	policy, err := s.passPolicy(ctx)
+	if err != nil {
+		return target.Issued{}, explain(err, "read the policy for Temporary Access Passes")
+	}
+	if policy.State != "" && policy.State != "enabled" {
+		s.forgetPolicy()
+		return target.Issued{}, passesOff(nil)
+	}
+	u, fresh, err := s.bring(ctx, a, secret.Password(32))
+	if err != nil {
+		return target.Issued{}, explain(err, "make the account")
+	}
+	made, err := s.newPass(ctx, u.ID, fresh, policy.minutes(time.Until(want.Until)), policy.Once)
+	if err != nil {
+		return target.Issued{}, s.explainPass(err)
+	}
+	return target.Issued{Text: secret.New(made.Value), ObjectID: u.ID, Username: u.UserPrincipalName}, nil
+}
+
+// bring finds the account, or makes it.
+func (s *system) bring(ctx context.Context, a access.Account, password secret.Text) (u user, fresh bool, err error) {
+	upn, err := s.upn(ctx, a)
+	if err != nil {
+		return user{}, false, err
+	}
+	if id := strings.ToLower(a.ObjectID); validGUID(id) {
+		return user{ID: id, UserPrincipalName: upn}, false, nil
+	}
+	if a.Seen.Exists || !a.Seen.At.IsZero() && a.Seen.ObjectID != "" {
+		return s.adopt(ctx, a, upn)
+	}
+	u, err = s.create(ctx, a, upn, password)
+	if nameTaken(err) {
+		return s.adopt(ctx, a, upn)
+	}
+	return u, err == nil, err
+}
+
+// create makes the account: enabled, marked, without any right.
+func (s *system) create(ctx context.Context, a access.Account, upn string, password secret.Text) (u user, err error) {
+	name, _, _ := strings.Cut(upn, "@")
+	r, err := s.do(ctx, call{method: http.MethodPost, path: "/users", once: true, into: &u, needs: mayCreate, hide: []string{password.Reveal()}, body: map[string]any{
+		"accountEnabled": true, "displayName": displayName(a.Holder), "mailNickname": name, "userPrincipalName": upn,
+		"employeeType": employeeType, "employeeId": mark(a.ID), "jobTitle": titlePrefix + a.ID,
+		"passwordProfile": map[string]any{"password": password.Reveal(), "forceChangePasswordNextSignIn": false},
+	}})
+	if err != nil {
+		return u, err
+	}
+	if u.ID = strings.ToLower(u.ID); !validGUID(u.ID) || !strings.EqualFold(u.UserPrincipalName, upn) {
+		return u, s.nonsense("POST /users", r)
+	}
+	u.UserPrincipalName = upn
+	return u, nil
+}
+
+// adopt finds the account that has our name already: ours, from a call whose
+// answer was lost. One that somebody deleted meanwhile is purged, because its
+// name may stay taken until then.
+func (s *system) adopt(ctx context.Context, a access.Account, upn string) (user, bool, error) {
+	for try := range 4 {
+		if err := sleep(ctx, time.Duration(try)*s.pace.step); err != nil {
+			return user{}, false, err
+		}
+		u, _, err := s.user(ctx, upn)
+		switch {
+		case err != nil:
+			return user{}, false, err
+		case u != nil && !u.bears(a.ID):
+			return user{}, false, notYours(upn)
+		case u != nil:
+			u.UserPrincipalName = upn
+			return *u, false, nil
+		}
+	}
+	v := view{upn: upn}
+	a.TriedAt = time.Now()
+	if err := s.searchBin(ctx, a, &v); err != nil {
+		return user{}, false, err
+	}
+	if v.bin != nil {
+		if err := s.purge(ctx, v.id); err != nil && !isGone(err) {
+			return user{}, false, err
+		}
+	}
+	return user{}, false, &access.Error{Kind: access.Conflict, Text: "The name " + upn + " is taken, and the directory does not show by whom yet.", Hint: "Jitney looks again.", After: 15 * time.Second}
+}
+
+// newPass makes a pass in place of every earlier one.
+func (s *system) newPass(ctx context.Context, id string, fresh bool, minutes int, once bool) (pass, error) {
+	if !fresh {
+		old, _, err := s.client.passes(ctx, id)
+		if err != nil && !isGone(err) {
+			return pass{}, err
+		}
+		for _, p := range old {
+			if err := s.dropPass(ctx, id, p.ID); err != nil {
+				return pass{}, err
+			}
+		}
+	}
+	made, err := s.makePass(ctx, id, minutes, once)
+	if is(err, http.StatusForbidden) && !fresh {
+		made, err = s.passWithoutRole(ctx, id, minutes, once, err)
+	}
+	return made, err
+}
+
+// makePass asks for a pass. A replica that does not know the account yet is
+// given some seconds.
+func (s *system) makePass(ctx context.Context, id string, minutes int, once bool) (pass, error) {
+	var made pass
+	err := s.eventually(ctx, func() error {
+		_, err := s.do(ctx, call{method: http.MethodPost, path: passPath(id), once: true, into: &made, needs: mayPass,
+			body: map[string]any{"lifetimeInMinutes": minutes, "isUsableOnce": once}})
+		return err
+	})
+	if err == nil && (made.Value == "" || len(made.Value) > 256) {
+		return pass{}, s.nonsense("POST "+passPath(id), reply{})
+	}
+	return made, err
+}
+
+// passWithoutRole makes a pass for an account whose role forbids that to the
+// app: it takes the role off; Apply gives it back.
+func (s *system) passWithoutRole(ctx context.Context, id string, minutes int, once bool, refused error) (pass, error) {
+	held, _, err := s.assignments(ctx, id)
+	if err != nil || len(held) == 0 {
+		return pass{}, refused
+	}
+	for _, h := range held {
+		if err := s.unassign(ctx, h.ID); err != nil {
+			return pass{}, err
+		}
+	}
+	s.note(id, "the role was taken off and given again at "+stamp(time.Now())+", because the app may not make a pass for an account that holds it")
+	for try := range 4 {
+		if err := sleep(ctx, time.Duration(try)*s.pace.step); err != nil {
+			return pass{}, err
+		}
+		made, err := s.makePass(ctx, id, minutes, once)
+		if !is(err, http.StatusForbidden) {
+			return made, err
+		}
+	}
+	return pass{}, &access.Error{Kind: access.Conflict, After: 30 * time.Second, Err: refused, Text: "The role was taken off to make a new pass, and the directory has not caught up with that yet.", Hint: "Jitney tries again."}
+}
+
+func (s *system) explainPass(err error) error {
+	e := explain(err, "make a Temporary Access Pass")
+	switch {
+	case is(err, http.StatusBadRequest) && mentions(err, "UserCredentialPolicy"), is(err, http.StatusBadRequest) && mentions(err, "policy"):
+		s.forgetPolicy()
+		return passesOff(err)
+	case is(err, http.StatusBadRequest):
+		s.forgetPolicy() // it may have changed since it was read
+	}
+	return e
+}
+
+// eventually repeats what a replica that lags refuses with 404, for some
+// seconds.
+func (s *system) eventually(ctx context.Context, do func() error) (err error) {
+	for try := range 5 {
+		if serr := sleep(ctx, time.Duration(try)*s.pace.step); serr != nil {
+			return serr
+		}
+		if err = do(); !isGone(err) && !says(err, "SubjectNotFound", "PrincipalNotFound") {
+			return err
+		}
+	}
+	return err
+}
+
+// scope says whom passes are for, in words; empty if that is everybody.
+func (p tapPolicy) scope() string {
+	if len(p.Include) == 0 || slices.ContainsFunc(p.Include, func(t struct {
+		ID   string `json:"id"`
+		Type string `json:"targetType"`
+	}) bool {
+		return t.ID == "all_users"
+	}) {
+		if len(p.Exclude) == 0 {
+			return ""
+		}
+		return fmt.Sprintf("all users but %d groups", len(p.Exclude))
+	}
+	return fmt.Sprintf("%d groups", len(p.Include))
+}

@@ -1,0 +1,226 @@
+package entra
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"jitney/access"
+)
+
+// Names of the facts that a later look reads again: an Observation is all
+// that is remembered.
+const (
+	factAbsent   = "Read as gone"
+	factDeleted  = "Deletion"
+	factRoleless = "Without a role since"
+)
+
+// restorable is how long a deleted user can be restored.
+// https://learn.microsoft.com/entra/fundamentals/users-restore
+const restorable = 30 * 24 * time.Hour
+
+// report says what v means.
+func (s *system) report(a access.Account, v view) access.Observation {
+	o := access.Observation{At: v.at, Username: v.upn, ObjectID: v.id, Exists: v.live != nil || v.bin != nil}
+	o.Entitlements = s.names(v, a)
+	o.Extra = s.extra(v, a)
+	for _, h := range v.held {
+		o.Facts = append(o.Facts, access.Fact{Name: "Role", Found: roleTitle(strings.ToLower(h.Role)) + scopeText(h)})
+	}
+	switch {
+	case v.live != nil:
+		s.reportLive(a, v, &o)
+	case v.bin != nil:
+		o.Left = append(o.Left, "the account is deleted, restorable until "+stamp(v.bin.Deleted.Add(restorable))+", and still has to be purged")
+		o.Facts = append(o.Facts, access.Fact{Name: "Account", Found: "in the bin"}, access.Fact{Name: factDeleted, Found: "deleted, in the bin since " + stamp(v.bin.Deleted), Clean: true})
+	default:
+		s.reportAbsent(a, v, &o)
+	}
+	if len(v.held) == 0 && v.id != "" {
+		o.Facts = append(o.Facts, access.Fact{Name: "Roles", Found: "none", Clean: true})
+	}
+	if v.live == nil && len(v.held) > 0 {
+		o.Left = append(o.Left, "a role assignment of the deleted account")
+	}
+	for _, r := range v.read[max(0, len(v.read)-8):] {
+		o.Facts = append(o.Facts, access.Fact{Name: "Read", Found: r, Clean: true})
+	}
+	return o
+}
+
+func (s *system) reportLive(a access.Account, v view, o *access.Observation) {
+	o.Enabled, o.Username = v.live.enabled(), strings.ToLower(v.live.UserPrincipalName)
+	state := "disabled"
+	if o.Enabled {
+		state = "enabled"
+	}
+	o.Facts = append(o.Facts, access.Fact{Name: "Account", Found: state})
+	o.Left = append(o.Left, "the account itself")
+	if o.Username != v.upn {
+		o.Facts = append(o.Facts, access.Fact{Name: "Account name", Found: "was changed from " + v.upn})
+	}
+	for _, p := range v.passes {
+		o.Facts = append(o.Facts, access.Fact{Name: "Temporary Access Pass", Found: p.String()})
+	}
+	if len(v.methods) > 0 {
+		o.Facts = append(o.Facts, access.Fact{Name: "Further ways to sign in", Found: strings.Join(v.methods, ", ") + "; they end with the account"})
+	}
+	if !v.live.Created.IsZero() && v.live.PasswordChanged.Sub(v.live.Created) > time.Minute && s.tap {
+		o.Facts = append(o.Facts, access.Fact{Name: "Password", Found: "changed at " + stamp(v.live.PasswordChanged) + ", not by Jitney; it ends with the account"})
+	}
+	s.mu.Lock()
+	note := s.notes[v.id]
+	s.mu.Unlock()
+	if note != "" {
+		o.Facts = append(o.Facts, access.Fact{Name: "New pass", Found: note})
+	}
+	o.Until = s.until(v)
+	if len(v.held) == 0 {
+		o.Facts = append(o.Facts, access.Fact{Name: factRoleless, Found: stamp(roleless(a.Seen, v.at))})
+	}
+	o.Facts = append(o.Facts, access.Fact{Name: "Takes effect", Found: "role changes within 15 minutes"})
+}
+
+// reportAbsent is about an account that neither users nor bin show. One read
+// proves nothing: it counts when several over some time agree, and when
+// nothing that was made before can still come to light.
+func (s *system) reportAbsent(a access.Account, v view, o *access.Observation) {
+	o.Facts = append(o.Facts, access.Fact{Name: "Account", Found: "not among the users", Clean: true})
+	if v.id == "" && a.TriedAt.IsZero() {
+		return
+	}
+	o.Facts = append(o.Facts, access.Fact{Name: "Bin", Found: "not among the deleted users", Clean: true})
+	count, since := absentBefore(a.Seen)
+	if count == 0 {
+		since = v.at.Add(time.Second - 1).Truncate(time.Second)
+	}
+	count++
+	o.Facts = append(o.Facts, access.Fact{Name: factAbsent, Found: fmt.Sprintf("%d times since %s", count, stamp(since)), Clean: true})
+	proof := deletion(a.Seen)
+	if at := s.purgedAt(v.id); proof == "" && !at.IsZero() {
+		proof = "purged at " + stamp(at)
+	}
+	if proof != "" {
+		o.Facts = append(o.Facts, access.Fact{Name: factDeleted, Found: proof, Clean: true})
+	}
+	o.Facts = append(o.Facts, access.Fact{Name: "May outlive the end", Found: outlives, Clean: true})
+	missing := s.pace.over - v.at.Sub(since)
+	switch lag := a.TriedAt.Add(s.pace.late).Sub(v.at); {
+	case !a.TriedAt.IsZero() && lag > 0 && proof == "":
+		o.Settling = min(lag+time.Second/100, s.pace.late/16)
+		o.Left = append(o.Left, "the directory may still show an account that was made a moment ago; waiting until "+stamp(a.TriedAt.Add(s.pace.late)))
+	case count < s.pace.reads || missing > 0:
+		o.Settling = max(missing/time.Duration(max(s.pace.reads-count, 1)), time.Millisecond)
+		o.Left = append(o.Left, fmt.Sprintf("it was read as gone %d times; at least %d reads over %s must agree", count, s.pace.reads, s.pace.over))
+	}
+}
+
+// absentBefore is how often, and since when without interruption, earlier
+// looks have read the account as gone.
+func absentBefore(seen access.Observation) (count int, since time.Time) {
+	if seen.Exists {
+		return 0, since
+	}
+	for _, f := range seen.Facts {
+		var at string
+		if f.Name != factAbsent {
+			continue
+		}
+		if n, _ := fmt.Sscanf(f.Found, "%d times since %s", &count, &at); n != 2 {
+			return 0, since
+		}
+		since, err := time.Parse(time.RFC3339, at)
+		if err != nil || count < 0 || since.After(seen.At.Add(time.Second)) {
+			return 0, time.Time{}
+		}
+		return count, since
+	}
+	return 0, since
+}
+
+// deletion is the proof of earlier looks that the account was deleted, as
+// opposed to not shown yet.
+func deletion(seen access.Observation) string {
+	for _, f := range seen.Facts {
+		if f.Name == factDeleted {
+			return f.Found
+		}
+	}
+	return ""
+}
+
+// roleless is since when the account was read without a role, again and again.
+func roleless(seen access.Observation, now time.Time) time.Time {
+	for _, f := range seen.Facts {
+		if f.Name != factRoleless {
+			continue
+		}
+		if t, err := time.Parse(time.RFC3339, f.Found); err == nil && t.Before(now) {
+			return t
+		}
+	}
+	return now
+}
+
+// names are the entitlements that v shows: roles over the whole directory that
+// are offered, or were a moment ago.
+func (s *system) names(v view, a access.Account) (out []string) {
+	for _, h := range v.held {
+		if name := (role{id: strings.ToLower(h.Role)}).entitlement(); s.counts(h, a) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	for _, p := range v.scheduled {
+		h := p.assignment()
+		if name := (role{id: strings.ToLower(h.Role)}).entitlement(); s.counts(h, a) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (s *system) counts(h assignment, a access.Account) bool {
+	id := strings.ToLower(h.Role)
+	return h.Scope == "/" && (id == globalAdminID || offers(s.roles, id) || slices.Contains(a.Seen.Entitlements, rolePrefix+id))
+}
+
+// extra are rights that no grant of this target can be about.
+func (s *system) extra(v view, a access.Account) (out []string) {
+	add := func(text string) {
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	for _, h := range v.held {
+		if !s.counts(h, a) {
+			add("the role " + roleTitle(strings.ToLower(h.Role)) + scopeText(h))
+		}
+	}
+	for _, g := range v.groups {
+		add("membership in the group " + clip(g.Name, 80) + ", which can carry roles")
+	}
+	return out
+}
+
+func scopeText(h assignment) string {
+	switch {
+	case h.Scope == "/":
+		return ""
+	case h.Scope == "" && h.AppScope != "":
+		return ", limited to " + clip(h.AppScope, 80)
+	default:
+		return ", limited to " + clip(h.Scope, 80)
+	}
+}
+
+// status is the word for whether something was found.
+func status(found bool) int {
+	if found {
+		return http.StatusOK
+	}
+	return http.StatusNotFound
+}

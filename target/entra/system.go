@@ -1,0 +1,126 @@
+package entra
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"jitney/access"
+	"jitney/target"
+)
+
+// A pace is how long things are waited for. Tests use a faster one.
+type pace struct {
+	reads int           // how many reads must show nothing before that counts
+	over  time.Duration // and over how long at least
+	late  time.Duration // how late the directory may show a change
+	step  time.Duration // between reads of one look
+	grace time.Duration // how long a refusal may be a role removal that has not arrived
+}
+
+func usualPace() pace {
+	return pace{reads: 3, over: 30 * time.Second, late: 16 * time.Minute, step: 600 * time.Millisecond, grace: 30 * time.Minute}
+}
+
+// A system is one Entra tenant. What it keeps only saves calls: it may be
+// dropped at any time.
+type system struct {
+	*settings
+	*client
+	pool *pool
+	pace pace
+
+	mu     sync.Mutex
+	domain string // for names, once it is known
+	policy tapPolicy
+	read   time.Time            // when policy was
+	noPIM  time.Time            // until when roles are given directly, because PIM refused
+	purged map[string]time.Time // object ids that this process was told were purged
+	notes  map[string]string    // what Issue did beside, by object id, for the evidence
+}
+
+func open(s target.Settings, p *pool, pc pace) (target.System, error) {
+	checked, err := parseSettings(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := checked.complete(); err != nil {
+		return nil, err
+	}
+	return &system{settings: checked, client: newClient(checked, p), pool: p, pace: pc, domain: checked.domain,
+		purged: map[string]time.Time{}, notes: map[string]string{}}, nil
+}
+
+// Close drops connections that nobody else uses.
+func (s *system) Close() { s.wire.close(s.pool) }
+
+// upn is the name that a has or will have. The domain is fixed once it was
+// read, and by Account.Username once that is stored.
+func (s *system) upn(ctx context.Context, a access.Account) (string, error) {
+	if name := strings.ToLower(a.Username); validUPN(name) && strings.HasPrefix(name, aliasPrefix) {
+		return name, nil
+	}
+	domain, err := s.accountDomain(ctx)
+	if err != nil {
+		return "", err
+	}
+	return alias(a.Holder.Login, a.ID) + "@" + domain, nil
+}
+
+// accountDomain is the domain of the settings, or the initial one.
+func (s *system) accountDomain(ctx context.Context) (string, error) {
+	s.mu.Lock()
+	domain := s.domain
+	s.mu.Unlock()
+	if domain != "" {
+		return domain, nil
+	}
+	org, err := s.organization(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, d := range org.Domains {
+		if name := strings.ToLower(d.Name); d.Initial && validDomain(name) {
+			domain = name
+		}
+	}
+	if domain == "" {
+		return "", invalid("The Entra tenant shows no initial domain.", "Enter the domain for accounts in the target's settings.")
+	}
+	s.mu.Lock()
+	s.domain = domain
+	s.mu.Unlock()
+	return domain, nil
+}
+
+// wasPurged notes that Graph took the order to purge id.
+func (s *system) wasPurged(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.purged) > 10_000 {
+		clear(s.purged)
+	}
+	s.purged[id] = time.Now().UTC()
+}
+
+func (s *system) purgedAt(id string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.purged[id]
+}
+
+func (s *system) note(id, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.notes) > 1000 {
+		clear(s.notes)
+	}
+	s.notes[id] = text
+}
+
+// notYours is the error about an account of our name that is not ours.
+func notYours(upn string) error {
+	return &access.Error{Kind: access.Conflict, Text: "An account named " + upn + " exists in the Entra tenant, and does not bear Jitney's mark.",
+		Hint: "Jitney does not touch it. Find out who made it, or changed it; rename it or delete it there."}
+}
