@@ -155,6 +155,8 @@ func onlyPages(h http.Handler) http.Handler {
 		switch {
 		case p == "/":
 			http.Redirect(w, r, "/signin", http.StatusSeeOther)
+		case strings.HasPrefix(p, "/v1.0/"), strings.HasPrefix(p, "/_sim/"):
+			http.NotFound(w, r)
 		case p == "/signin", p == "/signout", p == "/portal", p == stylePath, strings.HasSuffix(p, "/adminconsent"):
 			h.ServeHTTP(w, r)
 		default:

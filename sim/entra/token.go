@@ -128,7 +128,7 @@ func (id *identity) issue(r *http.Request, form url.Values) (string, *tokenError
 	if form.Get("grant_type") != "client_credentials" {
 		return "", refuseToken(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type. This simulator knows client_credentials only.")
 	}
-	resource, ok := strings.CutSuffix(form.Get("scope"), "/.default")
+	resource, ok := resourceOf(form.Get("scope"))
 	if !ok {
 		return "", refuseToken(400, "invalid_scope", 1002012, "The provided value for scope is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).")
 	}
@@ -156,6 +156,18 @@ func (id *identity) issue(r *http.Request, form url.Values) (string, *tokenError
 		return "", refuseToken(500, "server_error", 90033, "A transient error has occurred. Please try again.")
 	}
 	return text, nil
+}
+
+// resourceOf is what a token is wanted for. Microsoft's libraries add the
+// scopes of OpenID to every request, where they mean nothing.
+func resourceOf(scope string) (string, bool) {
+	wanted := slices.DeleteFunc(strings.Fields(scope), func(s string) bool {
+		return s == "openid" || s == "profile" || s == "offline_access"
+	})
+	if len(wanted) != 1 {
+		return "", false
+	}
+	return strings.CutSuffix(wanted[0], "/.default")
 }
 
 // prove reports how the app proved who it is: "1" by a secret, "2" by a
