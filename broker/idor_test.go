@@ -13,6 +13,7 @@ import (
 func TestWhoMayDoWhat(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
+	cloud := w.connectCloud()
 	held := w.active() // maya's, of the customer aviary
 	w.change(func(p *access.Policy) { p.NeedsApproval = true })
 	pending := w.submit(w.noor, w.ask())
@@ -87,7 +88,15 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"save a target": {func(who access.Person) error {
 			return first(w.Places.SaveTarget(ctx, who, broker.TargetInput{ID: "target-aviary"}))
 		}, []string{"an administrator"}, nil},
-		"check a target":   {func(who access.Person) error { return first(w.Places.Check(ctx, who, "target-aviary")) }, []string{"an administrator"}, nil},
+		"check a target": {func(who access.Person) error { return first(w.Places.Check(ctx, who, "target-aviary")) }, []string{"an administrator"}, nil},
+		"ask for consent": {func(who access.Person) error {
+			return first(w.Places.ConsentURL(ctx, who, cloud.ID, "https://jitney.example/consent", "x"))
+		}, []string{"an administrator"}, nil},
+		"bring back a consent": {func(who access.Person) error { return first(w.Places.Consented(ctx, who, cloud.ID, nil)) }, []string{"an administrator"}, nil},
+		"list companies":       {func(who access.Person) error { return first(w.Places.Companies(ctx, who, cloud.ID)) }, []string{"an administrator"}, nil},
+		"import companies": {func(who access.Person) error {
+			return first(w.Places.Import(ctx, who, cloud.ID, "default", nil))
+		}, []string{"an administrator"}, nil},
 		"list people":      {func(who access.Person) error { return first(w.People.People(ctx, who)) }, []string{"an administrator", "an auditor"}, nil},
 		"read a person":    {func(who access.Person) error { return first(w.People.Person(ctx, who, "noor")) }, []string{"a colleague", "an administrator", "an auditor"}, nil},
 		"save a person":    {func(who access.Person) error { return first(w.People.Save(ctx, who, broker.PersonInput{ID: "noor"})) }, []string{"an administrator"}, nil},

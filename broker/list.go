@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ func (a *Access) Mine(ctx context.Context, who access.Person) (open, past []Gran
 // may see. Cells that a spreadsheet would run as a formula begin with '.
 func (a *Access) CSV(ctx context.Context, who access.Person, q access.GrantQuery, row func([]string) error) error {
 	if err := row([]string{"id", "state", "cause", "requester", "login", "customer", "target", "entitlement", "ticket", "title", "reason",
-		"minutes", "extension", "submitted", "approved", "approved_by", "active", "end", "ended", "continued_by", "findings"}); err != nil {
+		"minutes", "extension", "submitted", "approved", "approved_by", "active", "end", "ended", "continued_by", "findings", "blocked"}); err != nil {
 		return err
 	}
 	q.Limit = 500
@@ -131,7 +132,7 @@ func csvRow(r GrantRow) []string {
 	}
 	cells := []string{g.ID, string(r.State), string(r.Cause), r.Requester, r.RequesterLogin, r.Customer, r.Target, r.Entitlement, g.Ticket.Number, g.Ticket.Title, g.Reason,
 		strconv.Itoa(int(g.Duration / time.Minute)), strconv.Itoa(int(g.Extension / time.Minute)), at(g.SubmittedAt), at(g.ApprovedAt), g.ApprovedBy,
-		at(g.VerifiedAt), at(r.EndsAt), at(g.EndedAt), g.ContinuedBy, strings.Join(g.Findings, "; ")}
+		at(g.VerifiedAt), at(r.EndsAt), at(g.EndedAt), g.ContinuedBy, strings.Join(g.Findings, "; "), g.Blocked}
 	for i, c := range cells {
 		if c != "" && strings.ContainsRune("=+-@\t\r\n", rune(c[0])) {
 			cells[i] = "'" + c
@@ -142,11 +143,13 @@ func csvRow(r GrantRow) []string {
 
 // A Form is what the request form offers to one person.
 type Form struct {
-	Customers []access.Customer // those they may ask for
-	Without   []access.Customer // others of theirs that lack the one kind that there is
-	Customer  access.Customer   // the chosen one; empty if none
-	Targets   []TargetChoice    // of the chosen customer
-	Kinds     []target.Kind     // all that this program knows
+	Customers []access.Customer   // those they may ask for, with anything connected
+	Without   []access.Customer   // others of theirs, where nothing may be asked for
+	Has       map[string][]string // the kinds of target that may be asked for, by the customer's ID
+	Customer  access.Customer     // the chosen one; empty if none
+	Targets   []TargetChoice      // of the chosen customer
+	Closed    []string            // names of kinds of which the chosen one has only targets that take no new requests
+	Kinds     []target.Kind       // all that this program knows
 }
 
 // A TargetChoice is one target that may be asked for.
@@ -155,7 +158,9 @@ type TargetChoice struct {
 	Kind         target.Kind
 	Entitlements []target.Entitlement // that this target offers
 	Policy       access.Policy
-	OnForm       bool // the form shows the password before it is sent
+	Handover     target.Handover
+	OnForm       bool             // the form shows the password before it is sent
+	Missing      []access.Finding // what its last check found to be missing: a grant would fail, or would not end
 }
 
 // Form reads what who may ask for; customer is the ID of the chosen one, or
@@ -168,16 +173,21 @@ func (a *Access) Form(ctx context.Context, who access.Person, customer string) (
 	if err != nil {
 		return Form{}, err
 	}
-	f := Form{Kinds: a.Kinds}
-	has, err := a.only(ctx)
+	targets, err := a.Targets.Targets(ctx, "")
 	if err != nil {
 		return Form{}, err
+	}
+	f := Form{Kinds: a.Kinds, Has: map[string][]string{}}
+	for _, t := range targets {
+		if _, ok := findKind(a.Kinds, t.Kind); ok && t.DisabledAt.IsZero() && !slices.Contains(f.Has[t.Customer], t.Kind) && asks(who, t.Customer) {
+			f.Has[t.Customer] = append(f.Has[t.Customer], t.Kind)
+		}
 	}
 	for _, c := range all {
 		if !asks(who, c.ID) || !c.ArchivedAt.IsZero() {
 			continue
 		}
-		if has != nil && !has[c.ID] {
+		if len(f.Has[c.ID]) == 0 {
 			f.Without = append(f.Without, c)
 		} else {
 			f.Customers = append(f.Customers, c)
@@ -189,44 +199,46 @@ func (a *Access) Form(ctx context.Context, who access.Person, customer string) (
 	if f.Customer.ID == "" {
 		return f, nil
 	}
-	targets, err := a.Targets.Targets(ctx, f.Customer.ID)
-	if err != nil {
-		return Form{}, err
-	}
+	return f, a.choices(ctx, &f, targets)
+}
+
+// choices lists the targets of the chosen customer.
+func (a *Access) choices(ctx context.Context, f *Form, targets []access.Target) error {
 	for _, t := range targets {
 		k, ok := findKind(a.Kinds, t.Kind)
-		if !ok || !t.DisabledAt.IsZero() {
+		if !ok || t.Customer != f.Customer.ID {
+			continue
+		}
+		if !t.DisabledAt.IsZero() {
+			if !slices.Contains(f.Has[t.Customer], t.Kind) {
+				f.Closed = append(f.Closed, t.Kind)
+			}
 			continue
 		}
 		policy, err := policyOf(ctx, a.Rules, t)
 		if err != nil {
-			return Form{}, err
+			return err
 		}
-		choice := TargetChoice{Kind: k, Entitlements: k.Entitlements(settingsOf(t)), Policy: policy, OnForm: onForm(k.Into(settingsOf(t)), policy)}
+		h := k.Into(settingsOf(t))
+		choice := TargetChoice{Kind: k, Policy: policy, Handover: h, OnForm: onForm(h, policy), Missing: missing(t)}
+		if k.Entitlements != nil {
+			choice.Entitlements = k.Entitlements(settingsOf(t))
+		}
 		t.Settings, t.Findings = nil, nil
 		choice.Target = t
 		f.Targets = append(f.Targets, choice)
 	}
-	return f, nil
+	return nil
 }
 
-// only reports which customers have a target of the one kind of this program;
-// nil if there are several kinds, of which a person chooses.
-func (a *Access) only(ctx context.Context) (map[string]bool, error) {
-	if len(a.Kinds) != 1 {
-		return nil, nil
-	}
-	targets, err := a.Targets.Targets(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	has := map[string]bool{}
-	for _, t := range targets {
-		if t.Kind == a.Kinds[0].Name && t.DisabledAt.IsZero() {
-			has[t.Customer] = true
+// missing lists what the last check of t found to be missing.
+func missing(t access.Target) (out []access.Finding) {
+	for _, f := range t.Findings {
+		if f.Level == "error" {
+			out = append(out, f)
 		}
 	}
-	return has, nil
+	return out
 }
 
 // Tickets lists open tickets of a customer for the form. It may be slow, as

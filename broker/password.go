@@ -25,70 +25,70 @@ const OfferFor = 30 * time.Minute
 // Reveal shows the password to its recipient, once. The audit record is
 // written, and the password erased, before it is shown.
 func (a *Access) Reveal(ctx context.Context, who access.Person, grantID string) (Shown, error) {
-	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
+	h, err := keeper{a}.holding(ctx, who, grantID)
 	if err != nil {
 		return Shown{}, err
 	}
+	c := h.Credential
 	switch {
-	case c.Credential.Recipient != who.ID:
-		return Shown{}, denied("This password is not for you to see.", "The holder can make a new one; an administrator can re-issue it.")
-	case strings.HasPrefix(c.Credential.Place, "offer:"):
-		return Shown{}, &access.Error{Kind: access.Conflict, Text: "This password was shown on the form, and is not shown again.", Hint: "Make a new password."}
-	case !c.Credential.RevealedAt.IsZero():
-		return Shown{}, &access.Error{Kind: access.Conflict, Text: "The password was shown already, and is not kept.", Hint: "Make a new password."}
-	case !c.Credential.Ready():
-		return Shown{}, &access.Error{Kind: access.Conflict, Text: "The password is not ready yet.", Hint: "Wait until the account is ready."}
+	case c.Recipient != h.who.ID:
+		return Shown{}, denied("This "+h.word+" is not for you to see.", "The holder can make a new one; an administrator can re-issue it.")
+	case strings.HasPrefix(c.Place, "offer:"):
+		return Shown{}, conflict("This "+h.word+" was shown on the form, and is not shown again.", "Make a new "+h.word+".")
+	case !c.RevealedAt.IsZero():
+		return Shown{}, h.gone()
+	case !c.Ready():
+		return Shown{}, conflict("The "+h.word+" is not ready yet.", "Wait until the account is ready.")
 	}
-	return keeper{a}.take(ctx, g, c, by(who, access.EventRevealed, g.Customer, g.ID, g.Account, "The password was shown to "+clip(who.Name, 100)+"."))
+	return keeper{a}.take(ctx, h, h.event(access.EventRevealed, "The "+h.word+" was shown to "+clip(h.who.Name, 100)+"."))
 }
 
 // Retrieve shows an administrator a password that was chosen on the form and
 // is kept while the grant lives. It demands a reason, and the holder sees it.
 func (a *Access) Retrieve(ctx context.Context, who access.Person, grantID, reason string) (Shown, error) {
-	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
+	h, err := keeper{a}.holding(ctx, who, grantID)
 	if err != nil {
 		return Shown{}, err
 	}
-	if !who.Is(access.Administrator) {
-		return Shown{}, denied("Only an administrator can retrieve a password.", "")
+	if !h.who.Is(access.Administrator) {
+		return Shown{}, denied("Only an administrator can retrieve "+Indefinite(h.word)+".", "")
 	}
 	if reason, err = demand("reason", reason, "Reason is required."); err != nil {
 		return Shown{}, err
 	}
-	if !c.Credential.Retain || c.Credential.Sealed == nil || c.Credential.SetAt.IsZero() {
-		return Shown{}, &access.Error{Kind: access.Conflict, Text: "There is no kept password to retrieve.", Hint: "Re-issue it instead."}
+	if c := h.Credential; !c.Retain || c.Sealed == nil || c.SetAt.IsZero() {
+		return Shown{}, conflict("There is no kept "+h.word+" to retrieve.", "Re-issue it instead.")
 	}
-	e := by(who, access.EventRetrieved, g.Customer, g.ID, g.Account, "An administrator retrieved the password: "+reason)
-	return keeper{a}.take(ctx, g, c, e)
+	return keeper{a}.take(ctx, h, h.event(access.EventRetrieved, "An administrator retrieved the "+h.word+": "+reason))
 }
 
 // NewPassword replaces the password of a live grant for its holder. It is
-// ready to be revealed when the target has taken it.
+// ready to be revealed when the target has taken it, or has made it.
 func (a *Access) NewPassword(ctx context.Context, who access.Person, grantID string) error {
-	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
+	h, err := keeper{a}.holding(ctx, who, grantID)
 	switch {
 	case err != nil:
 		return err
-	case g.Requester != who.ID:
-		return denied("Only the person who holds this access can make a new password.", "An administrator can re-issue it.")
+	case h.grant.Requester != h.who.ID:
+		return denied("Only the person who holds this access can make a new "+h.word+".", "An administrator can re-issue it.")
 	}
-	return keeper{a}.replace(ctx, c, who, by(who, "credential.renewed", g.Customer, g.ID, g.Account, "The holder asked for a new password."))
+	return keeper{a}.replace(ctx, h, h.event("credential.renewed", "The holder asked for a new "+h.word+"."))
 }
 
 // Reissue replaces the password of a live grant for an administrator who must
 // get in. It demands a reason; the holder and the ticket are told.
 func (a *Access) Reissue(ctx context.Context, who access.Person, grantID, reason string) error {
-	who, g, c, err := keeper{a}.holding(ctx, who, grantID)
+	h, err := keeper{a}.holding(ctx, who, grantID)
 	switch {
 	case err != nil:
 		return err
-	case !who.Is(access.Administrator):
-		return denied("Only an administrator can re-issue a password.", "")
+	case !h.who.Is(access.Administrator):
+		return denied("Only an administrator can re-issue "+Indefinite(h.word)+".", "")
 	}
 	if reason, err = demand("reason", reason, "Reason is required."); err != nil {
 		return err
 	}
-	return keeper{a}.replace(ctx, c, who, by(who, access.EventReissued, g.Customer, g.ID, g.Account, "An administrator re-issued the password to get in: "+reason))
+	return keeper{a}.replace(ctx, h, h.event(access.EventReissued, "An administrator re-issued the "+h.word+" to get in: "+reason))
 }
 
 // An OfferView is a password for the form, shown before the request is sent.
@@ -117,8 +117,10 @@ func (a *Access) Offer(ctx context.Context, who access.Person, targetID string) 
 	if err != nil {
 		return OfferView{}, err
 	}
-	if !onForm(handover(a.Kinds, t), policy) {
-		return OfferView{}, &access.Error{Kind: access.Conflict, Text: "The password for this target is shown after the account is ready."}
+	if h := handover(a.Kinds, t); h.Word == "" {
+		return OfferView{}, noCredential()
+	} else if !onForm(h, policy) {
+		return OfferView{}, conflict("The "+h.Word+" for this target is shown when the account is ready, not before.", "Send the form without one.")
 	}
 	password := a.Password()
 	o := access.Offer{ID: newID(), Person: who.ID, Customer: t.Customer, ExpiresAt: time.Now().UTC().Add(OfferFor)}
@@ -140,44 +142,67 @@ func onForm(h target.Handover, p access.Policy) bool {
 // A keeper has to do with passwords that are stored.
 type keeper struct{ *Access }
 
-// holding reads a grant that is active, with its account and credential.
-func (a keeper) holding(ctx context.Context, who access.Person, grantID string) (access.Person, access.Grant, access.Case, error) {
-	who, err := a.gate.fresh(ctx, who)
-	if err != nil {
-		return who, access.Grant{}, access.Case{}, err
+// A held is a grant that is active, with its account and credential.
+type held struct {
+	who   access.Person // as stored now
+	grant access.Grant
+	access.Case
+	into target.Handover
+	word string // what its credential is called
+}
+
+func (h held) event(kind, text string) access.Event {
+	return by(h.who, kind, h.grant.Customer, h.grant.ID, h.grant.Account, text)
+}
+
+func (h held) gone() error {
+	return conflict("The "+h.word+" was shown already, and is not kept.", "Make a new "+h.word+".")
+}
+
+func noCredential() error {
+	return conflict("Accounts on this target need no credential.", "Load the page again.")
+}
+
+// holding reads a grant that must be active.
+func (a keeper) holding(ctx context.Context, who access.Person, grantID string) (h held, err error) {
+	if h.who, err = a.gate.fresh(ctx, who); err != nil {
+		return h, err
 	}
-	g, err := a.visible(ctx, who, grantID)
-	if err != nil {
-		return who, g, access.Case{}, err
+	if h.grant, err = a.visible(ctx, h.who, grantID); err != nil {
+		return h, err
 	}
-	if !g.Wanted(time.Now()) || g.VerifiedAt.IsZero() {
-		return who, g, access.Case{}, &access.Error{Kind: access.Conflict, Text: "This access is not active, so it has no password.", Hint: "Load the page again."}
+	t, err := a.Targets.Target(ctx, h.grant.Target)
+	if err != nil && access.KindOf(err) != access.NotFound {
+		return h, err
 	}
-	c, err := a.Grants.Case(ctx, g.Account)
-	return who, g, c, hide(err)
+	h.into = handover(a.Kinds, t)
+	h.word = Word(h.into)
+	if !h.grant.Wanted(time.Now()) || h.grant.VerifiedAt.IsZero() {
+		return h, conflict("This access is not active, so it has no "+h.word+".", "Load the page again.")
+	}
+	h.Case, err = a.Grants.Case(ctx, h.grant.Account)
+	return h, hide(err)
 }
 
 // take records event, takes the sealed password and opens it.
-func (a keeper) take(ctx context.Context, g access.Grant, c access.Case, event access.Event) (Shown, error) {
-	cred := c.Credential
+func (a keeper) take(ctx context.Context, h held, event access.Event) (Shown, error) {
+	cred := h.Credential
 	if !placed(cred) {
-		return Shown{}, &access.Error{Kind: access.Internal, Text: "The stored password does not belong to this account, so it is not shown.", Hint: "Make a new password, and tell an administrator."}
+		return Shown{}, &access.Error{Kind: access.Internal, Text: "The stored " + h.word + " does not belong to this account, so it is not shown.", Hint: "Make a new " + h.word + ", and tell an administrator."}
 	}
 	event.Data = map[string]string{"seq": fmt.Sprint(cred.Seq)}
 	sealed, err := a.Credentials.Take(ctx, cred.Account, cred.Seq, event)
-	if err != nil {
+	switch {
+	case access.KindOf(err) == access.Conflict && err != nil:
+		return Shown{}, h.gone()
+	case err != nil:
 		return Shown{}, hide(err)
 	}
-	password, err := a.Sealer.Open(ctx, g.Customer, secret.Place{Table: "credentials", Row: cred.Place, Column: "sealed"}, sealed)
+	password, err := a.Sealer.Open(ctx, h.grant.Customer, secret.Place{Table: "credentials", Row: cred.Place, Column: "sealed"}, sealed)
 	if err != nil {
-		return Shown{}, &access.Error{Kind: access.Internal, Text: "The stored password could not be opened.", Hint: "Make a new password.", Err: err}
+		return Shown{}, &access.Error{Kind: access.Internal, Text: "The stored " + h.word + " could not be opened.", Hint: "Make a new " + h.word + ".", Err: err}
 	}
-	shown := Shown{Username: c.Account.Username, Password: password}
-	if t, err := a.Targets.Target(ctx, g.Target); err == nil {
-		h := handover(a.Kinds, t)
-		shown.SignIn, shown.Word = h.SignIn, h.Word
-	}
-	return shown, nil
+	return Shown{Username: h.Account.Username, Password: password, Word: h.word, SignIn: h.into.SignIn}, nil
 }
 
 // placed reports whether a credential lies where it was sealed for, so that a
@@ -186,24 +211,21 @@ func placed(c access.Credential) bool {
 	return c.Account != "" && (strings.HasPrefix(c.Place, c.Account+"/") || strings.HasPrefix(c.Place, "offer:"+c.Recipient+":"))
 }
 
-func (a keeper) replace(ctx context.Context, c access.Case, recipient access.Person, event access.Event) error {
-	t, err := a.Targets.Target(ctx, c.Account.Target)
-	if err != nil {
-		return hide(err)
-	}
-	h := handover(a.Kinds, t)
-	cred := access.Credential{Account: c.Account.ID, Recipient: recipient.ID, CreatedAt: time.Now().UTC()}
+// replace asks for another password, for the person who acts.
+func (a keeper) replace(ctx context.Context, h held, event access.Event) error {
+	cred := access.Credential{Account: h.Account.ID, Recipient: h.who.ID, CreatedAt: time.Now().UTC()}
 	switch {
-	case h.Word == "":
-		return &access.Error{Kind: access.Conflict, Text: "Accounts on this target have no credential."}
-	case h.Issued: // the target makes it when the account is looked at
-		_, err = a.Credentials.Replace(ctx, cred, event)
+	case h.into.Word == "":
+		return noCredential()
+	case h.into.Issued: // the target makes it when the account is looked at
+		_, err := a.Credentials.Replace(ctx, cred, event)
 		return hide(err)
 	}
-	cred.Place = c.Account.ID + "/" + newID()
+	cred.Place = h.Account.ID + "/" + newID()
 	place := secret.Place{Table: "credentials", Row: cred.Place, Column: "sealed"}
-	if cred.Sealed, err = a.Sealer.Seal(ctx, c.Account.Customer, place, a.Password()); err != nil {
-		return fmt.Errorf("seal new password: %w", err)
+	var err error
+	if cred.Sealed, err = a.Sealer.Seal(ctx, h.Account.Customer, place, a.Password()); err != nil {
+		return fmt.Errorf("seal new %s: %w", h.word, err)
 	}
 	_, err = a.Credentials.Replace(ctx, cred, event)
 	return hide(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"jitney/access"
@@ -25,6 +26,8 @@ const (
 type Places struct {
 	ports Ports
 	gate  gate
+
+	importing sync.Mutex // two imports at once would make one customer twice
 }
 
 // A CustomerPage is a customer with its targets.
@@ -36,11 +39,14 @@ type CustomerPage struct {
 
 // A TargetPage is a target with its kind.
 type TargetPage struct {
-	Target  access.Target
-	Kind    target.Kind
-	Known   bool            // this program has the kind
-	Secrets map[string]bool // the secret fields that have a value
-	Policy  string          // title
+	Target   access.Target
+	Kind     target.Kind
+	Known    bool            // this program has the kind
+	Secrets  map[string]bool // the secret fields that have a value
+	Policy   string          // title
+	Handover target.Handover // how people get into accounts there
+	Offers   []target.Entitlement
+	Consent  ConsentState // what became of asking for consent, for administrators and auditors
 }
 
 // A TargetInput is a target as a form sends it.
@@ -134,7 +140,11 @@ func (p *Places) Target(ctx context.Context, who access.Person, id string) (Targ
 	if err != nil {
 		return TargetPage{}, hide(err)
 	}
-	return p.page(ctx, t)
+	page, err := p.page(ctx, t)
+	if err == nil {
+		page.Consent, err = consents{p}.state(ctx, page)
+	}
+	return page, err
 }
 
 func (p *Places) page(ctx context.Context, t access.Target) (TargetPage, error) {
@@ -150,6 +160,10 @@ func (p *Places) page(ctx context.Context, t access.Target) (TargetPage, error) 
 	policy, err := p.ports.Rules.Policy(ctx, t.Policy)
 	if err == nil {
 		out.Policy = policy.Title
+	}
+	out.Handover = out.Kind.Into(settingsOf(t))
+	if out.Kind.Entitlements != nil {
+		out.Offers = out.Kind.Entitlements(settingsOf(t))
 	}
 	return out, nil
 }
@@ -197,7 +211,7 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 	case !in.Disabled:
 		t.DisabledAt = time.Time{}
 	}
-	return p.store(ctx, who, t, settings.Secrets, in.ID == "")
+	return p.store(ctx, who, t, settings.Secrets, choose(in.ID == "", "Added", "Changed")+" the target "+t.Name+".")
 }
 
 // begin finds the target that in changes, or starts a new one.
@@ -275,7 +289,7 @@ func SettingPlace(targetID, name string) secret.Place {
 	return secret.Place{Table: "target_secrets", Row: targetID, Column: name}
 }
 
-func (p *Places) store(ctx context.Context, who access.Person, t access.Target, secrets map[string]secret.Text, added bool) (access.Target, error) {
+func (p *Places) store(ctx context.Context, who access.Person, t access.Target, secrets map[string]secret.Text, text string) (access.Target, error) {
 	sealed := map[string][]byte{}
 	for name, text := range secrets {
 		b, err := p.ports.Sealer.Seal(ctx, t.Customer, SettingPlace(t.ID, name), text)
@@ -284,64 +298,6 @@ func (p *Places) store(ctx context.Context, who access.Person, t access.Target, 
 		}
 		sealed[name] = b
 	}
-	e := by(who, EventTargetSaved, t.Customer, "", t.ID, choose(added, "Added", "Changed")+" the target "+t.Name+".")
-	saved, err := p.ports.Targets.SaveTarget(ctx, t, sealed, e)
+	saved, err := p.ports.Targets.SaveTarget(ctx, t, sealed, by(who, EventTargetSaved, t.Customer, "", t.ID, text))
 	return saved, hide(err)
-}
-
-// CheckFor bounds one check of a connection.
-const CheckFor = 45 * time.Second
-
-// Check tries the connection of a target, changes nothing there, and keeps
-// what it found.
-func (p *Places) Check(ctx context.Context, who access.Person, id string) ([]access.Finding, error) {
-	who, err := p.gate.fresh(ctx, who, access.Administrator)
-	if err != nil {
-		return nil, err
-	}
-	t, err := p.ports.Targets.Target(ctx, id)
-	if err != nil {
-		return nil, hide(err)
-	}
-	findings := p.try(ctx, id)
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	worst := "ok"
-	for _, f := range findings {
-		if f.Level == "error" || f.Level == "warning" && worst == "ok" {
-			worst = f.Level
-		}
-	}
-	t.CheckedAt, t.Findings = time.Now().UTC(), findings
-	e := by(who, EventTargetChecked, t.Customer, "", t.ID, "Checked the connection of "+t.Name+": "+worst+".")
-	if _, err := p.ports.Targets.SaveTarget(ctx, t, nil, e); err != nil {
-		return findings, hide(err)
-	}
-	return findings, nil
-}
-
-func (p *Places) try(ctx context.Context, id string) []access.Finding {
-	ctx, cancel := context.WithTimeout(ctx, CheckFor)
-	defer cancel()
-	sys, err := p.ports.Open(ctx, id)
-	if err != nil {
-		return []access.Finding{problem(err, "The target could not be opened.")}
-	}
-	checker, ok := target.As[target.Checker](sys)
-	if !ok {
-		return []access.Finding{{Level: "info", What: "This kind of target cannot be checked beforehand."}}
-	}
-	findings, err := checker.Check(ctx)
-	if err != nil {
-		findings = append(findings, problem(err, "The check took too long."))
-	}
-	return findings
-}
-
-func problem(err error, text string) access.Finding {
-	if e, ok := errors.AsType[*access.Error](err); ok {
-		return access.Finding{Level: "error", What: e.Text, Fix: e.Hint}
-	}
-	return access.Finding{Level: "error", What: text, Fix: "The server's log says more."}
 }

@@ -49,6 +49,7 @@ type GrantPage struct {
 	Observation access.Observation // the same as Account.Seen
 	Version     string             // changes whenever anything on the page does; the same as Access.Pulse
 	Schedule    Schedule
+	Waits       bool // everything was done for the end; only another look can show the rest, which Observation.Left names
 }
 
 // A Schedule is how the account of a grant is looked after.
@@ -172,6 +173,7 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	if err := (reader{a}).history(ctx, b, records, &p); err != nil {
 		return GrantPage{}, err
 	}
+	p.Waits = waits(p.State, p.Observation)
 	p.Rows = compare(p.Entitlement, g, c, now)
 	p.Next = upcoming(b.kind(g.Target), p, now)
 	p.Password = credentialState(b.handover(g.Target), g, c.Credential, now)

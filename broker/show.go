@@ -59,6 +59,12 @@ func compare(title string, g access.Grant, c access.Case, now time.Time) []Compa
 	return rows
 }
 
+// waits reports whether everything was done for an end that is not over, and
+// only another look can show the rest.
+func waits(state access.State, seen access.Observation) bool {
+	return (state == access.Ending || state == access.Overdue) && seen.Settling > 0 && !seen.Enabled && len(seen.Entitlements) == 0 && len(seen.Extra) == 0
+}
+
 func choose(yes bool, a, b string) string {
 	if yes {
 		return a
@@ -121,7 +127,13 @@ func upcoming(k target.Kind, p GrantPage, now time.Time) []Upcoming {
 		}, Upcoming{Text: atTheEnd}, ends[1])
 	case access.Active, access.Expiring:
 		return ends
-	case access.Ending, access.Overdue, access.Blocked:
+	case access.Blocked:
+		return []Upcoming{{Text: "A person removes what keeps the end back: " + clip(g.Blocked, 60) + "."},
+			{Text: "Jitney keeps trying meanwhile, and goes on by itself as soon as it can."}, ends[1]}
+	case access.Ending, access.Overdue:
+		if p.Waits {
+			return []Upcoming{{At: p.Observation.At.Add(p.Observation.Settling), Text: "Jitney looks again. Nothing is left to be changed; it is only not certain yet."}, ends[1]}
+		}
 		return []Upcoming{{Text: "Jitney keeps removing, at least once a minute, until the target shows nothing any more."}, ends[1]}
 	default:
 		return nil

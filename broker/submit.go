@@ -82,7 +82,7 @@ func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (a
 		return access.Grant{}, err
 	}
 	if c.OnForm && s.Offer == "" {
-		c.wrong("password", "Temporary password is required: press Refresh, and copy it before you send the form.")
+		c.wrong("password", "Temporary "+c.Handover.Word+" is required: press Refresh, and copy it before you send the form.")
 	}
 	if len(c.Wrong) > 0 {
 		return access.Grant{}, &Invalid{Fields: c.Wrong}
@@ -111,7 +111,7 @@ func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (a
 	g.Account = account.ID
 	made, err := a.Grants.Create(ctx, access.NewGrant{Grant: g, Account: account, Offer: offer, Events: events})
 	if offer != "" && err != nil && access.KindOf(err) == access.NotFound {
-		return access.Grant{}, invalid("password", "That password is not valid any more. Press Refresh for a new one, and copy it.")
+		return access.Grant{}, invalid("password", "That "+c.Handover.Word+" is not valid any more. Press Refresh for a new one, and copy it.")
 	}
 	return made, hide(err)
 }
@@ -186,8 +186,10 @@ func (a clerk) checkTarget(ctx context.Context, s Submission, c *checked) error 
 	c.Handover = kind.Into(settingsOf(t))
 	c.OnForm = onForm(c.Handover, policy)
 	name := s.Entitlement
-	if all := kind.Entitlements(settingsOf(t)); name == "" && len(all) == 1 {
-		name = all[0].Name
+	if name == "" && kind.Entitlements != nil {
+		if all := kind.Entitlements(settingsOf(t)); len(all) == 1 {
+			name = all[0].Name
+		}
 	}
 	if e, ok := kind.Find(settingsOf(t), name); ok {
 		c.Entitlement = e

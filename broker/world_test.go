@@ -28,6 +28,7 @@ type world struct {
 	ctx        context.Context
 	store      *store.Store
 	realm      *fake.Realm
+	companies  []target.Company // that the practice cloud knows
 	desk       *desk
 	reconciler *reconcile.Reconciler
 	policy     access.Policy
@@ -109,9 +110,17 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, ctx: ctx, store: s, realm: fake.NewRealm(), desk: &desk{tickets: map[string]ticket.Ticket{}}}
 	kind := fake.Kind(func(string) *fake.Realm { return w.realm })
 	kind.Fields = append(kind.Fields, target.Field{Name: "key", Title: "Key", Secret: true}, target.Field{Name: "mode", Title: "Mode", Options: []string{"slow", "fast"}})
-	w.kinds = []target.Kind{kind}
+	w.kinds = []target.Kind{kind, w.cloudKind()}
 	open := func(ctx context.Context, id string) (target.System, error) {
-		return w.kinds[0].Open(ctx, id, target.Settings{Values: map[string]string{"domain": "t.example"}})
+		t, err := s.Targets.Target(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		k := w.kinds[0]
+		if t.Kind == fake.Issuing {
+			k = w.kinds[1]
+		}
+		return k.Open(ctx, id, target.Settings{Values: map[string]string{"domain": "t.example"}})
 	}
 	desks := func(_ context.Context, customer string) (ticket.System, string, string, error) {
 		return w.desk, "paper", "company-of-" + customer, nil
