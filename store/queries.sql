@@ -337,3 +337,69 @@ VALUES (@id, @kind, @work_key, @group_name, @lane, @place, @grant_id, @payload, 
 ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0,
     woken_at = CASE WHEN work.lease_owner <> '' THEN excluded.next_at ELSE 0 END,
     next_at = CASE WHEN work.lease_owner = '' AND (work.next_at = 0 OR work.next_at > excluded.next_at) THEN excluded.next_at ELSE work.next_at END;
+
+-- name: Connection :one
+SELECT * FROM connections WHERE id = @id;
+
+-- name: Connections :many
+SELECT * FROM connections ORDER BY lower(name), id;
+
+-- name: InsertConnection :exec
+INSERT INTO connections (id, kind, name, settings, created_at, disabled_at, checked_at, findings, version)
+VALUES (@id, @kind, @name, @settings, @created_at, @disabled_at, @checked_at, @findings, 1);
+
+-- name: UpdateConnection :execrows
+UPDATE connections
+SET name = @name, settings = @settings, disabled_at = @disabled_at, checked_at = @checked_at, findings = @findings, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- name: ConnectionSecrets :many
+SELECT name, sealed FROM connection_secrets WHERE connection = @connection;
+
+-- name: PutConnectionSecret :exec
+INSERT INTO connection_secrets (connection, name, sealed) VALUES (@connection, @name, @sealed)
+ON CONFLICT (connection, name) DO UPDATE SET sealed = excluded.sealed;
+
+-- name: DropConnectionSecret :exec
+DELETE FROM connection_secrets WHERE connection = @connection AND name = @name;
+
+-- name: Companies :many
+SELECT * FROM companies WHERE connection = @connection ORDER BY lower(name), company;
+
+-- PutCompany keeps the name that a company had before as was.
+-- name: PutCompany :exec
+INSERT INTO companies (connection, company, name, was, seen_at, gone_at)
+VALUES (@connection, @company, @name, '', @seen_at, 0)
+ON CONFLICT (connection, company) DO UPDATE
+SET was = CASE WHEN companies.name <> excluded.name THEN companies.name ELSE companies.was END,
+    name = excluded.name, seen_at = excluded.seen_at, gone_at = 0;
+
+-- MissCompanies marks those that the last answer did not hold.
+-- name: MissCompanies :exec
+UPDATE companies SET gone_at = @gone_at WHERE connection = @connection AND seen_at < @seen_at AND gone_at = 0;
+
+-- name: Mapping :one
+SELECT * FROM mappings WHERE connection = @connection AND customer = @customer;
+
+-- name: MappingsOf :many
+SELECT * FROM mappings WHERE connection = @connection ORDER BY customer;
+
+-- name: PutMapping :exec
+INSERT INTO mappings (connection, customer, company, name, mapped_at) VALUES (@connection, @customer, @company, @name, @mapped_at)
+ON CONFLICT (connection, customer) DO UPDATE SET company = excluded.company, name = excluded.name, mapped_at = excluded.mapped_at;
+
+-- name: DropMapping :exec
+DELETE FROM mappings WHERE connection = @connection AND customer = @customer;
+
+-- name: CustomerDesk :one
+SELECT connection FROM customer_desks WHERE customer = @customer;
+
+-- name: CustomerDesks :many
+SELECT * FROM customer_desks;
+
+-- name: PutCustomerDesk :exec
+INSERT INTO customer_desks (customer, connection) VALUES (@customer, @connection)
+ON CONFLICT (customer) DO UPDATE SET connection = excluded.connection;
+
+-- name: DropCustomerDesk :exec
+DELETE FROM customer_desks WHERE customer = @customer;

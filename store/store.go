@@ -43,6 +43,7 @@ type Store struct {
 	Desk        *Desk
 	Keys        *DataKeys
 	Sessions    *Sessions
+	Connections *Connections
 
 	core *core
 }
@@ -75,6 +76,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	s.Desk = &Desk{c}
 	s.Keys = &DataKeys{c}
 	s.Sessions = &Sessions{c}
+	s.Connections = &Connections{c}
 	return s, nil
 }
 

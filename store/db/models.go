@@ -54,6 +54,33 @@ type AuditRecord struct {
 	Seq      int64  `json:"seq"`
 }
 
+type Company struct {
+	Connection string `json:"connection"`
+	Company    string `json:"company"`
+	Name       string `json:"name"`
+	Was        string `json:"was"`
+	SeenAt     int64  `json:"seen_at"`
+	GoneAt     int64  `json:"gone_at"`
+}
+
+type Connection struct {
+	ID         string `json:"id"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Settings   string `json:"settings"`
+	CreatedAt  int64  `json:"created_at"`
+	DisabledAt int64  `json:"disabled_at"`
+	CheckedAt  int64  `json:"checked_at"`
+	Findings   string `json:"findings"`
+	Version    int64  `json:"version"`
+}
+
+type ConnectionSecret struct {
+	Connection string `json:"connection"`
+	Name       string `json:"name"`
+	Sealed     []byte `json:"sealed"`
+}
+
 type Credential struct {
 	Account    string `json:"account"`
 	Seq        int64  `json:"seq"`
@@ -73,6 +100,11 @@ type Customer struct {
 	CreatedAt  int64  `json:"created_at"`
 	ArchivedAt int64  `json:"archived_at"`
 	Version    int64  `json:"version"`
+}
+
+type CustomerDesk struct {
+	Customer   string `json:"customer"`
+	Connection string `json:"connection"`
 }
 
 type DataKey struct {
@@ -137,6 +169,14 @@ type Grant struct {
 	Findings      string `json:"findings"`
 	Version       int64  `json:"version"`
 	Blocked       string `json:"blocked"`
+}
+
+type Mapping struct {
+	Connection string `json:"connection"`
+	Customer   string `json:"customer"`
+	Company    string `json:"company"`
+	Name       string `json:"name"`
+	MappedAt   int64  `json:"mapped_at"`
 }
 
 type Offer struct {

@@ -276,6 +276,130 @@ func (q *Queries) ClaimedWork(ctx context.Context, arg ClaimedWorkParams) ([]Wor
 	return items, nil
 }
 
+const companies = `-- name: Companies :many
+SELECT connection, company, name, was, seen_at, gone_at FROM companies WHERE connection = $1 ORDER BY lower(name), company
+`
+
+func (q *Queries) Companies(ctx context.Context, connection string) ([]Company, error) {
+	rows, err := q.db.QueryContext(ctx, companies, connection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Company
+	for rows.Next() {
+		var i Company
+		if err := rows.Scan(
+			&i.Connection,
+			&i.Company,
+			&i.Name,
+			&i.Was,
+			&i.SeenAt,
+			&i.GoneAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const connection = `-- name: Connection :one
+SELECT id, kind, name, settings, created_at, disabled_at, checked_at, findings, version FROM connections WHERE id = $1
+`
+
+func (q *Queries) Connection(ctx context.Context, id string) (Connection, error) {
+	row := q.db.QueryRowContext(ctx, connection, id)
+	var i Connection
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.Name,
+		&i.Settings,
+		&i.CreatedAt,
+		&i.DisabledAt,
+		&i.CheckedAt,
+		&i.Findings,
+		&i.Version,
+	)
+	return i, err
+}
+
+const connectionSecrets = `-- name: ConnectionSecrets :many
+SELECT name, sealed FROM connection_secrets WHERE connection = $1
+`
+
+type ConnectionSecretsRow struct {
+	Name   string `json:"name"`
+	Sealed []byte `json:"sealed"`
+}
+
+func (q *Queries) ConnectionSecrets(ctx context.Context, connection string) ([]ConnectionSecretsRow, error) {
+	rows, err := q.db.QueryContext(ctx, connectionSecrets, connection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ConnectionSecretsRow
+	for rows.Next() {
+		var i ConnectionSecretsRow
+		if err := rows.Scan(&i.Name, &i.Sealed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const connections = `-- name: Connections :many
+SELECT id, kind, name, settings, created_at, disabled_at, checked_at, findings, version FROM connections ORDER BY lower(name), id
+`
+
+func (q *Queries) Connections(ctx context.Context) ([]Connection, error) {
+	rows, err := q.db.QueryContext(ctx, connections)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Connection
+	for rows.Next() {
+		var i Connection
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Name,
+			&i.Settings,
+			&i.CreatedAt,
+			&i.DisabledAt,
+			&i.CheckedAt,
+			&i.Findings,
+			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countPeople = `-- name: CountPeople :one
 SELECT count(*) FROM people
 `
@@ -337,6 +461,44 @@ func (q *Queries) Customer(ctx context.Context, id string) (Customer, error) {
 		&i.Version,
 	)
 	return i, err
+}
+
+const customerDesk = `-- name: CustomerDesk :one
+SELECT connection FROM customer_desks WHERE customer = $1
+`
+
+func (q *Queries) CustomerDesk(ctx context.Context, customer string) (string, error) {
+	row := q.db.QueryRowContext(ctx, customerDesk, customer)
+	var connection string
+	err := row.Scan(&connection)
+	return connection, err
+}
+
+const customerDesks = `-- name: CustomerDesks :many
+SELECT customer, connection FROM customer_desks
+`
+
+func (q *Queries) CustomerDesks(ctx context.Context) ([]CustomerDesk, error) {
+	rows, err := q.db.QueryContext(ctx, customerDesks)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CustomerDesk
+	for rows.Next() {
+		var i CustomerDesk
+		if err := rows.Scan(&i.Customer, &i.Connection); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const customerKey = `-- name: CustomerKey :one
@@ -578,6 +740,20 @@ func (q *Queries) DeskTickets(ctx context.Context, arg DeskTicketsParams) ([]Des
 	return items, nil
 }
 
+const dropConnectionSecret = `-- name: DropConnectionSecret :exec
+DELETE FROM connection_secrets WHERE connection = $1 AND name = $2
+`
+
+type DropConnectionSecretParams struct {
+	Connection string `json:"connection"`
+	Name       string `json:"name"`
+}
+
+func (q *Queries) DropConnectionSecret(ctx context.Context, arg DropConnectionSecretParams) error {
+	_, err := q.db.ExecContext(ctx, dropConnectionSecret, arg.Connection, arg.Name)
+	return err
+}
+
 const dropCredentials = `-- name: DropCredentials :execrows
 UPDATE credentials SET sealed = NULL WHERE account = $1 AND seq <= $2
 `
@@ -593,6 +769,29 @@ func (q *Queries) DropCredentials(ctx context.Context, arg DropCredentialsParams
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const dropCustomerDesk = `-- name: DropCustomerDesk :exec
+DELETE FROM customer_desks WHERE customer = $1
+`
+
+func (q *Queries) DropCustomerDesk(ctx context.Context, customer string) error {
+	_, err := q.db.ExecContext(ctx, dropCustomerDesk, customer)
+	return err
+}
+
+const dropMapping = `-- name: DropMapping :exec
+DELETE FROM mappings WHERE connection = $1 AND customer = $2
+`
+
+type DropMappingParams struct {
+	Connection string `json:"connection"`
+	Customer   string `json:"customer"`
+}
+
+func (q *Queries) DropMapping(ctx context.Context, arg DropMappingParams) error {
+	_, err := q.db.ExecContext(ctx, dropMapping, arg.Connection, arg.Customer)
+	return err
 }
 
 const dropOffers = `-- name: DropOffers :exec
@@ -808,6 +1007,36 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.Blocked,
 	)
 	return i, err
+}
+
+const insertConnection = `-- name: InsertConnection :exec
+INSERT INTO connections (id, kind, name, settings, created_at, disabled_at, checked_at, findings, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
+`
+
+type InsertConnectionParams struct {
+	ID         string `json:"id"`
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	Settings   string `json:"settings"`
+	CreatedAt  int64  `json:"created_at"`
+	DisabledAt int64  `json:"disabled_at"`
+	CheckedAt  int64  `json:"checked_at"`
+	Findings   string `json:"findings"`
+}
+
+func (q *Queries) InsertConnection(ctx context.Context, arg InsertConnectionParams) error {
+	_, err := q.db.ExecContext(ctx, insertConnection,
+		arg.ID,
+		arg.Kind,
+		arg.Name,
+		arg.Settings,
+		arg.CreatedAt,
+		arg.DisabledAt,
+		arg.CheckedAt,
+		arg.Findings,
+	)
+	return err
 }
 
 const insertCustomer = `-- name: InsertCustomer :exec
@@ -1246,6 +1475,77 @@ func (q *Queries) LastSeq(ctx context.Context) (int64, error) {
 	return seq, err
 }
 
+const mapping = `-- name: Mapping :one
+SELECT connection, customer, company, name, mapped_at FROM mappings WHERE connection = $1 AND customer = $2
+`
+
+type MappingParams struct {
+	Connection string `json:"connection"`
+	Customer   string `json:"customer"`
+}
+
+func (q *Queries) Mapping(ctx context.Context, arg MappingParams) (Mapping, error) {
+	row := q.db.QueryRowContext(ctx, mapping, arg.Connection, arg.Customer)
+	var i Mapping
+	err := row.Scan(
+		&i.Connection,
+		&i.Customer,
+		&i.Company,
+		&i.Name,
+		&i.MappedAt,
+	)
+	return i, err
+}
+
+const mappingsOf = `-- name: MappingsOf :many
+SELECT connection, customer, company, name, mapped_at FROM mappings WHERE connection = $1 ORDER BY customer
+`
+
+func (q *Queries) MappingsOf(ctx context.Context, connection string) ([]Mapping, error) {
+	rows, err := q.db.QueryContext(ctx, mappingsOf, connection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Mapping
+	for rows.Next() {
+		var i Mapping
+		if err := rows.Scan(
+			&i.Connection,
+			&i.Customer,
+			&i.Company,
+			&i.Name,
+			&i.MappedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const missCompanies = `-- name: MissCompanies :exec
+UPDATE companies SET gone_at = $1 WHERE connection = $2 AND seen_at < $3 AND gone_at = 0
+`
+
+type MissCompaniesParams struct {
+	GoneAt     int64  `json:"gone_at"`
+	Connection string `json:"connection"`
+	SeenAt     int64  `json:"seen_at"`
+}
+
+// MissCompanies marks those that the last answer did not hold.
+func (q *Queries) MissCompanies(ctx context.Context, arg MissCompaniesParams) error {
+	_, err := q.db.ExecContext(ctx, missCompanies, arg.GoneAt, arg.Connection, arg.SeenAt)
+	return err
+}
+
 const nextOpenAccounts = `-- name: NextOpenAccounts :many
 SELECT DISTINCT account FROM grants WHERE ended_at = 0 AND account > $1 ORDER BY account LIMIT $2
 `
@@ -1580,6 +1880,48 @@ func (q *Queries) PutChunk(ctx context.Context, arg PutChunkParams) error {
 	return err
 }
 
+const putCompany = `-- name: PutCompany :exec
+INSERT INTO companies (connection, company, name, was, seen_at, gone_at)
+VALUES ($1, $2, $3, '', $4, 0)
+ON CONFLICT (connection, company) DO UPDATE
+SET was = CASE WHEN companies.name <> excluded.name THEN companies.name ELSE companies.was END,
+    name = excluded.name, seen_at = excluded.seen_at, gone_at = 0
+`
+
+type PutCompanyParams struct {
+	Connection string `json:"connection"`
+	Company    string `json:"company"`
+	Name       string `json:"name"`
+	SeenAt     int64  `json:"seen_at"`
+}
+
+// PutCompany keeps the name that a company had before as was.
+func (q *Queries) PutCompany(ctx context.Context, arg PutCompanyParams) error {
+	_, err := q.db.ExecContext(ctx, putCompany,
+		arg.Connection,
+		arg.Company,
+		arg.Name,
+		arg.SeenAt,
+	)
+	return err
+}
+
+const putConnectionSecret = `-- name: PutConnectionSecret :exec
+INSERT INTO connection_secrets (connection, name, sealed) VALUES ($1, $2, $3)
+ON CONFLICT (connection, name) DO UPDATE SET sealed = excluded.sealed
+`
+
+type PutConnectionSecretParams struct {
+	Connection string `json:"connection"`
+	Name       string `json:"name"`
+	Sealed     []byte `json:"sealed"`
+}
+
+func (q *Queries) PutConnectionSecret(ctx context.Context, arg PutConnectionSecretParams) error {
+	_, err := q.db.ExecContext(ctx, putConnectionSecret, arg.Connection, arg.Name, arg.Sealed)
+	return err
+}
+
 const putCredential = `-- name: PutCredential :one
 INSERT INTO credentials (account, seq, place, sealed, recipient, retain, created_at, set_at, revealed_at)
 VALUES ($1, 1, $2, $3, $4, $5, $6, 0, $7)
@@ -1613,6 +1955,45 @@ func (q *Queries) PutCredential(ctx context.Context, arg PutCredentialParams) (i
 	var seq int64
 	err := row.Scan(&seq)
 	return seq, err
+}
+
+const putCustomerDesk = `-- name: PutCustomerDesk :exec
+INSERT INTO customer_desks (customer, connection) VALUES ($1, $2)
+ON CONFLICT (customer) DO UPDATE SET connection = excluded.connection
+`
+
+type PutCustomerDeskParams struct {
+	Customer   string `json:"customer"`
+	Connection string `json:"connection"`
+}
+
+func (q *Queries) PutCustomerDesk(ctx context.Context, arg PutCustomerDeskParams) error {
+	_, err := q.db.ExecContext(ctx, putCustomerDesk, arg.Customer, arg.Connection)
+	return err
+}
+
+const putMapping = `-- name: PutMapping :exec
+INSERT INTO mappings (connection, customer, company, name, mapped_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (connection, customer) DO UPDATE SET company = excluded.company, name = excluded.name, mapped_at = excluded.mapped_at
+`
+
+type PutMappingParams struct {
+	Connection string `json:"connection"`
+	Customer   string `json:"customer"`
+	Company    string `json:"company"`
+	Name       string `json:"name"`
+	MappedAt   int64  `json:"mapped_at"`
+}
+
+func (q *Queries) PutMapping(ctx context.Context, arg PutMappingParams) error {
+	_, err := q.db.ExecContext(ctx, putMapping,
+		arg.Connection,
+		arg.Customer,
+		arg.Company,
+		arg.Name,
+		arg.MappedAt,
+	)
+	return err
 }
 
 const putOffer = `-- name: PutOffer :exec
@@ -2195,6 +2576,38 @@ func (q *Queries) UnsealedRecords(ctx context.Context, part int32) ([]AuditRecor
 		return nil, err
 	}
 	return items, nil
+}
+
+const updateConnection = `-- name: UpdateConnection :execrows
+UPDATE connections
+SET name = $1, settings = $2, disabled_at = $3, checked_at = $4, findings = $5, version = version + 1
+WHERE id = $6 AND version = $7
+`
+
+type UpdateConnectionParams struct {
+	Name       string `json:"name"`
+	Settings   string `json:"settings"`
+	DisabledAt int64  `json:"disabled_at"`
+	CheckedAt  int64  `json:"checked_at"`
+	Findings   string `json:"findings"`
+	ID         string `json:"id"`
+	Version    int64  `json:"version"`
+}
+
+func (q *Queries) UpdateConnection(ctx context.Context, arg UpdateConnectionParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, updateConnection,
+		arg.Name,
+		arg.Settings,
+		arg.DisabledAt,
+		arg.CheckedAt,
+		arg.Findings,
+		arg.ID,
+		arg.Version,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const updateCustomer = `-- name: UpdateCustomer :execrows
