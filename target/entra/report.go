@@ -2,7 +2,6 @@ package entra
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -215,12 +214,4 @@ func scopeText(h assignment) string {
 	default:
 		return ", limited to " + clip(h.Scope, 80)
 	}
-}
-
-// status is the word for whether something was found.
-func status(found bool) int {
-	if found {
-		return http.StatusOK
-	}
-	return http.StatusNotFound
 }
