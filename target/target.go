@@ -182,14 +182,7 @@ type Kind struct {
 }
 
 // A Field is one setting of a Kind.
-type Field struct {
-	Name, Title, Help string
-	Example           string   // shown as placeholder
-	Secret            bool     // stored sealed, never shown again
-	Required          bool     // must not be empty
-	Lines             bool     // several lines, such as a certificate
-	Options           []string // if set, one of these; the first is the default
-}
+type Field = access.Field
 
 // A Handover says how people get into an account.
 type Handover struct {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"jitney/access"
-	"jitney/secret"
 )
 
 // A Ticket is what a system says about one ticket at one moment. Everything in
@@ -26,6 +25,9 @@ type Ticket struct {
 	Open         bool   // decided by the connector
 	AcceptsNotes bool
 	URL          string // for people; may be empty
+	Assignee     string // the system's name of who works on it; empty if nobody, or unknown
+	MergedInto   string // id of the ticket that this one became a part of, whose company and state are told; else empty
+	OpenedAt     time.Time
 	UpdatedAt    time.Time
 }
 
@@ -41,6 +43,7 @@ type Query struct {
 type Page struct {
 	Tickets []Ticket
 	Next    string // cursor of the next page; empty if this is the last
+	Foreign int    // tickets of other companies that the system answered with, left out here; a reason to worry
 }
 
 // A Note is what is written to a ticket. Body is plain text; a connector
@@ -128,17 +131,4 @@ func TroubleOf(err error) TroubleKind {
 		return t.Kind
 	}
 	return Doubtful
-}
-
-// Settings are the values of a Kind's fields for one connection.
-type Settings struct {
-	Values  map[string]string
-	Secrets map[string]secret.Text
-}
-
-// A Kind describes one kind of ticket system, and opens it.
-type Kind struct {
-	Name  string // stable, stored in the database: "rt"
-	Title string // for people: "Request Tracker"
-	Open  func(ctx context.Context, s Settings) (System, error)
 }

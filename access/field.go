@@ -1,0 +1,11 @@
+package access
+
+// A Field is one setting of a connector, as its form shows it.
+type Field struct {
+	Name, Title, Help string
+	Example           string   // shown as placeholder
+	Secret            bool     // stored sealed, never shown again
+	Required          bool     // must not be empty
+	Lines             bool     // several lines, such as a certificate
+	Options           []string // if set, one of these; the first is the default
+}
