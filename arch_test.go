@@ -37,7 +37,7 @@ var floors = []struct {
 	{"target", []string{"access", "secret"}},
 	{"target/*", []string{"access", "secret", "target"}}, // never another target, never the store
 	{"ticket", []string{"access", "secret"}},
-	{"ticket/*", []string{"access", "secret", "ticket"}},
+	{"ticket/*", []string{"access", "secret", "ticket", "ticket/reach"}}, // never another system, never the store
 	{"store", []string{"access", "audit", "crashpoint", "schedule", "secret", "store/*"}},
 	{"store/*", nil},
 	{"broker", contracts},
