@@ -8,4 +8,5 @@ type Field struct {
 	Required          bool     // must not be empty
 	Lines             bool     // several lines, such as a certificate
 	Options           []string // if set, one of these; the first is the default
+	Picked            bool     // the connected system tells what can be chosen, once it can be asked
 }

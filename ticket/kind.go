@@ -3,6 +3,7 @@ package ticket
 import (
 	"context"
 
+	"jitney/access"
 	"jitney/secret"
 )
 
@@ -35,15 +36,7 @@ type Kind struct {
 }
 
 // A Field is one setting of a Kind.
-type Field struct {
-	Name, Title, Help string
-	Example           string   // shown as placeholder
-	Secret            bool     // stored sealed, never shown again
-	Required          bool     // must not be empty
-	Lines             bool     // several lines, such as a certificate
-	Options           []string // if set, one of these; the first is the default
-	Picked            bool     // a Picker tells what can be chosen, once it can be asked
-}
+type Field = access.Field
 
 // A Company is what tickets are told apart by, such as a queue or a project.
 type Company struct {
