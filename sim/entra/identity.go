@@ -13,8 +13,11 @@ import (
 	"sync"
 )
 
-// stylePath is where the pages find their style sheet.
-const stylePath = "/signin/style.css"
+// stylePath and scriptPath are where the pages find what goes with them.
+const (
+	stylePath  = "/signin/style.css"
+	scriptPath = "/signin/portal.js"
+)
 
 //go:embed pages
 var pageFiles embed.FS
@@ -49,7 +52,8 @@ func (c *Cloud) registerIdentity(mux *http.ServeMux) {
 	page("POST /signin", c.id.signIn)
 	page("POST /signout", c.id.signOut)
 	page("GET /portal", c.id.portal)
-	page("GET "+stylePath, c.id.style)
+	page("GET "+stylePath, c.id.file("pages/style.css"))
+	page("GET "+scriptPath, c.id.file("pages/portal.js"))
 	page("/", c.id.byTenant)
 }
 
@@ -145,14 +149,18 @@ func (id *identity) show(w http.ResponseWriter, status int, name string, p page,
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action "+strings.Join(append([]string{"'self'"}, to...), " "))
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action "+strings.Join(append([]string{"'self'"}, to...), " "))
 	w.WriteHeader(status)
 	w.Write(out.Bytes())
 }
 
-func (id *identity) style(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cache-Control", "max-age=3600")
-	http.ServeFileFS(w, r, pageFiles, "pages/style.css")
+// file serves one embedded file.
+func (id *identity) file(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		http.ServeFileFS(w, r, pageFiles, name)
+	}
 }
 
 // form reads a posted form of bounded size.

@@ -80,7 +80,8 @@ type portalView struct {
 	Until, Now time.Time
 }
 
-// refreshEvery is how often the portal's page looks again, in seconds.
+// refreshEvery is how often the portal's page looks again, in seconds; its
+// script says the same.
 const refreshEvery = 2
 
 // portal shows what the session of the browser may do now.

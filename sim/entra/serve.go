@@ -157,7 +157,7 @@ func onlyPages(h http.Handler) http.Handler {
 			http.Redirect(w, r, "/signin", http.StatusSeeOther)
 		case strings.HasPrefix(p, "/v1.0/"), strings.HasPrefix(p, "/_sim/"):
 			http.NotFound(w, r)
-		case p == "/signin", p == "/signout", p == "/portal", p == stylePath, strings.HasSuffix(p, "/adminconsent"):
+		case p == "/signin", p == "/signout", p == "/portal", p == stylePath, p == scriptPath, strings.HasSuffix(p, "/adminconsent"):
 			h.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)

@@ -44,7 +44,7 @@ func TestServerKeepsGraphFromThePlainListener(t *testing.T) {
 	browser := &http.Client{Transport: plain}
 	consent := w.consentPath(w.tenant.ID, back)
 	for path, want := range map[string]int{
-		"/": 200, "/signin": 200, "/portal": 200, stylePath: 200, consent: 200,
+		"/": 200, "/signin": 200, "/portal": 200, stylePath: 200, scriptPath: 200, consent: 200,
 		"/v1.0/users": 404, "/_sim/journal": 404, "/" + w.tenant.ID + "/oauth2/v2.0/token": 404,
 		"/" + w.tenant.ID + "/v2.0/.well-known/openid-configuration": 404, "/v1.0/users/adminconsent": 404,
 	} {
