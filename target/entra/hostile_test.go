@@ -121,8 +121,8 @@ func refusal(code, message string) string {
 func TestAnswersOfAHostileServerAreErrors(t *testing.T) {
 	other := "bbbbbbbb-2222-4333-8444-555555555555"
 	for name, graph := range map[string]func(*http.Request, string) (int, string){
-		"an answer without end":                    func(*http.Request, string) (int, string) { return 200, strings.Repeat(" ", maxBody+10) },
-		"no JSON":                                  func(*http.Request, string) (int, string) { return 200, "<html>welcome to the hotel</html>" },
+		"an answer without end": func(*http.Request, string) (int, string) { return 200, strings.Repeat(" ", maxBody+10) },
+		"no JSON":               func(*http.Request, string) (int, string) { return 200, "<html>welcome to the hotel</html>" },
 		"another user than the one that was asked": func(*http.Request, string) (int, string) { return 200, `{"id":"` + other + `"}` },
 		"an id that would lead elsewhere":          func(*http.Request, string) (int, string) { return 200, `{"id":"../../applications"}` },
 		"a list that leads to another host": func(r *http.Request, _ string) (int, string) {
@@ -330,4 +330,11 @@ func TestAnEndedContextEndsEverything(t *testing.T) {
 			t.Error("Remove ignores its context")
 		}
 	})
+}
+
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatal(err)
+	}
 }

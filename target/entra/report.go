@@ -184,7 +184,7 @@ func (s *system) names(v view, a access.Account) (out []string) {
 
 func (s *system) counts(h assignment, a access.Account) bool {
 	id := strings.ToLower(h.Role)
-	return h.Scope == "/" && (id == globalAdminID || offers(s.roles, id) || slices.Contains(a.Seen.Entitlements, rolePrefix+id))
+	return h.Scope == "/" && (offers(s.roles, id) || slices.Contains(a.Seen.Entitlements, role{id: id}.entitlement()))
 }
 
 // extra are rights that no grant of this target can be about.
@@ -195,8 +195,13 @@ func (s *system) extra(v view, a access.Account) (out []string) {
 		}
 	}
 	for _, h := range v.held {
-		if !s.counts(h, a) {
+		name := (role{id: strings.ToLower(h.Role)}).entitlement()
+		switch {
+		case !s.counts(h, a):
 			add("the role " + roleTitle(strings.ToLower(h.Role)) + scopeText(h))
+		case a.Seen.Enabled && len(a.Seen.Entitlements) > 0 && !slices.Contains(a.Seen.Entitlements, name):
+			// An account has one grant, so what came to a role later, somebody else gave.
+			add("the role " + roleTitle(strings.ToLower(h.Role)) + ", given by somebody else")
 		}
 	}
 	for _, g := range v.groups {
