@@ -20,6 +20,7 @@ import (
 	"jitney/access"
 	"jitney/secret"
 	"jitney/target"
+	"jitney/ticket"
 )
 
 // Ports are what the brokers need from the rest of the program. All are
@@ -42,6 +43,10 @@ type Ports struct {
 	Open        Opener
 	Desks       Desks
 	Password    func() secret.Text // makes a password that was never made before
+
+	Connections ConnectionStore
+	TicketKinds []ticket.Kind // without the built-in desk
+	OpenDesk    OpenDesk
 }
 
 // A Broker holds the services of this package over one set of ports.
@@ -52,6 +57,7 @@ type Broker struct {
 	Settings *Settings
 	Desk     *Deskbook
 	Audit    *Audit
+	Tickets  *Connections
 }
 
 // New makes the services.
@@ -65,6 +71,7 @@ func New(p Ports) *Broker {
 		People:   &Staff{ports: p, gate: gate, access: a},
 		Settings: &Settings{rules: p.Rules, gate: gate},
 		Desk:     &Deskbook{desk: p.Desk, gate: gate, customers: p.Customers},
+		Tickets:  &Connections{ports: p, gate: gate},
 		Audit:    &Audit{records: p.Records, proof: p.Proof, log: p.Log, names: names},
 	}
 }

@@ -275,9 +275,8 @@ func (m terrain) row(c target.Company) CompanyRow {
 // What is wrong with that company is kept with it; the error is of the store.
 func (p importer) connect(ctx context.Context, who access.Person, m *terrain, one *Imported, policy string) error {
 	made := m.forCompany(one.Company)
-	in := TargetInput{Values: made.Values, Secrets: made.Secrets}
 	settings := target.Settings{Values: map[string]string{}, Secrets: map[string]secret.Text{}}
-	if wrong := read(m.kind, in, nil, settings); len(wrong) > 0 {
+	if wrong := readFields(m.kind.Fields, made.Values, made.Secrets, nil, settings.Values, settings.Secrets); len(wrong) > 0 {
 		one.Problem = wrong[0].Text
 		return nil
 	}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -188,7 +187,7 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 		return access.Target{}, err
 	}
 	settings := target.Settings{Values: map[string]string{}, Secrets: map[string]secret.Text{}}
-	wrong := read(kind, in, old, settings)
+	wrong := readFields(kind.Fields, in.Values, in.Secrets, old, settings.Values, settings.Secrets)
 	if t.Name = strings.TrimSpace(clip(in.Name, 200)); t.Name == "" {
 		wrong = append(wrong, access.FieldError{Field: "name", Text: "Name is required."})
 	}
@@ -234,35 +233,6 @@ func (p *Places) oldSecrets(ctx context.Context, id string) (map[string][]byte, 
 	return p.ports.Targets.TargetSecrets(ctx, id)
 }
 
-// read takes the fields of the kind, and nothing else, from in.
-func read(kind target.Kind, in TargetInput, old map[string][]byte, into target.Settings) (wrong []access.FieldError) {
-	for _, f := range kind.Fields {
-		if f.Secret {
-			s := in.Secrets[f.Name]
-			if !s.IsZero() {
-				into.Secrets[f.Name] = s
-			}
-			if f.Required && s.IsZero() && len(old[f.Name]) == 0 {
-				wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " is required."})
-			}
-			continue
-		}
-		v := strings.TrimSpace(in.Values[f.Name])
-		switch {
-		case v == "" && len(f.Options) > 0:
-			v = f.Options[0]
-		case v == "" && f.Required:
-			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " is required."})
-		case len(v) > 64<<10 || !f.Lines && (len(v) > 2000 || strings.ContainsAny(v, "\r\n")):
-			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " is too long, or has more than one line."})
-		case len(f.Options) > 0 && !slices.Contains(f.Options, v):
-			wrong = append(wrong, access.FieldError{Field: f.Name, Text: "Choose one of the values in the list."})
-		}
-		into.Values[f.Name] = v
-	}
-	return wrong
-}
-
 // valid asks the kind about the settings as they will be, secrets that stay included.
 func (p *Places) valid(ctx context.Context, kind target.Kind, t access.Target, s target.Settings, old map[string][]byte) []access.FieldError {
 	full := target.Settings{Values: s.Values, Secrets: map[string]secret.Text{}}
@@ -274,14 +244,7 @@ func (p *Places) valid(ctx context.Context, kind target.Kind, t access.Target, s
 	for name, text := range s.Secrets {
 		full.Secrets[name] = text
 	}
-	err := kind.Valid(full)
-	if err == nil {
-		return nil
-	}
-	if e, ok := errors.AsType[*access.Error](err); ok {
-		return []access.FieldError{{Field: "settings", Text: strings.TrimSpace(e.Text + " " + e.Hint)}}
-	}
-	return []access.FieldError{{Field: "settings", Text: "These settings cannot work."}}
+	return settingsError(kind.Valid(full))
 }
 
 // SettingPlace is where the secret setting called name of a target is sealed for.

@@ -135,3 +135,6 @@ type Opener func(ctx context.Context, targetID string) (target.System, error)
 // Desks finds the ticket system of a customer, with its own id of the
 // customer's company there and the ID of the connection.
 type Desks func(ctx context.Context, customer string) (sys ticket.System, connection, company string, err error)
+
+// OpenDesk opens the ticket system of a connection.
+type OpenDesk func(ctx context.Context, connection string) (ticket.System, error)
