@@ -1,0 +1,3 @@
+package entra
+func (c *Cloud) registerAdmin() {}
+func novelty(b []byte) []byte                                                    { return b }
