@@ -84,7 +84,7 @@ func (l scribe) endedBody(ctx context.Context, g access.Grant) []string {
 	switch {
 	case !seen.Clean():
 		first = "Access has been revoked: " + l.username() + " does not hold " + l.entitlement(g) + " any more. The account stays in use under another grant."
-	case !seen.Exists:
+	case !seen.Exists && (l.kind.Shared || l.kind.EndNote == nil): // somebody else deleted it
 		first = "Access has been revoked: the account " + l.username() + " does not exist any more."
 	case l.kind.EndNote != nil:
 		first = l.kind.EndNote(l.c.Account, g.Entitlement)
