@@ -23,6 +23,7 @@ import (
 // A world is a real store, practice targets and a ticket system in memory, for
 // two customers and people of every kind.
 type world struct {
+	bureau bureau
 	*broker.Broker
 	t          testing.TB
 	ctx        context.Context
@@ -128,7 +129,8 @@ func newWorld(t testing.TB) *world {
 	password := func() secret.Text { return secret.Password(20) }
 	sealer := secret.NewSealer(keys, s.Keys)
 	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers, Targets: s.Targets, Rules: s.Rules,
-		Log: s.Log, Notes: s.Outbox, Sealer: sealer, Desk: s.Desk, Records: s.Log, Kinds: w.kinds, Open: open, Desks: desks, Password: password})
+		Log: s.Log, Notes: s.Outbox, Sealer: sealer, Desk: s.Desk, Records: s.Log, Kinds: w.kinds, Open: open, Desks: desks, Password: password,
+		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk})
 	w.reconciler = reconcile.New(reconcile.Ports{Cases: s.Accounts, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: sealer,
 		Open: open, Desks: desks, Kinds: w.kinds, Password: password}, reconcile.Config{})
 	w.populate()
