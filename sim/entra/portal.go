@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"sync"
@@ -125,22 +126,4 @@ func (id *identity) sessionOf(r *http.Request) *Session {
 }
 
 // roleName is what the portal calls a role.
-func roleName(template string) string {
-	switch template {
-	case GlobalAdministrator:
-		return "Global Administrator"
-	case PrivilegedRoleAdministrator:
-		return "Privileged Role Administrator"
-	case PrivilegedAuthenticationAdministrator:
-		return "Privileged Authentication Administrator"
-	case UserAdministrator:
-		return "User Administrator"
-	case DirectoryReaders:
-		return "Directory Readers"
-	case SecurityReader:
-		return "Security Reader"
-	case ExchangeAdministrator:
-		return "Exchange Administrator"
-	}
-	return "Role " + template
-}
+func roleName(template string) string { return cmp.Or(RoleName(template), "Role "+template) }

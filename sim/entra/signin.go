@@ -79,7 +79,7 @@ func (c *Cloud) SignIn(upn string, method Method, credential secret.Text) (*Sess
 		return nil, noAccount()
 	}
 	s, refused := t.letIn(u, method, credential)
-	t.logSignIn(c.Now(), upn, u, method, refused)
+	t.logSignIn(upn, u, refused)
 	if refused != nil {
 		return nil, refused
 	}
@@ -157,34 +157,16 @@ func (t *Tenant) policyRefuses(u User) *Refusal {
 	return nil
 }
 
-// logSignIn writes an attempt to the sign-in log, in the shape of Graph.
-func (t *Tenant) logSignIn(now time.Time, upn string, u User, method Method, refused *Refusal) {
-	status, access := object{"errorCode": 0, "failureReason": "Other.", "additionalDetails": nil}, "notApplied"
-	if refused != nil {
-		status["errorCode"], status["failureReason"] = refused.Code, refused.Text
-	}
-	if refused != nil && refused.Code == 53003 {
-		access = "failure"
-	}
-	if method == WithPass {
-		status["additionalDetails"] = "MFA requirement satisfied by Temporary Access Pass"
-	}
+// logSignIn writes an attempt to the sign-in log.
+func (t *Tenant) logSignIn(upn string, u User, refused *Refusal) {
 	if u.ID == "" {
 		u.ID = "00000000-0000-0000-0000-000000000000"
 	}
-	event := object{
-		"id": randomGUID(), "createdDateTime": stamp(now), "userDisplayName": u.Name, "userPrincipalName": strings.ToLower(upn), "userId": u.ID,
-		"appId": portalApp, "appDisplayName": "Azure Portal", "ipAddress": "127.0.0.1", "clientAppUsed": "Browser",
-		"correlationId": randomGUID(), "conditionalAccessStatus": access, "isInteractive": true, "status": status,
-		"riskDetail": "none", "riskLevelAggregated": "none", "riskLevelDuringSignIn": "none", "riskState": "none",
-		"riskEventTypes": []any{}, "riskEventTypes_v2": []any{}, "resourceDisplayName": "Windows Azure Service Management API",
-		"resourceId": "797f4846-ba00-4fd7-ba43-dac1f8f63013", "appliedConditionalAccessPolicies": []any{},
-		"deviceDetail": object{"deviceId": "", "displayName": nil, "operatingSystem": nil, "browser": nil},
-		"location":     object{"city": nil, "state": nil, "countryOrRegion": nil},
+	entry := SignIn{User: u.ID, UPN: strings.ToLower(upn), App: "Azure Portal", Address: "127.0.0.1"}
+	if refused != nil {
+		entry.Code, entry.Reason = refused.Code, refused.Text
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.signIns = append(t.signIns, logged[object]{at: now, seen: now.Add(t.cloud.opt.Delays.SignIns.draw(t.dice)), value: event})
+	t.RecordSignIn(entry)
 }
 
 // showSignIn asks for the name of an account.
@@ -206,7 +188,7 @@ func (id *identity) signIn(w http.ResponseWriter, r *http.Request) {
 	t, u := id.cloud.account(upn)
 	if t == nil || u.ID == "" {
 		if t != nil {
-			t.logSignIn(id.cloud.Now(), upn, u, WithPassword, noAccount())
+			t.logSignIn(upn, u, noAccount())
 		}
 		id.show(w, http.StatusUnauthorized, "signin", page{Title: "Sign in", UPN: upn, Error: noAccount().Text})
 		return

@@ -2,6 +2,7 @@ package entra
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -262,28 +263,28 @@ func notInTenant(client string, t *Tenant) *tokenError {
 }
 
 // caller reports who sent a request to Graph, as its token says. The error is
-// a *failure with status 401 and repeats nothing of the token.
+// the message of a 401 and repeats nothing of the token.
 func (c *Cloud) caller(r *http.Request) (caller, error) {
 	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || text == "" {
-		return caller{}, unauthorized("Access token is empty.")
+		return caller{}, errors.New("Access token is empty.")
 	}
-	var tc tokenClaims
-	if err := c.id.key.open(text, &tc); err != nil {
-		return caller{}, unauthorized("Access token validation failure. Invalid token: " + err.Error() + ".")
+	tc, err := c.id.key.open(text)
+	if err != nil {
+		return caller{}, errors.New("Access token validation failure. Invalid token: " + err.Error() + ".")
 	}
 	now, expires := c.Now(), time.Unix(tc.Expires, 0).UTC()
 	switch {
 	case !now.Before(expires):
-		return caller{}, unauthorized("Lifetime validation failed, the token is expired.")
+		return caller{}, errors.New("Lifetime validation failed, the token is expired.")
 	case now.Before(time.Unix(tc.From, 0)):
-		return caller{}, unauthorized("Lifetime validation failed, the token is not valid yet.")
+		return caller{}, errors.New("Lifetime validation failed, the token is not valid yet.")
 	case !slices.Contains(graphResources[:], strings.TrimSuffix(tc.Audience, "/")):
-		return caller{}, unauthorized("Access token validation failure. Invalid audience.")
+		return caller{}, errors.New("Access token validation failure. Invalid audience.")
 	}
 	t := c.Tenant(tc.Tenant)
 	if t == nil {
-		return caller{}, unauthorized("Access token validation failure. Invalid tenant.")
+		return caller{}, errors.New("Access token validation failure. Invalid tenant.")
 	}
 	return caller{tenant: t, app: tc.App, id: tc.Object, roles: tc.Roles, expires: expires}, nil
 }

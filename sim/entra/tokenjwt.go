@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync"
 )
 
 // longestJWT bounds a token that somebody sends, in bytes.
@@ -23,7 +24,13 @@ const longestJWT = 16 << 10
 type tokenKey struct {
 	private *ecdsa.PrivateKey
 	id      string
+
+	mu    sync.Mutex
+	known map[string]tokenClaims // tokens whose signature was right, which takes a while to find out
 }
+
+// mostKnown bounds the tokens that a key remembers.
+const mostKnown = 4096
 
 func newTokenKey() *tokenKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -35,7 +42,7 @@ func newTokenKey() *tokenKey {
 		panic(fmt.Sprintf("entra: encode a key: %v", err))
 	}
 	sum := sha256.Sum256(raw)
-	return &tokenKey{private: key, id: hex.EncodeToString(sum[:8])}
+	return &tokenKey{private: key, id: hex.EncodeToString(sum[:8]), known: map[string]tokenClaims{}}
 }
 
 // sign reports a JWT with the claims.
@@ -60,24 +67,36 @@ func (k *tokenKey) sign(claims any) (string, error) {
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature[:]), nil
 }
 
-// open fills claims from a token that sign made, or says why it is none.
-func (k *tokenKey) open(token string, claims any) error {
+// open reports what a token says that sign made, or why it is none.
+func (k *tokenKey) open(token string) (tokenClaims, error) {
+	k.mu.Lock()
+	c, ok := k.known[token]
+	k.mu.Unlock()
+	if ok {
+		return c, nil
+	}
 	t, err := parseJWT(token)
 	if err != nil {
-		return err
+		return tokenClaims{}, err
 	}
 	digest := t.digest()
 	if t.header.Alg != "ES256" || t.header.Kid != k.id || len(t.signature) != 64 {
-		return errors.New("not signed by this authority")
+		return tokenClaims{}, errors.New("not signed by this authority")
 	}
 	r, s := new(big.Int).SetBytes(t.signature[:32]), new(big.Int).SetBytes(t.signature[32:])
 	if !ecdsa.Verify(&k.private.PublicKey, digest[:], r, s) {
-		return errors.New("the signature is wrong")
+		return tokenClaims{}, errors.New("the signature is wrong")
 	}
-	if err := json.Unmarshal(t.payload, claims); err != nil {
-		return errors.New("the claims are not JSON")
+	if err := json.Unmarshal(t.payload, &c); err != nil {
+		return tokenClaims{}, errors.New("the claims are not JSON")
 	}
-	return nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.known) >= mostKnown {
+		clear(k.known)
+	}
+	k.known[token] = c
+	return c, nil
 }
 
 // public reports the key as a JSON web key.
