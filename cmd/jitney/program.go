@@ -14,7 +14,6 @@ import (
 	"jitney/secret"
 	"jitney/store"
 	"jitney/target"
-	"jitney/ticket"
 	"jitney/ticket/desk"
 )
 
@@ -28,7 +27,7 @@ type program struct {
 	keys    *secret.Keyfile
 	sealer  *secret.Sealer
 	opener  *opener
-	desk    ticket.System
+	tickets *bureaus
 	witness *audit.FileSink
 	notary  *audit.Notary
 	metrics *metrics // nil unless somebody can ask for them
@@ -50,9 +49,9 @@ func (p *place) open(ctx context.Context, log *slog.Logger, kinds []target.Kind)
 	witness := &audit.FileSink{Path: p.checkpointPath()}
 	return &program{
 		place: p, log: log, kinds: kinds, store: s, keys: keys, sealer: sealer, witness: witness,
-		opener: &opener{kinds: kinds, store: s.Targets, sealer: sealer},
-		desk:   desk.System{Store: s.Desk},
-		notary: &audit.Notary{Book: s.Log, Signing: keys.SigningKey(), Sinks: []audit.Sink{witness}, Log: log},
+		opener:  &opener{kinds: kinds, store: s.Targets, sealer: sealer},
+		tickets: &bureaus{kinds: ticketKinds(), store: s.Connections, rules: s.Rules, sealer: sealer, builtIn: desk.System{Store: s.Desk}},
+		notary:  &audit.Notary{Book: s.Log, Signing: keys.SigningKey(), Sinks: []audit.Sink{witness}, Log: log},
 	}, nil
 }
 
@@ -63,27 +62,14 @@ func (p *program) close() {
 	}
 }
 
-// desks finds the ticket system of a customer. There is one connection so
-// far, the built-in desk, in which a customer's company is the customer.
-func (p *program) desks(_ context.Context, customer string) (ticket.System, string, string, error) {
-	return p.desk, desk.Connection, customer, nil
-}
-
-// tickets opens the ticket system of a connection.
-func (p *program) tickets(_ context.Context, connection string) (ticket.System, error) {
-	if connection != desk.Connection {
-		return nil, &ticket.Trouble{Kind: ticket.Misconfigured, Text: "There is no ticket system " + connection + "."}
-	}
-	return p.desk, nil
-}
-
 // brokers puts together what people do. people reads who they are.
 func (p *program) brokers(people broker.People) *broker.Broker {
 	return broker.New(broker.Ports{
 		Grants: p.store.Grants, Pulses: p.store.Grants, Credentials: p.store.Credentials, People: people, Customers: p.store.Customers,
 		Targets: p.store.Targets, Rules: p.store.Rules, Log: p.store.Log, Notes: p.store.Outbox, Sealer: p.sealer,
 		Desk: p.store.Desk, Records: p.store.Log, Proof: p.proof(), Kinds: p.kinds, Open: p.opener.system,
-		Desks: p.desks, Password: newPassword,
+		Desks: p.tickets.of, Password: newPassword,
+		Connections: p.store.Connections, TicketKinds: p.tickets.kinds, OpenDesk: p.tickets.system,
 	})
 }
 
@@ -100,7 +86,7 @@ func (p *program) reconciler(base string) *reconcile.Reconciler {
 	}
 	return reconcile.New(reconcile.Ports{
 		Cases: p.store.Accounts, Targets: targets, Rules: p.store.Rules, Outbox: p.store.Outbox, Log: p.store.Log,
-		Sealer: p.sealer, Open: open, Desks: p.desks, Tickets: p.tickets, Kinds: p.kinds, Password: newPassword,
+		Sealer: p.sealer, Open: open, Desks: p.tickets.of, Tickets: p.tickets.system, Kinds: p.kinds, Password: newPassword,
 	}, cfg)
 }
 
