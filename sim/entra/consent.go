@@ -68,7 +68,7 @@ func (id *identity) answerConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	switch answer.Get("answer") {
 	case "approve":
-		c.tenant.consentLater(c.app)
+		consentLater(c.tenant, c.app)
 		back.Set("tenant", c.tenant.ID)
 		back.Set("admin_consent", "True")
 	default:
@@ -83,7 +83,7 @@ func (id *identity) answerConsent(w http.ResponseWriter, r *http.Request) {
 
 // consentLater is Consent whose service principal the token endpoint learns
 // of after Delays.Consent, if it is new.
-func (t *Tenant) consentLater(a *App) {
+func consentLater(t *Tenant, a *App) {
 	_, had := t.Principal(a.ID)
 	t.Consent(a)
 	if had {

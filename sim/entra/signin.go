@@ -74,12 +74,12 @@ func passRefusal(why string) *Refusal {
 // writes the sign-in log. The error is a [*Refusal].
 func (c *Cloud) SignIn(upn string, method Method, credential secret.Text) (*Session, error) {
 	upn = strings.TrimSpace(upn)
-	t, u := c.account(upn)
+	t, u := c.id.account(upn)
 	if t == nil {
 		return nil, noAccount()
 	}
-	s, refused := t.letIn(u, method, credential)
-	t.logSignIn(upn, u, refused)
+	s, refused := letIn(t, u, method, credential)
+	logSignIn(t, upn, u, refused)
 	if refused != nil {
 		return nil, refused
 	}
@@ -88,12 +88,12 @@ func (c *Cloud) SignIn(upn string, method Method, credential secret.Text) (*Sess
 
 // account finds the Entra tenant by the domain in upn, and the live account in
 // it; its ID is empty if there is none.
-func (c *Cloud) account(upn string) (*Tenant, User) {
+func (id *identity) account(upn string) (*Tenant, User) {
 	_, domain, ok := strings.Cut(upn, "@")
 	if !ok || len(upn) > 256 {
 		return nil, User{}
 	}
-	t := c.Tenant(domain)
+	t := id.cloud.Tenant(domain)
 	if t == nil || strings.EqualFold(domain, t.ID) {
 		return nil, User{}
 	}
@@ -106,7 +106,7 @@ func (c *Cloud) account(upn string) (*Tenant, User) {
 
 // letIn decides as Entra would: the account, the credential, then what the
 // portal and the company demand beyond it.
-func (t *Tenant) letIn(u User, method Method, credential secret.Text) (*Session, *Refusal) {
+func letIn(t *Tenant, u User, method Method, credential secret.Text) (*Session, *Refusal) {
 	if u.ID == "" {
 		return nil, noAccount()
 	}
@@ -124,7 +124,7 @@ func (t *Tenant) letIn(u User, method Method, credential secret.Text) (*Session,
 	if !u.Enabled {
 		return nil, isDisabled()
 	}
-	if refused := t.policyRefuses(u); refused != nil {
+	if refused := policyRefuses(t, u); refused != nil {
 		return nil, refused
 	}
 	p, why := t.UsePass(u.ID, credential.Reveal())
@@ -140,7 +140,7 @@ func (t *Tenant) letIn(u User, method Method, credential secret.Text) (*Session,
 
 // policyRefuses reports which conditional access policy keeps out an account
 // that comes with a Temporary Access Pass, which counts as a second factor.
-func (t *Tenant) policyRefuses(u User) *Refusal {
+func policyRefuses(t *Tenant, u User) *Refusal {
 	for _, p := range t.Access() {
 		covered := len(p.Roles) == 0 || slices.ContainsFunc(p.Roles, func(role string) bool { return slices.Contains(u.Roles, role) })
 		here := len(p.Apps) == 0 || slices.ContainsFunc(p.Apps, func(app string) bool {
@@ -158,7 +158,7 @@ func (t *Tenant) policyRefuses(u User) *Refusal {
 }
 
 // logSignIn writes an attempt to the sign-in log.
-func (t *Tenant) logSignIn(upn string, u User, refused *Refusal) {
+func logSignIn(t *Tenant, upn string, u User, refused *Refusal) {
 	if u.ID == "" {
 		u.ID = "00000000-0000-0000-0000-000000000000"
 	}
@@ -185,10 +185,10 @@ func (id *identity) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	upn, credential := strings.TrimSpace(f.Get("upn")), secret.New(strings.TrimSpace(f.Get("credential")))
-	t, u := id.cloud.account(upn)
+	t, u := id.account(upn)
 	if t == nil || u.ID == "" {
 		if t != nil {
-			t.logSignIn(upn, u, noAccount())
+			logSignIn(t, upn, u, noAccount())
 		}
 		id.show(w, http.StatusUnauthorized, "signin", page{Title: "Sign in", UPN: upn, Error: noAccount().Text})
 		return

@@ -2,7 +2,6 @@ package entra
 
 import (
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -210,7 +209,7 @@ func checkSecret(given secret.Text, app *App, now time.Time) *tokenError {
 // admit reports the service principal by which an Entra tenant lets an app in,
 // at this moment.
 func (id *identity) admit(t *Tenant, app *App) (Principal, *tokenError) {
-	p, ok := t.principalAt(app, id.cloud.Now())
+	p, ok := principalAt(t, app, id.cloud.Now())
 	switch {
 	case !ok && id.cloud.opt.Switches.MissingPrincipalOtherCode:
 		return p, refuseToken(401, "invalid_client", 7000229, "The client application %s is missing service principal in the tenant %s. See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119", app.ID, t.ID)
@@ -236,16 +235,9 @@ func (id *identity) sign(t *Tenant, p Principal, resource, proof string) (string
 	})
 }
 
-// mint makes an access token for an app in an Entra tenant that let it in,
-// without asking for proof.
-func (c *Cloud) mint(t *Tenant, a *App) (string, error) {
-	p, _ := t.Principal(a.ID)
-	return c.id.sign(t, p, graphResources[0], "2")
-}
-
 // principalAt is an app's service principal, once the consent that made it has
 // reached the identity side.
-func (t *Tenant) principalAt(app *App, now time.Time) (Principal, bool) {
+func principalAt(t *Tenant, app *App, now time.Time) (Principal, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.principals[app.ID]
@@ -262,29 +254,34 @@ func notInTenant(client string, t *Tenant) *tokenError {
 	return refuseToken(400, "unauthorized_client", 700016, "Application with identifier '%s' was not found in the directory '%s'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.", client, t.Name)
 }
 
+// badToken is the message of a 401 about a token.
+type badToken string
+
+func (b badToken) Error() string { return string(b) }
+
 // caller reports who sent a request to Graph, as its token says. The error is
 // the message of a 401 and repeats nothing of the token.
 func (c *Cloud) caller(r *http.Request) (caller, error) {
 	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || text == "" {
-		return caller{}, errors.New("Access token is empty.")
+		return caller{}, badToken("Access token is empty.")
 	}
 	tc, err := c.id.key.open(text)
 	if err != nil {
-		return caller{}, errors.New("Access token validation failure. Invalid token: " + err.Error() + ".")
+		return caller{}, badToken("Access token validation failure. Invalid token: " + err.Error() + ".")
 	}
 	now, expires := c.Now(), time.Unix(tc.Expires, 0).UTC()
 	switch {
 	case !now.Before(expires):
-		return caller{}, errors.New("Lifetime validation failed, the token is expired.")
+		return caller{}, badToken("Lifetime validation failed, the token is expired.")
 	case now.Before(time.Unix(tc.From, 0)):
-		return caller{}, errors.New("Lifetime validation failed, the token is not valid yet.")
+		return caller{}, badToken("Lifetime validation failed, the token is not valid yet.")
 	case !slices.Contains(graphResources[:], strings.TrimSuffix(tc.Audience, "/")):
-		return caller{}, errors.New("Access token validation failure. Invalid audience.")
+		return caller{}, badToken("Access token validation failure. Invalid audience.")
 	}
 	t := c.Tenant(tc.Tenant)
 	if t == nil {
-		return caller{}, errors.New("Access token validation failure. Invalid tenant.")
+		return caller{}, badToken("Access token validation failure. Invalid tenant.")
 	}
 	return caller{tenant: t, app: tc.App, id: tc.Object, roles: tc.Roles, expires: expires}, nil
 }

@@ -263,6 +263,13 @@ func TestTokenEndpointTakes(t *testing.T) {
 	}
 }
 
+// mint makes an access token for an app in an Entra tenant that let it in,
+// without asking for proof.
+func (c *Cloud) mint(t *Tenant, a *App) (string, error) {
+	p, _ := t.Principal(a.ID)
+	return c.id.sign(t, p, graphResources[0], "2")
+}
+
 func TestCallerBelievesOnlyItsOwnTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, other := newWorld(t, Options{}), New(Options{})
