@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,12 +166,16 @@ func TestABrowserGivesConsent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	to := server.BrowserURL() + "/signin" // any page on loopback will do
+	product := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "The product was told %s.", r.FormValue("admin_consent"))
+	}))
+	defer product.Close()
+	to := product.URL + "/back" // another origin, to which the page's policy must let the form lead
 	b.do(chromedp.Navigate(server.BrowserURL() + w.consentPath(w.tenant.ID, to)))
 	b.reads("Permissions requested")
 	b.audit("consent")
 	b.do(chromedp.Click(chromedp.CSS("button[value=approve]")))
-	b.reads("Account name")
+	b.reads("The product was told True.")
 	if _, ok := w.tenant.Principal(w.app.ID); !ok {
 		t.Error("the app was not let in")
 	}
