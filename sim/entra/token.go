@@ -147,6 +147,11 @@ func (id *identity) issue(r *http.Request, form url.Values) (string, *tokenError
 	if !slices.Contains(graphResources[:], strings.TrimSuffix(resource, "/")) {
 		return "", refuseToken(400, "invalid_resource", 500011, "The resource principal was not found in the tenant named %s. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant.", t.Name)
 	}
+	return id.mint(t, app, resource, proof)
+}
+
+// mint makes a token for an app that proved who it is.
+func (id *identity) mint(t *Tenant, app *App, resource, proof string) (string, *tokenError) {
 	p, refused := id.admit(t, app)
 	if refused != nil {
 		return "", refused

@@ -263,13 +263,6 @@ func TestTokenEndpointTakes(t *testing.T) {
 	}
 }
 
-// mint makes an access token for an app in an Entra tenant that let it in,
-// without asking for proof.
-func (c *Cloud) mint(t *Tenant, a *App) (string, error) {
-	p, _ := t.Principal(a.ID)
-	return c.id.sign(t, p, graphResources[0], "2")
-}
-
 func TestCallerBelievesOnlyItsOwnTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, other := newWorld(t, Options{}), New(Options{})
@@ -278,9 +271,9 @@ func TestCallerBelievesOnlyItsOwnTokens(t *testing.T) {
 			r.Header.Set("Authorization", header)
 			return w.cloud.caller(r)
 		}
-		good, err := w.cloud.mint(w.tenant, w.app)
-		if err != nil {
-			t.Fatal(err)
+		good, refused := w.cloud.id.mint(w.tenant, w.app, graphResources[0], "1")
+		if refused != nil {
+			t.Fatal(refused)
 		}
 		who, err := ask("Bearer " + good)
 		if err != nil || who.tenant != w.tenant || who.app != w.app.ID || !slices.Equal(who.roles, w.app.Permissions()) {
@@ -290,7 +283,8 @@ func TestCallerBelievesOnlyItsOwnTokens(t *testing.T) {
 		if who, err := ask("Bearer " + good); err != nil || !slices.Contains(who.roles, "User.ReadWrite.All") {
 			t.Errorf("a token must keep what it was made with; got %+v, %v", who, err)
 		}
-		foreign, _ := other.mint(w.tenant, w.app)
+		p, _ := w.tenant.Principal(w.app.ID)
+		foreign, _ := other.id.sign(w.tenant, p, graphResources[0], "1")
 		audience, _ := w.cloud.id.sign(w.tenant, Principal{}, "https://vault.azure.net", "1")
 		changed := strings.Split(good, ".")
 		changed[1] = base64.RawURLEncoding.EncodeToString([]byte(`{"tid":"` + w.tenant.ID + `","roles":["Everything"],"exp":9999999999,"aud":"https://graph.microsoft.com"}`))
