@@ -263,6 +263,12 @@ func TestTokenEndpointTakes(t *testing.T) {
 	}
 }
 
+// mint makes an access token for an app, without asking for proof.
+func (c *Cloud) mint(t *Tenant, a *App) (string, error) {
+	p, _ := t.Principal(a.ID)
+	return c.id.sign(t, p, graphResources[0], "2")
+}
+
 func TestCallerBelievesOnlyItsOwnTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, other := newWorld(t, Options{}), New(Options{})
@@ -283,8 +289,7 @@ func TestCallerBelievesOnlyItsOwnTokens(t *testing.T) {
 		if who, err := ask("Bearer " + good); err != nil || !slices.Contains(who.roles, "User.ReadWrite.All") {
 			t.Errorf("a token must keep what it was made with; got %+v, %v", who, err)
 		}
-		p, _ := w.tenant.Principal(w.app.ID)
-		foreign, _ := other.id.sign(w.tenant, p, graphResources[0], "1")
+		foreign, _ := other.mint(w.tenant, w.app)
 		audience, _ := w.cloud.id.sign(w.tenant, Principal{}, "https://vault.azure.net", "1")
 		changed := strings.Split(good, ".")
 		changed[1] = base64.RawURLEncoding.EncodeToString([]byte(`{"tid":"` + w.tenant.ID + `","roles":["Everything"],"exp":9999999999,"aud":"https://graph.microsoft.com"}`))
