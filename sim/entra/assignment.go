@@ -72,10 +72,15 @@ func (t *Tenant) assign(a assignment, replica int, now time.Time, settled bool) 
 
 // held are the assignments of a principal that a replica shows: not ended, not hidden; they may begin later.
 func (t *Tenant) held(principal string, replica int, now time.Time) []*assignment {
+	return slices.DeleteFunc(t.bound(principal, replica, now), func(a *assignment) bool { return a.hidden })
+}
+
+// bound are the assignments of a principal that a replica knows, hidden ones too.
+func (t *Tenant) bound(principal string, replica int, now time.Time) []*assignment {
 	var out []*assignment
 	ids := t.holds[principal]
 	for _, id := range ids {
-		if a := t.assignments.at(id, replica, now); a != nil && !a.hidden && !a.ended(now) {
+		if a := t.assignments.at(id, replica, now); a != nil && !a.ended(now) {
 			out = append(out, a)
 		}
 	}

@@ -96,7 +96,7 @@ func (k *call) restoreUser() (int, any, error) {
 	if u == nil {
 		return 0, nil, notFound(k.path("item"))
 	}
-	if !k.mayTouch(u) {
+	if !k.mayRestore(u) {
 		return 0, nil, denied()
 	}
 	if name == "" {

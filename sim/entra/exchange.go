@@ -24,7 +24,7 @@ type exchange struct {
 	who     caller
 	refused error // of the token
 	tenant  *Tenant
-	replica int  // forced by a fault, else authority; then the one that served it
+	replica int // forced by a fault, else authority; then the one that served it
 	id      string
 	code    string // of the error answered
 	effect  bool

@@ -22,6 +22,14 @@ func (k *call) mayTouch(u *user) bool {
 	} else {
 		held = append(held, k.t.held(u.id, k.t.effect(), k.now)...)
 	}
+	return k.outranks(held)
+}
+
+// mayRestore reports whether the calling app may bring a user back, whose roles come back with it.
+func (k *call) mayRestore(u *user) bool { return k.outranks(k.t.bound(u.id, authority, k.now)) }
+
+// outranks reports whether the calling app may carry out sensitive actions on who holds these roles.
+func (k *call) outranks(held []*assignment) bool {
 	mine := k.t.powers(k.p.id, k.now)
 	if slices.Contains(mine, GlobalAdministrator) || slices.Contains(mine, PrivilegedAuthenticationAdministrator) {
 		return true

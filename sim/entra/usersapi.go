@@ -328,5 +328,5 @@ func (k *call) memberOf() (int, any, error) {
 	})
 }
 
-// due is when a user may be purged at the earliest; zero is at once.
+// purgeable reports whether nothing protects a user in the bin.
 func (t *Tenant) purgeable(u *user, now time.Time) bool { return !t.purgeStop[u.id].After(now) }
