@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"jitney/access"
@@ -42,6 +43,8 @@ type GrantPage struct {
 	Next        []Upcoming         // what will happen, in order
 	Notes       []NoteView         // to the ticket
 	Password    CredentialState    // what became of the password
+	Deeds       []string           // what the account did, as the target told after the end, one sentence each
+	Late        []string           // what was found beyond the grant after its end, one sentence each
 	Notices     []string           // what the holder must know: re-issued, retrieved, taken away
 	May         Rights             // what this person may do with it now
 	ExtendUpTo  time.Duration      // 0 if it cannot be extended
@@ -249,6 +252,13 @@ func (a reader) history(ctx context.Context, b book, records []access.Record, p 
 	for _, r := range records {
 		p.Timeline = append(p.Timeline, Line{At: r.At, Kind: r.Kind, Actor: b.person(r.Actor), Text: r.Text, Seq: r.Seq})
 		switch r.Kind {
+		case access.EventHistory:
+			p.Deeds = append(p.Deeds, r.Text)
+		case access.EventFinding:
+			ended := p.Grant.EndedAt
+			if !ended.IsZero() && r.At.After(ended) && r.Subject != p.Grant.Ticket.ID && !slices.Contains(p.Grant.Findings, r.Text) {
+				p.Late = append(p.Late, r.Text)
+			}
 		case access.EventReissued, access.EventRetrieved:
 			p.Notices = append(p.Notices, r.Text)
 		case access.EventStopped:

@@ -439,3 +439,35 @@ func TestWhatAPageFetchesByItselfIsNoUse(t *testing.T) {
 		})
 	})
 }
+
+func TestASessionKeepsWhatPagesPutThere(t *testing.T) {
+	h := newHouse(t)
+	b, other := h.browser(), h.browser()
+	swap := func(b *browser, value string) (before string) {
+		b.visit(func(r *http.Request) { before = h.door.Swap(r.Context(), "consent", value) })
+		return before
+	}
+	if swap(b, "nobody's"); swap(b, "") != "" || h.count() != 0 {
+		t.Error("something is kept for nobody")
+	}
+	for _, one := range []*browser{b, other} {
+		if err := one.in(maya, good); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if before := swap(b, "first"); before != "" {
+		t.Errorf("before anything was kept: %q", before)
+	}
+	if got := swap(other, ""); got != "" {
+		t.Errorf("another session of the same person has %q", got)
+	}
+	if got := swap(b, "second"); got != "first" {
+		t.Errorf("kept %q", got)
+	}
+	if got := swap(b, ""); got != "second" {
+		t.Errorf("kept %q", got)
+	}
+	if got := swap(b, ""); got != "" || b.who() != "maya" {
+		t.Errorf("taken twice: %q", got)
+	}
+}

@@ -28,13 +28,15 @@ type noteRow struct {
 
 // A stuckView is what a person must know when access should be gone and is not.
 type stuckView struct {
-	Since    time.Time
-	Left     []string
-	Trouble  string
-	Error    string // in the words of the log, for administrators
-	Attempts int
-	Next     string
-	ByHand   []string
+	Title, Icon string
+	Needs       string // what a person must solve; empty if nothing is known
+	Since       time.Time
+	Left        []string
+	Trouble     string
+	Error       string // in the words of the log, for administrators
+	Attempts    int
+	Next        string
+	ByHand      []string
 }
 
 // A running is what countdowns of pages and lists need.
@@ -67,8 +69,10 @@ type grantBody struct {
 	PhaseText                                                string
 	Stuck                                                    *stuckView
 	Findings                                                 []string
+	Deeds                                                    []string // what the account did
 
 	Username, PasswordText, KeptText, SignIn string
+	Word                                     string // what the credential is called
 	Passwords                                bool
 	Shown                                    *broker.Shown
 

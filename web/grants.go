@@ -93,6 +93,8 @@ func grantQuery(v *visit) access.GrantQuery {
 	switch state := access.State(v.form("state")); {
 	case state == "open":
 		q.Open = true
+	case state == "stuck":
+		q.States = []access.State{access.Overdue, access.Blocked}
 	case slices.Contains(states, state):
 		q.States = []access.State{state}
 	}

@@ -19,7 +19,11 @@ func grantView(v *visit, p broker.GrantPage) grantBody {
 		Requester: p.Requester, Ticket: refLabel(g.Ticket), Reason: g.Reason, BackPath: "/access", BackName: "My access",
 		Asked: access.Length(g.Duration), Policy: p.Policy, PolicyName: g.Policy, PolicyVersion: g.PolicyVersion, SubmittedAt: g.SubmittedAt,
 		Live: g.EndedAt.IsZero(), Pending: p.State == access.Pending, Working: p.State == access.Starting || p.State == access.Ending,
-		Findings: append(slices.Clone(p.Notices), g.Findings...), Phase: stateBadges[p.State], PhaseText: phaseText(v, p)}
+		Findings: slices.Concat(p.Notices, g.Findings, p.Late), Deeds: p.Deeds, Word: broker.Word(p.Handover), Phase: stateBadges[p.State], PhaseText: phaseText(v, p)}
+	if p.Waits { // it looks neither stuck nor ended
+		b.State, b.Working = badge{"work", "refresh-cw", "Reading back"}, true
+		b.Phase = b.State
+	}
 	if g.Requester != v.Person.ID {
 		b.BackPath, b.BackName = "/grants", "Grants"
 	}
@@ -38,7 +42,7 @@ func grantView(v *visit, p broker.GrantPage) grantBody {
 	b.evidence(v, p)
 	b.steps(v, p)
 	b.rights(v, p)
-	if p.State == access.Overdue {
+	if (p.State == access.Overdue || p.State == access.Blocked) && !p.Waits {
 		b.Stuck = stuck(v.clock, p)
 	}
 	return b
@@ -76,6 +80,13 @@ func causeText(p broker.GrantPage) string {
 
 func phaseText(v *visit, p broker.GrantPage) string {
 	g := p.Grant
+	if p.Waits {
+		text := "Everything was done for the end. It counts as ended when that is certain."
+		if left := sentence(strings.Join(p.Observation.Left, "; ")); left != "" {
+			text = left + " Nothing is left to be done but that; it counts as ended when it is certain."
+		}
+		return text + " The next look is at " + v.Second(p.Observation.At.Add(p.Observation.Settling)) + "."
+	}
 	switch p.State {
 	case access.Pending:
 		return "An approver of this customer decides. Nothing is given before that."
@@ -95,6 +106,15 @@ func phaseText(v *visit, p broker.GrantPage) string {
 	return ""
 }
 
+// sentence makes a sentence of a phrase that the target's connector wrote.
+func sentence(phrase string) string {
+	phrase = strings.TrimSpace(phrase)
+	if phrase == "" || strings.HasSuffix(phrase, ".") {
+		return broker.Capital(phrase)
+	}
+	return broker.Capital(phrase) + "."
+}
+
 func (b *grantBody) signIn(p broker.GrantPage) {
 	if p.State != access.Starting && p.State != access.Active && p.State != access.Expiring {
 		return
@@ -105,6 +125,9 @@ func (b *grantBody) signIn(p broker.GrantPage) {
 	switch p.Password {
 	case broker.PasswordSoon:
 		b.PasswordText = "Not ready yet: the account has not taken it"
+		if p.Handover.Issued {
+			b.PasswordText = "Not ready yet: the target has not made it"
+		}
 	case broker.PasswordReady:
 		b.PasswordText = "Ready to be revealed, once"
 	case broker.PasswordShown:
@@ -239,10 +262,15 @@ func stuck(c clock, p broker.GrantPage) *stuckView {
 			s.Left = append(s.Left, r.What+": "+r.Found)
 		}
 	}
+	s.Title, s.Icon = "Access should be gone and is not", "octagon-alert"
 	for _, l := range p.Timeline {
 		if l.Kind == access.EventTrouble && !l.At.Before(p.EndsAt) {
 			s.Trouble = l.Text
 		}
+	}
+	if p.State == access.Blocked {
+		s.Title, s.Icon, s.Needs = "Access should be gone, and a person must help", "hand", broker.Capital(p.Grant.Blocked)
+		s.Trouble = p.Account.Trouble // says what to do
 	}
 	name := p.Account.Username
 	if name == "" {

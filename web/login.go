@@ -25,6 +25,9 @@ type SignIn interface {
 	In(r *http.Request, login string, password secret.Text) error
 	// Out ends the session.
 	Out(ctx context.Context) error
+	// Swap keeps a value under a key in the session, until that ends, and
+	// reports the one before; empty is none. Without a session it does nothing.
+	Swap(ctx context.Context, key, value string) (before string)
 }
 
 // Setup makes the first administrator.

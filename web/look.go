@@ -18,6 +18,7 @@ var stateBadges = map[access.State]badge{
 	access.Expiring:  {"expiring", "alarm-clock", "Expiring"},
 	access.Ending:    {"work", "refresh-cw", "Removing"},
 	access.Overdue:   {"failed", "octagon-alert", "Removal stuck"},
+	access.Blocked:   {"failed", "hand", "Needs a person"},
 	access.Ended:     {"ended", "circle-check", "Ended, verified"},
 	access.Continued: {"ended", "arrow-right-left", "Continued"},
 	access.NotGiven:  {"ended", "circle-x", "Not given"},
@@ -25,7 +26,7 @@ var stateBadges = map[access.State]badge{
 
 // states lists the states in the order in which filters offer them.
 var states = []access.State{access.Pending, access.Starting, access.Active, access.Expiring,
-	access.Ending, access.Overdue, access.Ended, access.Continued, access.NotGiven}
+	access.Ending, access.Overdue, access.Blocked, access.Ended, access.Continued, access.NotGiven}
 
 // A step is how one kind of event looks in a timeline.
 type step struct{ Tone, Icon string }
@@ -50,6 +51,12 @@ func stepOf(kind string) step {
 		return step{"warn", "triangle-alert"}
 	case access.EventOverdue:
 		return step{"bad", "octagon-alert"}
+	case access.EventBlocked:
+		return step{"bad", "hand"}
+	case access.EventUnblocked:
+		return step{"ok", "circle-check"}
+	case access.EventHistory:
+		return step{"info", "scroll-text"}
 	case access.EventRevealed:
 		return step{"info", "eye"}
 	case access.EventReissued, access.EventRetrieved:

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"jitney/access"
+	"jitney/broker"
 )
 
 //go:embed templates/*.html
@@ -25,6 +26,7 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	Person  access.Person // zero where nobody needs to be signed in
+	formTo  string        // another site that a form of the page may lead to, as its origin
 	section string        // address of the part of the website that the page belongs to; empty if its own tells
 	clock
 }
@@ -75,11 +77,14 @@ func readPages(icons map[string]template.HTML, files assets) (map[string]*templa
 			}
 			return icons["server"]
 		},
-		"asset":    files.path,
-		"initials": initials,
-		"length":   access.Length,
-		"join":     strings.Join,
-		"lines":    strings.Split,
+		"asset":      files.path,
+		"capital":    broker.Capital,
+		"indefinite": broker.Indefinite,
+		"temporary":  temporary,
+		"initials":   initials,
+		"length":     access.Length,
+		"join":       strings.Join,
+		"lines":      strings.Split,
 	}
 	base, err := template.New("").Funcs(funcs).Option("missingkey=error").ParseFS(templateFiles, "templates/layout.html", "templates/parts_*.html")
 	if err != nil {
@@ -104,6 +109,15 @@ func readPages(icons map[string]template.HTML, files assets) (map[string]*templa
 		}
 	}
 	return pages, nil
+}
+
+// temporary is what a credential that does not last is called: "a temporary
+// password", and "a Temporary Access Pass", which says so itself.
+func temporary(word string) string {
+	if strings.HasPrefix(strings.ToLower(word), "temporary") {
+		return broker.Indefinite(word)
+	}
+	return "a temporary " + word
 }
 
 // public answers visits of anybody.
@@ -180,7 +194,7 @@ func (s *Server) show(v *visit, status int, name, title string, body any) error 
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", contentPolicy(nonce))
+	h.Set("Content-Security-Policy", contentPolicy(nonce, v.formTo))
 	h.Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
 	_, err := out.WriteTo(v.w)

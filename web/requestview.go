@@ -42,7 +42,8 @@ func (s requests) requestView(v *visit, sub broker.Submission, kind string) (req
 	}
 	b.Length = durationChips(sub.Minutes, v.form("other"), []int64{15, 30, 60, 120, 240}, min(policy.Max, access.Ceiling))
 	b.EndsAt = v.now.Add(time.Duration(min(max(sub.Minutes, 0), 1440)) * time.Minute)
-	b.Offered = b.chosen.OnForm
+	b.Offered, b.Word = b.chosen.OnForm, wordFor(f, b.chosen, kind)
+	b.CanOpen = v.Person.Is(access.Administrator) || v.Person.Is(access.Auditor)
 	b.sub = sub
 	return b, s.foresee(v, &b)
 }
@@ -58,22 +59,51 @@ func (b *requestBody) chooseKind(f broker.Form, kind, targetID string) string {
 		if !known && i == 0 {
 			kind = k.Name
 		}
-		var titles []string
-		for _, e := range k.Entitlements(target.Settings{}) {
-			titles = append(titles, e.Title)
-		}
-		b.Kinds = append(b.Kinds, kindTile{Value: k.Name, Title: k.Title, Icon: k.Icon, Sub: strings.Join(titles, ", "), Checked: k.Name == kind})
+		b.Kinds = append(b.Kinds, kindTile{Value: k.Name, Title: k.Title, Icon: k.Icon, Sub: offered(f, k), Checked: k.Name == kind})
 	}
 	return kind
+}
+
+// offered says what can be asked for on targets of a kind: of the chosen
+// customer, if there is one.
+func offered(f broker.Form, k target.Kind) string {
+	var all []target.Entitlement
+	for _, t := range f.Targets {
+		for _, e := range t.Entitlements {
+			if t.Kind.Name == k.Name && !slices.ContainsFunc(all, func(o target.Entitlement) bool { return o.Title == e.Title }) {
+				all = append(all, e)
+			}
+		}
+	}
+	switch {
+	case len(all) > 0:
+		return titles(all, 3)
+	case f.Customer.ID != "" && slices.Contains(f.Closed, k.Name):
+		return "Takes no new requests at " + f.Customer.Name
+	case f.Customer.ID != "":
+		return "Not connected at " + f.Customer.Name
+	case k.Entitlements == nil:
+		return ""
+	}
+	return titles(k.Entitlements(target.Settings{}), 3)
 }
 
 // chooseCustomer lists the customers, and explains if the chosen one has
 // nothing of the chosen kind.
 func (b *requestBody) chooseCustomer(f broker.Form, kind string) {
+	title := kind
+	for _, k := range f.Kinds {
+		if k.Name == kind {
+			title = k.Title
+		}
+	}
 	for _, c := range f.Customers {
 		label := c.Name
 		if c.Note != "" {
 			label += " (" + c.Note + ")"
+		}
+		if !slices.Contains(f.Has[c.ID], kind) {
+			label += " – no " + title
 		}
 		b.Customers = append(b.Customers, option{Value: c.ID, Label: label, Selected: c.ID == f.Customer.ID})
 	}
@@ -85,19 +115,20 @@ func (b *requestBody) chooseCustomer(f broker.Form, kind string) {
 		if n > 5 {
 			names = append(names, fmt.Sprintf("%d more", n-5))
 		}
-		b.CustomersHint = fmt.Sprintf("Not listed, as they have no %s connected: %s.", f.Kinds[0].Title, strings.Join(names, ", "))
+		what := "nothing"
+		if len(f.Kinds) == 1 {
+			what = "no " + f.Kinds[0].Title
+		}
+		b.CustomersHint = fmt.Sprintf("Not listed, as they have %s connected: %s.", what, strings.Join(names, ", "))
 	}
-	has := slices.ContainsFunc(f.Targets, func(t broker.TargetChoice) bool { return t.Kind.Name == kind })
-	if f.Customer.ID == "" || has {
+	if f.Customer.ID == "" || slices.Contains(f.Has[f.Customer.ID], kind) {
 		return
 	}
-	title := kind
-	for _, k := range f.Kinds {
-		if k.Name == kind {
-			title = k.Title
-		}
+	text := fmt.Sprintf("%s has no %s connected. Choose another Identity Provider or customer.", f.Customer.Name, title)
+	if slices.Contains(f.Closed, kind) {
+		text = fmt.Sprintf("%s of %s takes no new requests at the moment. Choose another Identity Provider, or ask an administrator.", title, f.Customer.Name)
 	}
-	b.complain([]access.FieldError{{Field: "customer", Text: fmt.Sprintf("%s has no %s connected. Choose another Identity Provider or customer.", f.Customer.Name, title)}})
+	b.complain([]access.FieldError{{Field: "customer", Text: text}})
 	b.Wrong = nil // said at the field; nothing was sent yet
 }
 
@@ -107,6 +138,7 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 	var all []option
 	var first broker.TargetChoice
 	var firstEntitlement string
+	help := map[string]string{}
 	for _, t := range f.Targets {
 		if t.Kind.Name != kind {
 			continue
@@ -122,6 +154,7 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 				chosen = false
 			}
 			all = append(all, option{Value: t.Target.ID + "|" + e.Name, Label: t.Target.Name + " · " + e.Title, Selected: chosen})
+			help[t.Target.ID+"|"+e.Name] = e.Help
 		}
 	}
 	if b.chosen.Target.ID == "" {
@@ -131,6 +164,14 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 	if len(all) > 1 {
 		b.Targets = all
 	}
+	if sub.Target == "" {
+		return
+	}
+	b.Help, b.Warning = help[sub.Target+"|"+sub.Entitlement], b.chosen.Handover.Warning
+	for _, m := range b.chosen.Missing {
+		b.Missing = append(b.Missing, findingOf(m))
+	}
+	b.TargetID, b.TargetName = sub.Target, b.chosen.Target.Name
 }
 
 // listTickets offers the open tickets of the chosen customer. The address may
@@ -185,6 +226,20 @@ func ticketLabel(t ticket.Ticket) string {
 	return t.Number + " - " + t.Title
 }
 
+// wordFor is what the credential is called: on the chosen target, or on those
+// of the chosen kind.
+func wordFor(f broker.Form, chosen broker.TargetChoice, kind string) string {
+	if chosen.Target.ID != "" {
+		return broker.Word(chosen.Handover)
+	}
+	for _, k := range f.Kinds {
+		if k.Name == kind {
+			return broker.Word(k.Into(target.Settings{}))
+		}
+	}
+	return broker.Word(target.Handover{})
+}
+
 // foresee fills in what will happen.
 func (s requests) foresee(v *visit, b *requestBody) error {
 	if b.sub.Target == "" {
@@ -196,7 +251,7 @@ func (s requests) foresee(v *visit, b *requestBody) error {
 	}
 	out := &preview{Username: p.Username, Entitlement: p.Entitlement.Title, Target: p.Target, Policy: p.Policy.Title,
 		AtTheEnd: p.Kind.AtTheEnd, Outlives: p.Kind.Outlives, Approval: p.Approval, Shares: p.Shares, EndsAt: p.EndsAt,
-		Password: "Shown once, on the next page, when the account is ready"}
+		Password: "Shown once, on the next page, when the account is ready", Word: b.Word}
 	if p.Ticket.ID != "" {
 		out.Ticket = ticketLabel(p.Ticket)
 	}
@@ -206,6 +261,8 @@ func (s requests) foresee(v *visit, b *requestBody) error {
 	switch {
 	case p.Handover.Word == "":
 		out.Password = "None is needed"
+	case p.Handover.Issued:
+		out.Password = "Made for you when the account is ready, and shown once, on the next page"
 	case b.Offered:
 		out.Password = "The one that this form shows before you send it"
 	}

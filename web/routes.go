@@ -15,6 +15,8 @@ func (s *Server) routes() http.Handler {
 	reader := func(pattern string, h handler) { mux.Handle(pattern, s.roles(h, access.Administrator, access.Auditor)) }
 
 	in, form, grant, list, place, desk := entry{s}, requests{s}, grantPages{s}, lists{s}, places{s}, deskPages{s}
+	consent, company := consentPages{s}, importPages{s}
+	bureau := bureauPages{s}
 	people, audit, rule, me := staff{s}, audits{s}, rules{s}, mine{s}
 
 	mux.Handle("GET /static/{name}", s.files)
@@ -59,12 +61,28 @@ func (s *Server) routes() http.Handler {
 	reader("GET /targets/{id}", place.showTarget)
 	admin("POST /targets/{id}", place.saveTarget)
 	admin("POST /targets/{id}/check", place.checkTarget)
+	admin("POST /targets/{id}/consent", consent.askConsent)
+	anybody("GET /consent", consent.takeConsent)
+	admin("GET /targets/{id}/companies", company.showCompanies)
+	admin("POST /targets/{id}/companies", company.importCompanies)
 
 	person("GET /desk", desk.showDesk)
 	person("POST /desk", desk.openTicket)
 	person("GET /desk/{id}", desk.showTicket)
 	person("POST /desk/{id}/close", desk.closeTicket)
 	person("POST /desk/{id}/reopen", desk.reopenTicket)
+
+	reader("GET /ticket-systems", bureau.showBureaus)
+	admin("POST /ticket-systems", bureau.addBureau)
+	admin("GET /ticket-systems/new", bureau.newBureau)
+	admin("POST /ticket-systems/default", bureau.chooseBureau)
+	reader("GET /ticket-systems/{id}", bureau.showBureau)
+	admin("POST /ticket-systems/{id}", bureau.saveBureau)
+	admin("POST /ticket-systems/{id}/check", bureau.checkBureau)
+	admin("POST /ticket-systems/{id}/refresh", bureau.refreshBureau)
+	admin("POST /ticket-systems/{id}/map", bureau.mapCustomers)
+	admin("POST /ticket-systems/{id}/adopt", bureau.adoptCompanies)
+	admin("POST /customers/{id}/ticket-system", bureau.chooseForCustomer)
 
 	reader("GET /people", people.showPeople)
 	admin("POST /people", people.savePerson)

@@ -25,6 +25,9 @@ type Server struct {
 	SignIn   SignIn
 	Setup    Setup
 	Accounts Accounts
+	// Address is where people reach the website, such as https://jitney.example;
+	// empty means where the request came.
+	Address string
 	// Banner stands above every page, LoginHint below the sign-in; empty for none.
 	Banner, LoginHint string
 
@@ -61,6 +64,21 @@ func localPath(path, otherwise string) string {
 		return otherwise
 	}
 	return path
+}
+
+// address is where the visitor reached the website, without a slash at the end.
+func (s *Server) address(r *http.Request) string {
+	if s.Address != "" {
+		return strings.TrimRight(s.Address, "/")
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if from, err := url.Parse(r.Header.Get("Origin")); err == nil && from.Host == r.Host && from.Scheme == "https" {
+		scheme = "https" // a proxy ended it
+	}
+	return scheme + "://" + r.Host
 }
 
 // Close ends the open event streams, so that a server can shut down. It may be

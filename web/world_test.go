@@ -20,10 +20,13 @@ import (
 // A world is the website on the real brokers, on memory, with people,
 // customers, tickets and grants in every state.
 type world struct {
+	bureaus *memBureaus
 	*memory
 	server  *Server
 	handler http.Handler
 	slow    atomic.Bool // the ticket system does not answer
+	kept    map[string]string
+	login   string // where Microsoft's pages are
 }
 
 const (
@@ -35,13 +38,14 @@ const (
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{memory: newMemory()}
+	w := &world{memory: newMemory(), bureaus: newMemBureaus(), kept: map[string]string{}, login: "https://login.microsoftonline.example"}
 	made := 0
 	w.server = &Server{Broker: broker.New(broker.Ports{Grants: memGrants{w.memory}, Pulses: memGrants{w.memory}, Credentials: memCredentials{w.memory}, People: memPeople{w.memory},
 		Customers: memPlaces{w.memory}, Targets: memPlaces{w.memory}, Rules: memRules{w.memory}, Log: memLog{w.memory}, Notes: memLog{w.memory},
-		Sealer: plainSealer{}, Desk: memDesk{w.memory}, Records: memLog{w.memory}, Proof: memLog{w.memory}, Kinds: kinds(),
-		Open:     func(context.Context, string) (target.System, error) { return nothing{}, nil },
-		Desks:    w.desk,
+		Sealer: plainSealer{}, Desk: memDesk{w.memory}, Records: memLog{w.memory}, Proof: memLog{w.memory}, Kinds: w.kinds(),
+		Open:        w.open,
+		Desks:       w.desk,
+		Connections: w.bureaus, TicketKinds: []ticket.Kind{bureauKind()}, OpenDesk: w.openBureau,
 		Password: func() secret.Text { made++; return secret.New(fmt.Sprintf("Wren-Copper-%02d-Tidal", made)) }}),
 		SignIn: fakeSignIn{w}, Setup: fakeSetup{w}, Accounts: fakeAccounts{}}
 	h, err := w.server.Open(time.UTC)
@@ -53,7 +57,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func kinds() []target.Kind {
+func (w *world) kinds() []target.Kind {
 	ad := target.Kind{Name: "ad", Title: "On Prem AD (Active Directory)", Icon: "server", Shared: true,
 		Handover: target.Password("Use Remote Desktop or any domain tool; the account also works with its full name."),
 		AtTheEnd: "The account is disabled, its admin privileges are removed, and its password is reset twice.",
@@ -66,10 +70,7 @@ func kinds() []target.Kind {
 		Username: func(_ target.Settings, h access.Holder) string {
 			return strings.Split(h.Login, "@")[0] + "-pedroaviary"
 		}}
-	m365 := target.Kind{Name: "entra", Title: "M365 (Microsoft 365)", Icon: "cloud", Handover: target.Password(""), AtTheEnd: "The account is deleted.",
-		Entitlements: target.Offer(target.Entitlement{Name: "global-admin", Title: "Global Administrator"}, target.Entitlement{Name: "exchange-admin", Title: "Exchange Administrator"}),
-		Username:     func(target.Settings, access.Holder) string { return "jit-user@example.com" }}
-	return []target.Kind{ad, m365}
+	return []target.Kind{ad, w.m365()}
 }
 
 type nothing struct{}
@@ -160,6 +161,16 @@ func (f fakeSignIn) In(r *http.Request, login string, password secret.Text) erro
 
 func (f fakeSignIn) Out(context.Context) error { return nil }
 
+func (f fakeSignIn) Swap(ctx context.Context, key, value string) (before string) {
+	id, _ := ctx.Value(whoKey{}).(string)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	key = id + "/" + key
+	before = f.kept[key]
+	f.kept[key] = value
+	return before
+}
+
 type fakeSetup struct{ *world }
 
 func (f fakeSetup) Needed(context.Context) (bool, error) {
@@ -242,6 +253,7 @@ func (w *world) fill() {
 	w.grantIn("continued", "t2", now, func(g *access.Grant) {
 		g.SubmittedAt, g.VerifiedAt, g.EndedAt, g.ContinuedBy = now.Add(-90*time.Minute), now.Add(-90*time.Minute), now.Add(-30*time.Minute), "active"
 	})
+	w.fillCloud(now)
 	for i := range 60 { // enough for a second page
 		w.grantIn(fmt.Sprintf("old%02d", i), "t2", now, func(g *access.Grant) {
 			at := now.AddDate(0, 0, -5).Add(-time.Duration(i) * time.Hour)
