@@ -293,6 +293,41 @@ func (c *Connections) ChooseFor(ctx context.Context, who access.Person, customer
 	return c.ports.Connections.SetCustomerDesk(ctx, customer, id, by(who, EventDeskChosen, customer, "", id, "This customer now uses "+name+"."))
 }
 
+// A DeskChosen is one ticket system that a customer can use.
+type DeskChosen struct {
+	ID, Name string // ID is empty for what all use
+	Chosen   bool
+	Mapped   bool // the customer is mapped there, or need not be
+}
+
+// For lists what a customer can use; nothing if only the built-in desk is there.
+func (c *Connections) For(ctx context.Context, who access.Person, customer string) ([]DeskChosen, error) {
+	all, err := c.List(ctx, who)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	chosen, err := c.ports.Connections.CustomerDesk(ctx, customer)
+	if err != nil {
+		return nil, err
+	}
+	standard := "the built-in desk"
+	out := []DeskChosen{{Chosen: chosen == "", Mapped: true}, {ID: BuiltInDesk, Name: "Built-in desk", Chosen: chosen == BuiltInDesk, Mapped: true}}
+	for _, p := range all {
+		mapped, err := c.ports.Connections.Mappings(ctx, p.Connection.ID)
+		if err != nil {
+			return nil, err
+		}
+		one := DeskChosen{ID: p.Connection.ID, Name: p.Connection.Name, Chosen: chosen == p.Connection.ID,
+			Mapped: p.Kind.Company == "" || slices.ContainsFunc(mapped, func(m access.Mapping) bool { return m.Customer == customer })}
+		if p.Default {
+			standard, out[0].Mapped = one.Name, one.Mapped
+		}
+		out = append(out, one)
+	}
+	out[0].Name = "What all use: " + standard
+	return out, nil
+}
+
 // BuiltInDesk is the name of the built-in desk where a connection is chosen.
 const BuiltInDesk = "desk"
 
