@@ -14,9 +14,12 @@ import (
 // settingsOf are the settings of t that are no secret.
 func settingsOf(t access.Target) target.Settings { return target.Settings{Values: t.Settings} }
 
+// A keymaker sees to the credential of a look's account.
+type keymaker struct{ *look }
+
 // password finds the password that the step must set: one that waits, a new
 // one for an account that is to be enabled, or none.
-func (l *look) password(ctx context.Context, plan access.Plan) (secret.Text, error) {
+func (l keymaker) password(ctx context.Context, plan access.Plan) (secret.Text, error) {
 	if l.c.Issued || l.kind.Into(settingsOf(l.where)).Word == "" {
 		return secret.Text{}, nil
 	}
@@ -38,7 +41,7 @@ func (l *look) password(ctx context.Context, plan access.Plan) (secret.Text, err
 
 // keep seals text as the next credential of the account, to be recorded. Its
 // recipient is who asked for it, or else the holder.
-func (l *look) keep(ctx context.Context, text secret.Text) (err error) {
+func (l keymaker) keep(ctx context.Context, text secret.Text) (err error) {
 	old := l.c.Credential
 	recipient := l.c.Account.Holder.Person
 	if asked := old.Waits() || old.Missing(); asked && old.Recipient != "" {
@@ -55,7 +58,7 @@ func (l *look) keep(ctx context.Context, text secret.Text) (err error) {
 // issue has the target make the credential, if there is none that waits, and
 // stores it before the account gets any power. What is made and not stored is
 // made again.
-func (l *look) issue(ctx context.Context, plan access.Plan) error {
+func (l keymaker) issue(ctx context.Context, plan access.Plan) error {
 	cred := l.c.Credential
 	if !cred.Missing() && (!plan.Fresh || cred.Waits()) {
 		return nil
@@ -86,14 +89,14 @@ func (l *look) issue(ctx context.Context, plan access.Plan) error {
 }
 
 // credentialSet notes that the account can be used with the credential.
-func (l *look) credentialSet() {
+func (l keymaker) credentialSet() {
 	now := time.Now().UTC()
 	l.c.Credential.SetAt = now
 	l.change.SetSeq = l.c.Credential.Seq
 	for _, g := range l.c.Grants {
 		if g.Wanted(now) {
 			l.event(g, access.EventCredential, fmt.Sprintf("The target took %s number %d.", l.kind.Into(settingsOf(l.where)).Word, l.c.Credential.Seq))
-			scribe{l}.reissued(g)
+			scribe{l.look}.reissued(g)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) 
 	}
 	again, err := l.run(ctx)
 	if err == nil {
-		l.settled(time.Now().UTC())
+		alarm{l}.settled(time.Now().UTC())
 	}
 	switch {
 	case errors.Is(err, schedule.ErrLost):
@@ -178,7 +178,8 @@ func (l *look) replace(g access.Grant) {
 // one that was not stored could not be shown.
 func (l *look) apply(ctx context.Context, plan access.Plan) error {
 	first := l.baseline(ctx)
-	password, err := l.password(ctx, plan)
+	keys := keymaker{l}
+	password, err := keys.password(ctx, plan)
 	if err != nil {
 		return err
 	}
@@ -192,7 +193,7 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 		}
 	}
 	if l.c.Issued {
-		if err := l.issue(ctx, plan); err != nil {
+		if err := keys.issue(ctx, plan); err != nil {
 			return err
 		}
 	}
@@ -202,7 +203,7 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 	}
 	crashpoint.At("look.apply.after")
 	if l.c.Credential.Waits() {
-		l.credentialSet()
+		keys.credentialSet()
 	}
 	return nil
 }

@@ -27,10 +27,11 @@ func (l *look) failed(ctx context.Context, err error) (schedule.Result, error) {
 		}
 	}
 	text := troubleText(err)
-	l.blocked(now, access.CodeOf(err), text)
-	l.overdue(now, text)
+	tell := alarm{l}
+	tell.blocked(now, access.CodeOf(err), text)
+	tell.overdue(now, text)
 	if !errors.Is(err, errNotYet) || l.lease.Attempts >= patience {
-		l.trouble(now, text)
+		tell.trouble(now, text)
 	}
 	if rerr := l.record(ctx); rerr != nil {
 		if errors.Is(rerr, schedule.ErrLost) {
@@ -44,9 +45,12 @@ func (l *look) failed(ctx context.Context, err error) (schedule.Result, error) {
 	return schedule.Result{}, pause(l.c.Grants, l.lease.Attempts, now, err)
 }
 
+// An alarm tells people what keeps a look's account from being as it should.
+type alarm struct{ *look }
+
 // trouble records what went wrong, unless the last look said the same in the
 // same state.
-func (l *look) trouble(now time.Time, text string) {
+func (l alarm) trouble(now time.Time, text string) {
 	var states []string
 	for _, g := range l.c.Grants {
 		if s := string(g.State(now)); g.EndedAt.IsZero() && !slices.Contains(states, s) {
@@ -68,14 +72,14 @@ func (l *look) trouble(now time.Time, text string) {
 
 // settled tells what a look that needs no step shows of ends that take their
 // time: they can be overdue, and nothing keeps them back any more.
-func (l *look) settled(now time.Time) {
+func (l alarm) settled(now time.Time) {
 	l.unblocked(now)
 	l.overdue(now, clean(strings.Join(l.c.Account.Seen.Left, "; "), 1000))
 }
 
 // blocked tells, once for each grant that should end and each code, that only
 // a person can help. A failure that has no code says nothing about that.
-func (l *look) blocked(now time.Time, code, text string) {
+func (l alarm) blocked(now time.Time, code, text string) {
 	for _, g := range slices.Clone(l.c.Grants) {
 		if code == "" || g.Blocked == code || g.ApprovedAt.IsZero() || !g.EndedAt.IsZero() || g.Wanted(now) {
 			continue
@@ -88,7 +92,7 @@ func (l *look) blocked(now time.Time, code, text string) {
 }
 
 // unblocked tells that an end goes on without help.
-func (l *look) unblocked(now time.Time) {
+func (l alarm) unblocked(now time.Time) {
 	for _, g := range slices.Clone(l.c.Grants) {
 		if g.Blocked == "" {
 			continue
@@ -103,7 +107,7 @@ func (l *look) unblocked(now time.Time) {
 
 // overdue tells, once for each grant, that it should be gone and is not, or
 // that nobody can say.
-func (l *look) overdue(now time.Time, text string) {
+func (l alarm) overdue(now time.Time, text string) {
 	for _, g := range slices.Clone(l.c.Grants) {
 		late := !g.ApprovedAt.IsZero() && g.EndedAt.IsZero() && !g.Wanted(now) && now.Sub(g.EndsAt()) > access.OverdueAfter
 		if !late || !g.OverdueAt.IsZero() {

@@ -15,6 +15,20 @@ import (
 // there.
 type bureauPages struct{ *Server }
 
+func (s bureauPages) routes(admin, reader func(pattern string, h handler)) {
+	reader("GET /ticket-systems", s.showBureaus)
+	admin("POST /ticket-systems", s.addBureau)
+	admin("GET /ticket-systems/new", s.newBureau)
+	admin("POST /ticket-systems/default", s.chooseBureau)
+	reader("GET /ticket-systems/{id}", s.showBureau)
+	admin("POST /ticket-systems/{id}", s.saveBureau)
+	admin("POST /ticket-systems/{id}/check", s.checkBureau)
+	admin("POST /ticket-systems/{id}/refresh", s.refreshBureau)
+	admin("POST /ticket-systems/{id}/map", s.mapCustomers)
+	admin("POST /ticket-systems/{id}/adopt", s.adoptCompanies)
+	admin("POST /customers/{id}/ticket-system", s.chooseForCustomer)
+}
+
 type bureausBody struct {
 	Rows    []bureauRow
 	Kinds   []kindTile

@@ -16,7 +16,6 @@ func (s *Server) routes() http.Handler {
 
 	in, form, grant, list, place, desk := entry{s}, requests{s}, grantPages{s}, lists{s}, places{s}, deskPages{s}
 	consent, company := consentPages{s}, importPages{s}
-	bureau := bureauPages{s}
 	people, audit, rule, me := staff{s}, audits{s}, rules{s}, mine{s}
 
 	mux.Handle("GET /static/{name}", s.files)
@@ -72,17 +71,7 @@ func (s *Server) routes() http.Handler {
 	person("POST /desk/{id}/close", desk.closeTicket)
 	person("POST /desk/{id}/reopen", desk.reopenTicket)
 
-	reader("GET /ticket-systems", bureau.showBureaus)
-	admin("POST /ticket-systems", bureau.addBureau)
-	admin("GET /ticket-systems/new", bureau.newBureau)
-	admin("POST /ticket-systems/default", bureau.chooseBureau)
-	reader("GET /ticket-systems/{id}", bureau.showBureau)
-	admin("POST /ticket-systems/{id}", bureau.saveBureau)
-	admin("POST /ticket-systems/{id}/check", bureau.checkBureau)
-	admin("POST /ticket-systems/{id}/refresh", bureau.refreshBureau)
-	admin("POST /ticket-systems/{id}/map", bureau.mapCustomers)
-	admin("POST /ticket-systems/{id}/adopt", bureau.adoptCompanies)
-	admin("POST /customers/{id}/ticket-system", bureau.chooseForCustomer)
+	bureauPages{s}.routes(admin, reader)
 
 	reader("GET /people", people.showPeople)
 	admin("POST /people", people.savePerson)

@@ -44,7 +44,7 @@ func TestThePracticeCloudKeepsItsPromises(t *testing.T) {
 	realm.Settle(45 * time.Second)
 	n := 0
 	targettest.Run(t, targettest.Peer{
-		Open: func(*testing.T) target.System { return realm.OpenIssuing() },
+		Open: func(*testing.T) target.System { return fake.OpenIssuing(realm) },
 		Account: func(*testing.T) access.Account {
 			n++
 			return access.Account{ID: fmt.Sprintf("mark-%d", n), Holder: access.Holder{Person: fmt.Sprint(n), Login: fmt.Sprintf("person%d@msp.example", n), Name: "Person"}}

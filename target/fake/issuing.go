@@ -41,7 +41,7 @@ var (
 )
 
 // OpenIssuing opens an IssuingSystem on r.
-func (r *Realm) OpenIssuing() *IssuingSystem { return &IssuingSystem{r.Open()} }
+func OpenIssuing(r *Realm) *IssuingSystem { return &IssuingSystem{r.Open()} }
 
 // Settle sets how long after a removal reads are not sure yet.
 func (r *Realm) Settle(d time.Duration) {
