@@ -41,7 +41,7 @@ func (t *Tenant) audit(at time.Time, by *initiator, what string, targets ...obje
 	id := guid(t.dice)
 	t.audits = keepLog(append(t.audits, logged[object]{at: at, seen: at.Add(t.cloud.opt.Delays.Audit.draw(t.dice)), value: object{
 		"id": "Directory_" + id, "category": category, "correlationId": id, "result": "success", "resultReason": "", "activityDisplayName": what,
-		"activityDateTime": stamp(at), "loggedByService": "Core Directory", "operationType": "Update", "initiatedBy": who, "targetResources": targets,
+		"activityDateTime": stamp(at), "loggedByService": "Core Directory", "operationType": "Update", "initiatedBy": who, "targetResources": append([]object{}, targets...),
 		"additionalDetails": []object{},
 	}}))
 }

@@ -59,7 +59,7 @@ func (t *Tenant) plans() []object {
 
 func (k *call) listOrganization() (int, any, error) {
 	return k.list(&shape{name: "organization", context: "organization"}, func(int) []object {
-		var domains, plans []object
+		domains, plans := []object{}, []object{}
 		for _, d := range k.t.domains {
 			kind := "Managed"
 			if d.Federated {
@@ -74,7 +74,7 @@ func (k *call) listOrganization() (int, any, error) {
 		}
 		return []object{{
 			"id": k.t.ID, "displayName": k.t.Name, "createdDateTime": stamp(k.t.created), "deletedDateTime": nil, "tenantType": "AAD",
-			"verifiedDomains": slices.Concat([]object{}, domains), "assignedPlans": slices.Concat([]object{}, plans), "provisionedPlans": []object{}, "businessPhones": []string{},
+			"verifiedDomains": domains, "assignedPlans": plans, "provisionedPlans": []object{}, "businessPhones": []string{},
 			"countryLetterCode": "BE", "technicalNotificationMails": []string{}, "marketingNotificationEmails": []string{},
 			"securityComplianceNotificationMails": []string{}, "securityComplianceNotificationPhones": []string{}, "onPremisesSyncEnabled": nil,
 		}}
