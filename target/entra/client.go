@@ -37,7 +37,7 @@ type client struct {
 	record   func(exchange)
 }
 
-func newClient(s *settings, p *pool) *client {
+func newClient(s *settings, p *pool, pc pace) *client {
 	w := p.wireFor(s)
 	c := &client{settings: s, tokens: newTokens(s, w), limits: p.limitsFor(s), wire: w}
 	c.pipe = runtime.NewPipeline("jitney", "v1", runtime.PipelineOptions{}, &policy.ClientOptions{
@@ -45,7 +45,7 @@ func newClient(s *settings, p *pool) *client {
 		Telemetry: policy.TelemetryOptions{Disabled: true},
 		// Longer pauses are the schedule's: a wait of over two seconds comes
 		// back as an error that says how long.
-		Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: 250 * time.Millisecond, MaxRetryDelay: maxWait, TryTimeout: tryTimeout},
+		Retry: policy.RetryOptions{MaxRetries: 2, RetryDelay: pc.retry, MaxRetryDelay: maxWait, TryTimeout: tryTimeout},
 	})
 	return c
 }

@@ -23,9 +23,9 @@ type relationship struct {
 	} `json:"customer"`
 }
 
-// contract is a reseller's older standing with one customer.
+// resale is a reseller's older standing with one customer.
 // https://learn.microsoft.com/graph/api/resources/contract
-type contract struct {
+type resale struct {
 	Customer string `json:"customerId"`
 	Domain   string `json:"defaultDomainName"`
 	Name     string `json:"displayName"`
@@ -49,7 +49,7 @@ func (s *system) Companies(ctx context.Context) ([]target.Company, error) {
 		}
 		byID[id] = target.Company{ID: id, Name: clip(r.Customer.Name, 200), Source: source}
 	}
-	contracts, _, cerr := list[contract](ctx, s.client, call{path: "/contracts", needs: []string{"Directory.Read.All", "Directory.ReadWrite.All"}})
+	contracts, _, cerr := list[resale](ctx, s.client, call{path: "/contracts", needs: []string{"Directory.Read.All", "Directory.ReadWrite.All"}})
 	if err != nil && cerr != nil {
 		return nil, explain(err, "list the partner's customers")
 	}

@@ -16,11 +16,12 @@ type pace struct {
 	over  time.Duration // and over how long at least
 	late  time.Duration // how late the directory may show a change
 	step  time.Duration // between reads of one look
+	retry time.Duration // before what may be sent twice is sent again
 	grace time.Duration // how long a refusal may be a role removal that has not arrived
 }
 
 func usualPace() pace {
-	return pace{reads: 3, over: 30 * time.Second, late: 16 * time.Minute, step: 600 * time.Millisecond, grace: 30 * time.Minute}
+	return pace{reads: 3, over: 30 * time.Second, late: 16 * time.Minute, step: 600 * time.Millisecond, retry: 250 * time.Millisecond, grace: 30 * time.Minute}
 }
 
 // A system is one Entra tenant. What it keeps only saves calls: it may be
@@ -48,7 +49,7 @@ func open(s target.Settings, p *pool, pc pace) (target.System, error) {
 	if err := checked.complete(); err != nil {
 		return nil, err
 	}
-	return &system{settings: checked, client: newClient(checked, p), pool: p, pace: pc, domain: checked.domain,
+	return &system{settings: checked, client: newClient(checked, p, pc), pool: p, pace: pc, domain: checked.domain,
 		purged: map[string]time.Time{}, notes: map[string]string{}}, nil
 }
 

@@ -21,6 +21,7 @@ import (
 type tokens struct {
 	make  func() (azcore.TokenCredential, error)
 	scope string
+	turn  chan struct{} // held by the one who asks: azidentity's own lock heeds no ctx
 
 	mu   sync.Mutex
 	cred azcore.TokenCredential
@@ -39,7 +40,11 @@ func newTokens(s *settings, transport policy.Transporter) *tokens {
 	}
 	// The authorities are ours or the owner's, so nobody else needs to be
 	// asked whether they are trustworthy.
-	return &tokens{scope: s.cloud.graph + "/.default", make: func() (azcore.TokenCredential, error) {
+	resource := s.cloud.graph
+	if s.other { // a proxy in front of the usual one, or a simulation of it
+		resource = clouds()[0].graph
+	}
+	return &tokens{scope: resource + "/.default", turn: make(chan struct{}, 1), make: func() (azcore.TokenCredential, error) {
 		if s.key != nil {
 			return azidentity.NewClientCertificateCredential(s.tenant, s.app, s.certs, s.key,
 				&azidentity.ClientCertificateCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true})
@@ -63,6 +68,12 @@ func (t *tokens) get(ctx context.Context, claims string) (string, error) {
 	}
 	cred := t.cred
 	t.mu.Unlock()
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	got, err := cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{t.scope}, Claims: claims, EnableCAE: true})
 	if err != nil {
 		return "", err
