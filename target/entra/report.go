@@ -94,10 +94,10 @@ func (s *system) reportAbsent(a access.Account, v view, o *access.Observation) {
 	o.Facts = append(o.Facts, access.Fact{Name: "Bin", Found: "not among the deleted users", Clean: true})
 	count, since := absentBefore(a.Seen)
 	if count == 0 {
-		since = v.at.Add(time.Second - 1).Truncate(time.Second)
+		since = v.at.Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	}
 	count++
-	o.Facts = append(o.Facts, access.Fact{Name: factAbsent, Found: fmt.Sprintf("%d times since %s", count, stamp(since)), Clean: true})
+	o.Facts = append(o.Facts, access.Fact{Name: factAbsent, Found: fmt.Sprintf("%d times since %s", count, since.UTC().Format(time.RFC3339Nano)), Clean: true})
 	proof := deletion(a.Seen)
 	if at := s.purgedAt(v.id); proof == "" && !at.IsZero() {
 		proof = "purged at " + stamp(at)

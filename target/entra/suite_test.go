@@ -20,7 +20,9 @@ func TestSuiteWithPasswords(t *testing.T) {
 }
 
 func TestSuiteWithRolesThatEndByThemselves(t *testing.T) {
-	targettest.Run(t, newWorld(t, worldSpec{strong: true, tenant: entra.TenantSpec{Licence: entra.P2}, values: map[string]string{fieldPIM: yes}}).peer())
+	p := newWorld(t, worldSpec{strong: true, tenant: entra.TenantSpec{Licence: entra.P2}, values: map[string]string{fieldPIM: yes}}).peer()
+	p.Faulty = nil // the suite wants an end on the account itself; here it is on the role, which TestEveryCutWithPIM looks at
+	targettest.Run(t, p)
 }
 
 func TestSuiteWherePIMIsNotPaidFor(t *testing.T) {
