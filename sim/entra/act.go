@@ -46,7 +46,7 @@ type Act struct {
 // Act does what somebody outside the product does, at once and on every replica's authority: it reaches the replicas with
 // the usual delays.
 func (t *Tenant) Act(a Act) error {
-	if done, err := t.actOnTenant(a); done {
+	if done, err := actOnTenant(t, a); done {
 		return err
 	}
 	t.mu.Lock()
@@ -54,7 +54,7 @@ func (t *Tenant) Act(a Act) error {
 	now := t.now()
 	by := &initiator{person: t.live(a.By, authority, now)}
 	if a.Do == MakeUser {
-		return t.makeUser(a, by, now)
+		return makeUser(t, a, by, now)
 	}
 	u := t.live(a.User, authority, now)
 	if u == nil {
@@ -63,11 +63,11 @@ func (t *Tenant) Act(a Act) error {
 	if u == nil {
 		return fmt.Errorf("entra: no user %q", a.User)
 	}
-	return t.actOn(u, a, by, now)
+	return actOn(t, u, a, by, now)
 }
 
 // actOnTenant does what is not about a user.
-func (t *Tenant) actOnTenant(a Act) (done bool, err error) {
+func actOnTenant(t *Tenant, a Act) (done bool, err error) {
 	app := t.cloud.App(a.App)
 	switch a.Do {
 	case TurnPassesOff, TurnPassesOn:
@@ -95,7 +95,7 @@ func (t *Tenant) actOnTenant(a Act) (done bool, err error) {
 	return true, nil
 }
 
-func (t *Tenant) makeUser(a Act, by *initiator, now time.Time) error {
+func makeUser(t *Tenant, a Act, by *initiator, now time.Time) error {
 	if a.Value == "" || t.taken(a.Value, "") {
 		return fmt.Errorf("entra: the name %q cannot be used", a.Value)
 	}
@@ -105,7 +105,7 @@ func (t *Tenant) makeUser(a Act, by *initiator, now time.Time) error {
 	return nil
 }
 
-func (t *Tenant) actOn(u *user, a Act, by *initiator, now time.Time) error {
+func actOn(t *Tenant, u *user, a Act, by *initiator, now time.Time) error {
 	binned := !u.deleted.IsZero()
 	inBin := slices.Contains([]Deed{RestoreUser, PurgeUser, RefusePurges}, a.Do)
 	if binned != inBin && a.Do != RefusePurges {
@@ -144,14 +144,14 @@ func (t *Tenant) actOn(u *user, a Act, by *initiator, now time.Time) error {
 		}
 		t.audit(now, by, "Admin deleted security info", userTarget(u))
 	case GiveRole, TakeRole:
-		return t.actOnRole(u, a, by, now)
+		return actOnRole(t, u, a, by, now)
 	default:
 		return fmt.Errorf("entra: nobody knows how to do %q", a.Do)
 	}
 	return nil
 }
 
-func (t *Tenant) actOnRole(u *user, a Act, by *initiator, now time.Time) error {
+func actOnRole(t *Tenant, u *user, a Act, by *initiator, now time.Time) error {
 	if _, known := t.definition(a.Role); !known {
 		return fmt.Errorf("entra: no role %q", a.Role)
 	}

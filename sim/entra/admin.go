@@ -17,14 +17,14 @@ import (
 //	GET    /_sim/journal     every Entry
 //	GET    /_sim/invariants  ?live=marker&live=marker: the findings
 //	POST   /_sim/skew        {"seconds": n}
-func (c *Cloud) registerAdmin() {
-	c.mux.HandleFunc("PUT /_sim/faults", c.putFaults)
+func registerAdmin(c *Cloud) {
+	c.mux.HandleFunc("PUT /_sim/faults", func(w http.ResponseWriter, r *http.Request) { putFaults(c, w, r) })
 	c.mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) {
 		c.Faults()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	c.mux.HandleFunc("POST /_sim/act", c.postAct)
-	c.mux.HandleFunc("POST /_sim/skew", c.postSkew)
+	c.mux.HandleFunc("POST /_sim/act", func(w http.ResponseWriter, r *http.Request) { postAct(c, w, r) })
+	c.mux.HandleFunc("POST /_sim/skew", func(w http.ResponseWriter, r *http.Request) { postSkew(c, w, r) })
 	c.mux.HandleFunc("GET /_sim/journal", func(w http.ResponseWriter, _ *http.Request) { reply(w, c.Journal()) })
 	c.mux.HandleFunc("GET /_sim/invariants", func(w http.ResponseWriter, r *http.Request) {
 		live := r.URL.Query()["live"]
@@ -50,7 +50,7 @@ func take(w http.ResponseWriter, r *http.Request, v any) bool {
 	return true
 }
 
-func (c *Cloud) putFaults(w http.ResponseWriter, r *http.Request) {
+func putFaults(c *Cloud, w http.ResponseWriter, r *http.Request) {
 	var rules []Rule
 	if !take(w, r, &rules) {
 		return
@@ -65,7 +65,7 @@ func (c *Cloud) putFaults(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (c *Cloud) postAct(w http.ResponseWriter, r *http.Request) {
+func postAct(c *Cloud, w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Tenant string `json:"tenant"`
 		Act
@@ -85,7 +85,7 @@ func (c *Cloud) postAct(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (c *Cloud) postSkew(w http.ResponseWriter, r *http.Request) {
+func postSkew(c *Cloud, w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Seconds int `json:"seconds"`
 	}

@@ -34,11 +34,11 @@ func (a *assignment) with(change func(*assignment)) *assignment {
 }
 
 // index and effect are the pseudo-replicas of advanced queries and of what a role lets do.
-func (t *Tenant) index() int  { return t.cloud.opt.Replicas }
-func (t *Tenant) effect() int { return t.cloud.opt.Replicas + 1 }
+func (t *store) index() int  { return t.cloud.opt.Replicas }
+func (t *store) effect() int { return t.cloud.opt.Replicas + 1 }
 
 // putAssignment stores a state of an assignment; nil removes it.
-func (t *Tenant) putAssignment(id string, a *assignment, replica int, now time.Time) {
+func (t *store) putAssignment(id string, a *assignment, replica int, now time.Time) {
 	seen := t.spread(replica, now)
 	seen = append(seen, now.Add(t.cloud.opt.Delays.Roles.draw(t.dice)))
 	t.assignments.put(id, a, seen)
@@ -47,7 +47,7 @@ func (t *Tenant) putAssignment(id string, a *assignment, replica int, now time.T
 }
 
 // assign makes an assignment, known and in effect everywhere at once if settled.
-func (t *Tenant) assign(a assignment, replica int, now time.Time, settled bool) *assignment {
+func (t *store) assign(a assignment, replica int, now time.Time, settled bool) *assignment {
 	a.id = opaque(t.dice) + "-1"
 	a.created = now
 	if a.start.IsZero() {
@@ -55,9 +55,6 @@ func (t *Tenant) assign(a assignment, replica int, now time.Time, settled bool) 
 	}
 	if a.schedule == "" {
 		a.schedule = guid(t.dice)
-	}
-	if t.holds == nil {
-		t.holds = map[string][]string{}
 	}
 	t.holds[a.principal] = append(t.holds[a.principal], a.id)
 	t.putAssignment(a.id, &a, replica, now)
@@ -71,12 +68,12 @@ func (t *Tenant) assign(a assignment, replica int, now time.Time, settled bool) 
 }
 
 // held are the assignments of a principal that a replica shows: not ended, not hidden; they may begin later.
-func (t *Tenant) held(principal string, replica int, now time.Time) []*assignment {
+func (t *store) held(principal string, replica int, now time.Time) []*assignment {
 	return slices.DeleteFunc(t.bound(principal, replica, now), func(a *assignment) bool { return a.hidden })
 }
 
 // bound are the assignments of a principal that a replica knows, hidden ones too.
-func (t *Tenant) bound(principal string, replica int, now time.Time) []*assignment {
+func (t *store) bound(principal string, replica int, now time.Time) []*assignment {
 	var out []*assignment
 	ids := t.holds[principal]
 	for _, id := range ids {
@@ -93,7 +90,7 @@ func (t *Tenant) bound(principal string, replica int, now time.Time) []*assignme
 func (a *assignment) ended(now time.Time) bool { return !a.end.IsZero() && !a.end.After(now) }
 
 // powers are the role templates that are in effect for a principal, tenant-wide.
-func (t *Tenant) powers(principal string, now time.Time) []string {
+func (t *store) powers(principal string, now time.Time) []string {
 	var out []string
 	for _, a := range t.held(principal, t.effect(), now) {
 		if !a.start.After(now) && a.scope == "/" && !slices.Contains(out, a.role) {
@@ -113,7 +110,7 @@ func (tb *table[T]) settle(id string, now time.Time) {
 }
 
 // later has something looked at again when its time has come.
-func (t *Tenant) later(id string, at time.Time) {
+func (t *store) later(id string, at time.Time) {
 	t.timed[id] = at
 	if t.due.IsZero() || at.Before(t.due) {
 		t.due = at
@@ -121,7 +118,7 @@ func (t *Tenant) later(id string, at time.Time) {
 }
 
 // now is the clock, after what it brought about by itself: ends of assignments, and the bin's 30 days.
-func (t *Tenant) now() time.Time {
+func (t *store) now() time.Time {
 	now := t.cloud.Now()
 	if t.due.IsZero() || t.due.After(now) {
 		return now

@@ -24,7 +24,7 @@ type initiator struct {
 func (k *call) by() *initiator { return &initiator{app: k.p} }
 
 // audit writes one line of the directory's audit log. t.mu is held.
-func (t *Tenant) audit(at time.Time, by *initiator, what string, targets ...object) {
+func (t *store) audit(at time.Time, by *initiator, what string, targets ...object) {
 	who := object{"app": nil, "user": nil}
 	switch {
 	case by != nil && by.app != nil:
@@ -61,7 +61,7 @@ func userTarget(u *user) object {
 }
 
 // roleTargets are who got or lost a role, and which.
-func (t *Tenant) roleTargets(a *assignment, now time.Time) []object {
+func (t *store) roleTargets(a *assignment, now time.Time) []object {
 	who := object{"id": a.principal, "displayName": nil, "type": "ServicePrincipal", "userPrincipalName": nil, "groupType": nil, "modifiedProperties": []object{}}
 	if u := t.users.at(a.principal, authority, now); u != nil {
 		who = userTarget(u)
@@ -85,34 +85,34 @@ func visible(log []logged[object], now time.Time) []object {
 var auditShape = &shape{name: "directoryAudit", context: "auditLogs/directoryAudits"}
 var signInShape = &shape{name: "signIn", context: "auditLogs/signIns"}
 
-func (k *call) listAudits() (int, any, error) {
+func listAudits(k *call) (int, any, error) {
 	return k.list(auditShape, func(int) []object { return visible(k.t.audits, k.now) })
 }
 
-func (k *call) getAudit() (int, any, error) { return k.logEntry(k.t.audits, auditShape) }
+func getAudit(k *call) (int, any, error) { return logEntry(k, k.t.audits, auditShape) }
 
-func (k *call) listSignIns() (int, any, error) {
-	if err := k.premiumLog(); err != nil {
+func listSignIns(k *call) (int, any, error) {
+	if err := premiumLog(k); err != nil {
 		return 0, nil, err
 	}
 	return k.list(signInShape, func(int) []object { return visible(k.t.signIns, k.now) })
 }
 
-func (k *call) getSignIn() (int, any, error) {
-	if err := k.premiumLog(); err != nil {
+func getSignIn(k *call) (int, any, error) {
+	if err := premiumLog(k); err != nil {
 		return 0, nil, err
 	}
-	return k.logEntry(k.t.signIns, signInShape)
+	return logEntry(k, k.t.signIns, signInShape)
 }
 
-func (k *call) premiumLog() error {
+func premiumLog(k *call) error {
 	if k.t.licence < P1 {
 		return fail(http.StatusForbidden, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", "Neither tenant is B2C or tenant doesn't have premium license")
 	}
 	return nil
 }
 
-func (k *call) logEntry(log []logged[object], s *shape) (int, any, error) {
+func logEntry(k *call, log []logged[object], s *shape) (int, any, error) {
 	for _, o := range visible(log, k.now) {
 		if o["id"] == k.path("entry") {
 			return k.entity(http.StatusOK, s.context, s, o)

@@ -6,7 +6,7 @@ import (
 )
 
 // binFull is a user in the bin with all its properties.
-func (k *call) binFull(u *user) object {
+func binFull(k *call, u *user) object {
 	o := u.full()
 	o["@odata.type"] = "#microsoft.graph.user"
 	if !k.cloud.opt.Switches.BinKeepsUPN {
@@ -23,16 +23,16 @@ var binShape = &shape{
 	directory: true,
 }
 
-func (k *call) listBinUncast() (int, any, error) {
+func listBinUncast(k *call) (int, any, error) {
 	return 0, nil, badRequest("The request is missing the type of the deleted items: a cast such as microsoft.graph.user is required.")
 }
 
-func (k *call) listBin() (int, any, error) {
+func listBin(k *call) (int, any, error) {
 	return k.list(binShape, func(replica int) []object {
 		var out []object
 		for _, u := range k.t.users.all(replica, k.now) {
 			if !u.deleted.IsZero() {
-				o := k.binFull(u)
+				o := binFull(k, u)
 				delete(o, "@odata.type")
 				out = append(out, o)
 			}
@@ -42,26 +42,26 @@ func (k *call) listBin() (int, any, error) {
 }
 
 // binned is the user in the bin that the path names, as this replica shows it.
-func (k *call) binned() (*user, error) {
+func binnedUser(k *call) (*user, error) {
 	if u := k.t.inBin(k.path("item"), k.replica, k.now); u != nil {
 		return u, nil
 	}
 	return nil, notFound(k.path("item"))
 }
 
-func (k *call) getBin() (int, any, error) {
-	u, err := k.binned()
+func getBin(k *call) (int, any, error) {
+	u, err := binnedUser(k)
 	if err != nil {
 		return 0, nil, err
 	}
-	return k.entity(http.StatusOK, "directoryObjects", binShape, k.binFull(u))
+	return k.entity(http.StatusOK, "directoryObjects", binShape, binFull(k, u))
 }
 
-func (k *call) purgeUser() (int, any, error) {
+func purgeUser(k *call) (int, any, error) {
 	if k.cloud.opt.Switches.PurgeNeedsPerson {
 		return 0, nil, denied()
 	}
-	shown, err := k.binned()
+	shown, err := binnedUser(k)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -71,7 +71,7 @@ func (k *call) purgeUser() (int, any, error) {
 		return 0, nil, notFound(k.path("item"))
 	case !k.mayTouch(u):
 		return 0, nil, denied()
-	case !k.t.purgeable(u, k.now):
+	case !purgeable(k.t, u, k.now):
 		return 0, nil, badRequest("The object is protected from permanent deletion.")
 	}
 	k.t.purge(u, k.replica, k.now)
@@ -79,7 +79,7 @@ func (k *call) purgeUser() (int, any, error) {
 	return http.StatusNoContent, nil, nil
 }
 
-func (k *call) restoreUser() (int, any, error) {
+func restoreUser(k *call) (int, any, error) {
 	name := ""
 	if len(k.body) > 0 {
 		body, err := k.decode()
@@ -88,7 +88,7 @@ func (k *call) restoreUser() (int, any, error) {
 		}
 		name, _ = body["newUserPrincipalName"].(string)
 	}
-	shown, err := k.binned()
+	shown, err := binnedUser(k)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -101,7 +101,7 @@ func (k *call) restoreUser() (int, any, error) {
 	}
 	if name == "" {
 		name = u.upn
-	} else if err := k.upn(object{"userPrincipalName": name}, u.id); err != nil {
+	} else if err := checkUPN(k, object{"userPrincipalName": name}, u.id); err != nil {
 		return 0, nil, err
 	}
 	if k.t.taken(name, u.id) {

@@ -47,8 +47,8 @@ func New(o Options) *Cloud {
 	c.journal.limit = o.Journal
 	c.quotas.limits = o.Quotas
 	c.id = newIdentity(c)
-	c.registerGraph()
-	c.registerAdmin()
+	registerGraph(c)
+	registerAdmin(c)
 	c.registerIdentity(c.mux)
 	return c
 }

@@ -26,7 +26,7 @@ func (d Domain) object() object {
 	}
 }
 
-func (k *call) listDomains() (int, any, error) {
+func listDomains(k *call) (int, any, error) {
 	return k.list(&shape{name: "domain", context: "domains"}, func(int) []object {
 		var out []object
 		for _, d := range k.t.domains {
@@ -36,7 +36,7 @@ func (k *call) listDomains() (int, any, error) {
 	})
 }
 
-func (k *call) getDomain() (int, any, error) {
+func getDomain(k *call) (int, any, error) {
 	for _, d := range k.t.domains {
 		if strings.EqualFold(d.Name, k.path("domain")) {
 			return k.entity(http.StatusOK, "domains", &shape{name: "domain"}, d.object())
@@ -46,7 +46,7 @@ func (k *call) getDomain() (int, any, error) {
 }
 
 // plans are the service plans that the tenant's licence brings.
-func (t *Tenant) plans() []object {
+func servicePlans(t *Tenant) []object {
 	var out []object
 	if t.licence >= P1 {
 		out = append(out, object{"servicePlanId": "41781fb2-bc02-4b7c-bd55-b576c07bb09d", "servicePlanName": "AAD_PREMIUM", "provisioningStatus": "Success", "appliesTo": "User"})
@@ -57,7 +57,7 @@ func (t *Tenant) plans() []object {
 	return out
 }
 
-func (k *call) listOrganization() (int, any, error) {
+func listOrganization(k *call) (int, any, error) {
 	return k.list(&shape{name: "organization", context: "organization"}, func(int) []object {
 		domains, plans := []object{}, []object{}
 		for _, d := range k.t.domains {
@@ -69,7 +69,7 @@ func (k *call) listOrganization() (int, any, error) {
 				domains = append(domains, object{"capabilities": "Email, OfficeCommunicationsOnline", "isDefault": d.Default, "isInitial": d.Initial, "name": d.Name, "type": kind})
 			}
 		}
-		for _, p := range k.t.plans() {
+		for _, p := range servicePlans(k.t) {
 			plans = append(plans, object{"assignedDateTime": stamp(k.t.created), "capabilityStatus": "Enabled", "service": "AADPremiumService", "servicePlanId": p["servicePlanId"]})
 		}
 		return []object{{
@@ -81,7 +81,7 @@ func (k *call) listOrganization() (int, any, error) {
 	})
 }
 
-func (k *call) listSkus() (int, any, error) {
+func listSkus(k *call) (int, any, error) {
 	return k.list(&shape{name: "subscribedSku", context: "subscribedSkus"}, func(int) []object {
 		if k.t.licence == Free {
 			return nil
@@ -93,17 +93,17 @@ func (k *call) listSkus() (int, any, error) {
 		return []object{{
 			"id": k.t.ID + "_" + id, "skuId": id, "skuPartNumber": name, "accountId": k.t.ID, "accountName": label(k.t.Name), "appliesTo": "User",
 			"capabilityStatus": "Enabled", "consumedUnits": 1, "prepaidUnits": object{"enabled": 25, "suspended": 0, "warning": 0, "lockedOut": 0},
-			"servicePlans": k.t.plans(), "subscriptionIds": []string{pseudoGUID(k.t.ID, 900)},
+			"servicePlans": servicePlans(k.t), "subscriptionIds": []string{pseudoGUID(k.t.ID, 900)},
 		}}
 	})
 }
 
 // graphPrincipal is the object id of Microsoft Graph's own service principal in a tenant.
-func (t *Tenant) graphPrincipal() string { return pseudoGUID(t.ID, 901) }
+func graphPrincipal(t *Tenant) string { return pseudoGUID(t.ID, 901) }
 
 const graphApp = "00000003-0000-0000-c000-000000000000"
 
-func (t *Tenant) principalObject(p *principal) object {
+func principalObject(t *Tenant, p *principal) object {
 	owner := nullable(t.ID)
 	if p.app.Home != nil {
 		owner = p.app.Home.ID
@@ -123,7 +123,7 @@ func permissionID(name string) string {
 	return fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", uint32(h>>32), uint16(h>>16), h&0xfff, h>>20&0xfff, h&0xffffffffffff)
 }
 
-func (k *call) listPrincipals() (int, any, error) {
+func listPrincipals(k *call) (int, any, error) {
 	s := &shape{name: "servicePrincipal", context: "servicePrincipals", directory: true}
 	return k.list(s, func(int) []object {
 		roles := []object{}
@@ -131,7 +131,7 @@ func (k *call) listPrincipals() (int, any, error) {
 		names := map[string]bool{}
 		for _, id := range slices.Sorted(maps.Keys(k.t.principals)) {
 			p := k.t.principals[id]
-			out = append(out, k.t.principalObject(p))
+			out = append(out, principalObject(k.t, p))
 			for _, x := range p.permissions {
 				names[x.name] = true
 			}
@@ -140,21 +140,21 @@ func (k *call) listPrincipals() (int, any, error) {
 			roles = append(roles, object{"id": permissionID(name), "value": name, "displayName": name, "isEnabled": true, "allowedMemberTypes": []string{"Application"}})
 		}
 		return append(out, object{
-			"id": k.t.graphPrincipal(), "deletedDateTime": nil, "accountEnabled": true, "appId": graphApp, "displayName": "Microsoft Graph",
+			"id": graphPrincipal(k.t), "deletedDateTime": nil, "accountEnabled": true, "appId": graphApp, "displayName": "Microsoft Graph",
 			"appOwnerOrganizationId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a", "homepage": nil, "servicePrincipalNames": []string{graphApp},
 			"servicePrincipalType": "Application", "tags": []string{}, "appRoles": roles,
 		})
 	})
 }
 
-func (k *call) listAppRoles() (int, any, error) {
+func listAppRoles(k *call) (int, any, error) {
 	var p *principal
 	for _, x := range k.t.principals {
 		if x.id == strings.ToLower(k.path("principal")) {
 			p = x
 		}
 	}
-	if p == nil && strings.ToLower(k.path("principal")) != k.t.graphPrincipal() {
+	if p == nil && strings.ToLower(k.path("principal")) != graphPrincipal(k.t) {
 		return 0, nil, notFound(k.path("principal"))
 	}
 	context := "servicePrincipals('" + k.path("principal") + "')/appRoleAssignments"
@@ -166,14 +166,14 @@ func (k *call) listAppRoles() (int, any, error) {
 		for _, x := range p.permissions {
 			out = append(out, object{
 				"id": x.id, "appRoleId": permissionID(x.name), "createdDateTime": stamp(x.at), "deletedDateTime": nil, "principalDisplayName": p.app.Name,
-				"principalId": p.id, "principalType": "ServicePrincipal", "resourceDisplayName": "Microsoft Graph", "resourceId": k.t.graphPrincipal(),
+				"principalId": p.id, "principalType": "ServicePrincipal", "resourceDisplayName": "Microsoft Graph", "resourceId": graphPrincipal(k.t),
 			})
 		}
 		return out
 	})
 }
 
-func (k *call) relationObject(r Relationship, n int) object {
+func relationObject(k *call, r Relationship, n int) object {
 	status := r.Status
 	if status == "" {
 		status = "active"
@@ -193,10 +193,10 @@ func (k *call) relationObject(r Relationship, n int) object {
 	}
 }
 
-func (k *call) relations() []object {
+func relationObjects(k *call) []object {
 	var out []object
 	for n, r := range k.t.relations {
-		out = append(out, k.relationObject(r, n))
+		out = append(out, relationObject(k, r, n))
 	}
 	return out
 }

@@ -61,7 +61,7 @@ func (t *Tenant) AddRole(name string) string {
 	return d.id
 }
 
-func (t *Tenant) definition(id string) (roleDefinition, bool) {
+func (t *store) definition(id string) (roleDefinition, bool) {
 	id = strings.ToLower(id)
 	if name := RoleName(id); name != "" {
 		return roleDefinition{id: id, name: name}, true
@@ -85,7 +85,7 @@ func (d roleDefinition) object() object {
 
 var definitionShape = &shape{name: "unifiedRoleDefinition", context: "roleManagement/directory/roleDefinitions"}
 
-func (k *call) listDefinitions() (int, any, error) {
+func listDefinitions(k *call) (int, any, error) {
 	return k.list(definitionShape, func(int) []object {
 		var out []object
 		for _, d := range append(builtIns(), k.t.custom...) {
@@ -95,7 +95,7 @@ func (k *call) listDefinitions() (int, any, error) {
 	})
 }
 
-func (k *call) getDefinition() (int, any, error) {
+func getDefinition(k *call) (int, any, error) {
 	d, ok := k.t.definition(k.path("role"))
 	if !ok {
 		return 0, nil, notFound(k.path("role"))
@@ -104,13 +104,13 @@ func (k *call) getDefinition() (int, any, error) {
 }
 
 // roleObject is the directoryRole of an activated role.
-func (t *Tenant) roleObject(template string) object {
+func roleObject(t *Tenant, template string) object {
 	d, _ := t.definition(template)
 	return object{"id": t.roles[template], "deletedDateTime": nil, "displayName": d.name, "description": "Can do what a " + d.name + " does.", "roleTemplateId": template}
 }
 
 // activate makes sure that a role has its directoryRole.
-func (t *Tenant) activate(template string) {
+func (t *store) activate(template string) {
 	if _, builtIn := t.definition(template); builtIn && t.roles[template] == "" && RoleName(template) != "" {
 		t.roles[template] = guid(t.dice)
 	}

@@ -116,10 +116,10 @@ func (c *Cloud) exchange(r *http.Request) (answer, error) {
 	x.req = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	x.req.Body = io.NopCloser(bytes.NewReader(body))
 	x.now = c.Now()
-	x.id = c.requestID()
+	x.id = c.journal.requestID()
 	x.identify()
 	rule := c.faults.strike(x)
-	a, err := c.suffer(x, rule)
+	a, err := x.suffer(rule)
 	c.journal.add(x, rule, a, err)
 	return a, err
 }
@@ -138,12 +138,12 @@ func (x *exchange) identify() {
 
 // carryOut does what the request asks and makes the answer, with no fault.
 func (x *exchange) carryOut() answer {
-	before := x.tenant.count()
+	before := writesOf(x.tenant)
 	rec := newRecorder()
 	x.req.Body = io.NopCloser(bytes.NewReader(x.body))
 	x.cloud.mux.ServeHTTP(rec, x.req)
 	a := rec.answer()
-	if x.tenant.count() != before {
+	if writesOf(x.tenant) != before {
 		x.effect = true
 	}
 	if !x.graph {
@@ -192,7 +192,7 @@ func (x *exchange) refuse(err error) answer {
 }
 
 // count is the number of changes in the tenant so far; a nil tenant has none.
-func (t *Tenant) count() int {
+func writesOf(t *Tenant) int {
 	if t == nil {
 		return 0
 	}

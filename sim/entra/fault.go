@@ -172,7 +172,7 @@ const cutMark = "X-Sim-Cut"
 func (a answer) cut() bool { return a.header.Get(cutMark) != "" }
 
 // suffer carries a request out as a rule allows.
-func (c *Cloud) suffer(x *exchange, rule *Rule) (answer, error) {
+func (x *exchange) suffer(rule *Rule) (answer, error) {
 	if rule == nil {
 		return x.carryOut(), nil
 	}

@@ -26,20 +26,20 @@ type call struct {
 	vars  *http.Request
 }
 
-func (c *Cloud) registerGraph() {
+func registerGraph(c *Cloud) {
 	for _, op := range operations() {
-		c.handle(op.method+" /v1.0"+op.path, func(w http.ResponseWriter, r *http.Request) { c.serveGraph(w, r, op) })
+		c.handle(op.method+" /v1.0"+op.path, func(w http.ResponseWriter, r *http.Request) { serveGraph(c, w, r, op) })
 	}
 	c.handle("/v1.0/", func(w http.ResponseWriter, r *http.Request) {
 		segment := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-		c.serveGraph(w, r, operation{cost: 1, do: func(*call) (int, any, error) {
+		serveGraph(c, w, r, operation{cost: 1, do: func(*call) (int, any, error) {
 			return 0, nil, fail(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+segment+"'.")
 		}})
 	})
 }
 
 // serveGraph lets a request through token, quota, consent and permission to its operation.
-func (c *Cloud) serveGraph(w http.ResponseWriter, r *http.Request, op operation) {
+func serveGraph(c *Cloud, w http.ResponseWriter, r *http.Request, op operation) {
 	x, _ := r.Context().Value(exchangeKey{}).(*exchange)
 	status, body, err := x.admit(r, op)
 	a := answerTo(status, body)
@@ -68,7 +68,7 @@ func (x *exchange) admit(r *http.Request, op operation) (int, any, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	x.now = t.now()
-	x.replica = t.route(x)
+	x.replica = pickReplica(t, x)
 	p := t.principals[x.who.app]
 	if p == nil || p.disabled {
 		return 0, nil, fail(http.StatusUnauthorized, "Authorization_IdentityNotFound", "The identity of the calling application could not be established.")
@@ -89,7 +89,7 @@ func (x *exchange) admit(r *http.Request, op operation) (int, any, error) {
 }
 
 // route picks the replica that serves a request, unless a fault did.
-func (t *Tenant) route(x *exchange) int {
+func pickReplica(t *Tenant, x *exchange) int {
 	n := t.cloud.opt.Replicas
 	switch {
 	case x.replica != authority:

@@ -38,7 +38,7 @@ func TestEveryOperationOfTheContractIsAnswered(t *testing.T) {
 		"/roleManagement/directory/roleAssignmentSchedules?$expand=principal", "/roleManagement/directory/roleAssignmentSchedules/" + request.str("targetScheduleId"),
 		"/roleManagement/directory/roleAssignmentScheduleInstances", "/roleManagement/directory/roleAssignmentScheduleInstances/" + role,
 		"/policies/roleManagementPolicyAssignments?$filter=scopeId eq '/' and scopeType eq 'DirectoryRole' and roleDefinitionId eq '" + GlobalAdministrator + "'&$expand=policy($expand=rules)",
-		"/policies/roleManagementPolicies/" + r.tenant.policyID(GlobalAdministrator) + "/rules", "/policies/authenticationMethodsPolicy",
+		"/policies/roleManagementPolicies/" + policyID(r.tenant, GlobalAdministrator) + "/rules", "/policies/authenticationMethodsPolicy",
 		"/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/TemporaryAccessPass", "/policies/identitySecurityDefaultsEnforcementPolicy",
 		"/identity/conditionalAccess/policies", "/directoryRoles", "/directoryRoles/" + r.tenant.roles[GlobalAdministrator],
 		"/directoryRoles(roleTemplateId='" + GlobalAdministrator + "')", "/directoryRoles/" + r.tenant.roles[GlobalAdministrator] + "/members", "/domains",
@@ -55,7 +55,7 @@ func TestEveryOperationOfTheContractIsAnswered(t *testing.T) {
 	ref := map[string]any{"@odata.id": "https://graph.microsoft.com/v1.0/directoryObjects/" + user}
 	r.must(204, "POST", "/directory/administrativeUnits/"+unit+"/members/$ref", ref)
 	r.must(204, "DELETE", "/directory/administrativeUnits/"+unit+"/members/"+user+"/$ref", nil)
-	r.must(200, "PATCH", "/policies/roleManagementPolicies/"+r.tenant.policyID(GlobalAdministrator)+"/rules/Expiration_Admin_Assignment", map[string]any{"@odata.type": "#microsoft.graph.unifiedRoleManagementPolicyExpirationRule", "maximumDuration": "PT8H"})
+	r.must(200, "PATCH", "/policies/roleManagementPolicies/"+policyID(r.tenant, GlobalAdministrator)+"/rules/Expiration_Admin_Assignment", map[string]any{"@odata.type": "#microsoft.graph.unifiedRoleManagementPolicyExpirationRule", "maximumDuration": "PT8H"})
 	r.must(204, "PATCH", "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/TemporaryAccessPass", map[string]any{"@odata.type": passConfigType, "minimumLifetimeInMinutes": 30})
 	if len(r.cloud.Breaches()) > 0 {
 		t.Error(r.cloud.Breaches())

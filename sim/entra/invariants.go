@@ -22,13 +22,13 @@ const MarkerType = "jitney"
 func (c *Cloud) Invariants(at time.Time, live func(marker string) bool) []string {
 	var out []string
 	for _, t := range c.Tenants() {
-		out = append(out, t.Invariants(at, live)...)
+		out = append(out, tenantInvariants(t, at, live)...)
 	}
-	return append(out, c.leaks()...)
+	return append(out, leaks(c)...)
 }
 
 // Invariants are the findings in one tenant, save for those in the journal.
-func (t *Tenant) Invariants(at time.Time, live func(marker string) bool) []string {
+func tenantInvariants(t *Tenant, at time.Time, live func(marker string) bool) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
@@ -51,7 +51,7 @@ func (t *Tenant) Invariants(at time.Time, live func(marker string) bool) []strin
 			ours[u.id] = true
 			continue
 		}
-		t.overstays(u, at, say)
+		overstays(t, u, at, say)
 	}
 	for _, a := range t.assignments.all(authority, now) {
 		if a.by != "" && !ours[a.principal] && !a.ended(at) && t.users.at(a.principal, authority, now) != nil {
@@ -62,7 +62,7 @@ func (t *Tenant) Invariants(at time.Time, live func(marker string) bool) []strin
 }
 
 // overstays says what is wrong with an account that should be gone.
-func (t *Tenant) overstays(u *user, at time.Time, say func(string, ...any)) {
+func overstays(t *Tenant, u *user, at time.Time, say func(string, ...any)) {
 	switch {
 	case !u.deleted.IsZero():
 		say("%s lies in the bin since %s", u.upn, u.deleted.Format(time.RFC3339))
@@ -76,14 +76,14 @@ func (t *Tenant) overstays(u *user, at time.Time, say func(string, ...any)) {
 		say("%s holds %s", u.upn, RoleName(a.role))
 	}
 	for _, p := range t.passesOf(u.id, authority, at) {
-		if ok, _ := t.usable(p, at); ok {
+		if ok, _ := usable(t, p, at); ok {
 			say("%s has a usable Temporary Access Pass", u.upn)
 		}
 	}
 }
 
 // leaks are secrets that got into the journal.
-func (c *Cloud) leaks() []string {
+func leaks(c *Cloud) []string {
 	secrets := map[string]bool{}
 	for _, t := range c.Tenants() {
 		t.mu.Lock()

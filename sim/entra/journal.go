@@ -90,9 +90,9 @@ func clean(id string) string {
 }
 
 // requestID makes the next request's id.
-func (c *Cloud) requestID() string {
-	c.journal.mu.Lock()
-	defer c.journal.mu.Unlock()
-	c.journal.requests++
-	return fmt.Sprintf("51400000-0000-4000-8000-%012x", c.journal.requests)
+func (j *journal) requestID() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.requests++
+	return fmt.Sprintf("51400000-0000-4000-8000-%012x", j.requests)
 }

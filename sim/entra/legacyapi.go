@@ -10,17 +10,17 @@ import (
 
 var roleShape = &shape{name: "directoryRole", context: "directoryRoles"}
 
-func (k *call) listRoles() (int, any, error) {
+func listRoles(k *call) (int, any, error) {
 	return k.list(roleShape, func(int) []object {
 		var out []object
 		for _, template := range slices.Sorted(maps.Keys(k.t.roles)) {
-			out = append(out, k.t.roleObject(template))
+			out = append(out, roleObject(k.t, template))
 		}
 		return out
 	})
 }
 
-func (k *call) activateRole() (int, any, error) {
+func activateRole(k *call) (int, any, error) {
 	body, err := k.decode()
 	if err != nil {
 		return 0, nil, err
@@ -35,11 +35,11 @@ func (k *call) activateRole() (int, any, error) {
 	}
 	k.t.activate(template)
 	k.t.writes++
-	return k.entity(http.StatusCreated, "directoryRoles", roleShape, k.t.roleObject(template))
+	return k.entity(http.StatusCreated, "directoryRoles", roleShape, roleObject(k.t, template))
 }
 
 // template is that of the activated role that the path names.
-func (k *call) template() (string, error) {
+func activeTemplate(k *call) (string, error) {
 	id := strings.ToLower(k.path("role"))
 	for template, object := range k.t.roles {
 		if object == id || template == id {
@@ -49,18 +49,18 @@ func (k *call) template() (string, error) {
 	return "", notFound(k.path("role"))
 }
 
-func (k *call) getRole() (int, any, error) {
-	template, err := k.template()
+func getRole(k *call) (int, any, error) {
+	template, err := activeTemplate(k)
 	if err != nil {
 		return 0, nil, err
 	}
-	return k.entity(http.StatusOK, "directoryRoles", roleShape, k.t.roleObject(template))
+	return k.entity(http.StatusOK, "directoryRoles", roleShape, roleObject(k.t, template))
 }
 
 var keyForm = regexp.MustCompile(`^directoryRoles\(roleTemplateId='([0-9A-Za-z-]+)'\)$`)
 
 // getRoleByTemplate reads directoryRoles(roleTemplateId='…'), which the router sees as one odd segment.
-func (k *call) getRoleByTemplate() (int, any, error) {
+func getRoleByTemplate(k *call) (int, any, error) {
 	m := keyForm.FindStringSubmatch(k.path("directoryRoles"))
 	if m == nil {
 		return 0, nil, fail(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+k.path("directoryRoles")+"'.")
@@ -69,23 +69,23 @@ func (k *call) getRoleByTemplate() (int, any, error) {
 	if k.t.roles[template] == "" {
 		return 0, nil, notFound(m[1])
 	}
-	return k.entity(http.StatusOK, "directoryRoles", roleShape, k.t.roleObject(template))
+	return k.entity(http.StatusOK, "directoryRoles", roleShape, roleObject(k.t, template))
 }
 
 // members are the assignments of a role over the whole tenant.
-func (k *call) members(template string, replica int) []*assignment {
+func membersOf(k *call, template string, replica int) []*assignment {
 	return slices.DeleteFunc(k.begun(replica), func(a *assignment) bool { return a.role != template || a.scope != "/" })
 }
 
-func (k *call) listMembers() (int, any, error) {
-	template, err := k.template()
+func listMembers(k *call) (int, any, error) {
+	template, err := activeTemplate(k)
 	if err != nil {
 		return 0, nil, err
 	}
 	return k.list(&shape{name: "directoryObject", context: "directoryObjects"}, func(replica int) []object {
 		var out []object
-		for _, a := range k.members(template, replica) {
-			if o, ok := k.principalObject(a.principal).(object); ok {
+		for _, a := range membersOf(k, template, replica) {
+			if o, ok := whoObject(k, a.principal).(object); ok {
 				out = append(out, o)
 			}
 		}
@@ -94,7 +94,7 @@ func (k *call) listMembers() (int, any, error) {
 }
 
 // reference reads the object id out of {"@odata.id": ".../directoryObjects/id"}.
-func (k *call) reference() (string, error) {
+func readReference(k *call) (string, error) {
 	body, err := k.decode()
 	if err != nil {
 		return "", err
@@ -107,12 +107,12 @@ func (k *call) reference() (string, error) {
 	return id, nil
 }
 
-func (k *call) addMember() (int, any, error) {
-	id, err := k.reference()
+func addMember(k *call) (int, any, error) {
+	id, err := readReference(k)
 	if err != nil {
 		return 0, nil, err
 	}
-	template, err := k.template()
+	template, err := activeTemplate(k)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -126,8 +126,8 @@ func (k *call) addMember() (int, any, error) {
 	return http.StatusNoContent, nil, nil
 }
 
-func (k *call) removeMember() (int, any, error) {
-	template, err := k.template()
+func removeMember(k *call) (int, any, error) {
+	template, err := activeTemplate(k)
 	if err != nil {
 		return 0, nil, err
 	}

@@ -7,11 +7,11 @@ import (
 
 var relationShape = &shape{name: "delegatedAdminRelationship", context: "tenantRelationships/delegatedAdminRelationships"}
 
-func (k *call) listRelations() (int, any, error) {
-	return k.list(relationShape, func(int) []object { return k.relations() })
+func listRelations(k *call) (int, any, error) {
+	return k.list(relationShape, func(int) []object { return relationObjects(k) })
 }
 
-func (k *call) createRelation() (int, any, error) {
+func createRelation(k *call) (int, any, error) {
 	body, err := k.decode()
 	if err != nil {
 		return 0, nil, err
@@ -25,14 +25,14 @@ func (k *call) createRelation() (int, any, error) {
 	}
 	k.t.relations = append(k.t.relations, r)
 	k.t.writes++
-	o := k.relationObject(r, len(k.t.relations)-1)
+	o := relationObject(k, r, len(k.t.relations)-1)
 	o["displayName"], o["customer"] = r.Name, nil
 	return k.entity(http.StatusCreated, relationShape.context, relationShape, o)
 }
 
 // relation is the one that the path names.
-func (k *call) relation() (object, error) {
-	for _, o := range k.relations() {
+func relationOf(k *call) (object, error) {
+	for _, o := range relationObjects(k) {
 		if o["id"] == k.path("relation") {
 			return o, nil
 		}
@@ -40,16 +40,16 @@ func (k *call) relation() (object, error) {
 	return nil, fail(http.StatusNotFound, "notFound", "The relationship was not found.")
 }
 
-func (k *call) getRelation() (int, any, error) {
-	o, err := k.relation()
+func getRelation(k *call) (int, any, error) {
+	o, err := relationOf(k)
 	if err != nil {
 		return 0, nil, err
 	}
 	return k.entity(http.StatusOK, relationShape.context, relationShape, o)
 }
 
-func (k *call) listRelationAccess() (int, any, error) {
-	o, err := k.relation()
+func listRelationAccess(k *call) (int, any, error) {
+	o, err := relationOf(k)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -62,7 +62,7 @@ func (k *call) listRelationAccess() (int, any, error) {
 }
 
 // customers are the tenants that the partner has active relationships with, each once.
-func (k *call) customers() []Relationship {
+func activeCustomers(k *call) []Relationship {
 	var out []Relationship
 	for _, r := range k.t.relations {
 		known := slices.ContainsFunc(out, func(o Relationship) bool { return o.Customer == r.Customer })
@@ -73,20 +73,20 @@ func (k *call) customers() []Relationship {
 	return out
 }
 
-func (k *call) listCustomers() (int, any, error) {
+func listCustomers(k *call) (int, any, error) {
 	return k.list(&shape{name: "delegatedAdminCustomer", context: "tenantRelationships/delegatedAdminCustomers"}, func(int) []object {
 		var out []object
-		for _, r := range k.customers() {
+		for _, r := range activeCustomers(k) {
 			out = append(out, object{"id": r.Customer, "tenantId": r.Customer, "displayName": r.Name})
 		}
 		return out
 	})
 }
 
-func (k *call) listContracts() (int, any, error) {
+func listContracts(k *call) (int, any, error) {
 	return k.list(&shape{name: "contract", context: "contracts"}, func(int) []object {
 		var out []object
-		for n, r := range k.customers() {
+		for n, r := range activeCustomers(k) {
 			out = append(out, object{
 				"id": pseudoGUID(k.t.ID, 960+n), "deletedDateTime": nil, "contractType": "ResellerPartnerContract", "customerId": r.Customer,
 				"defaultDomainName": r.Domain, "displayName": r.Name,

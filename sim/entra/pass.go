@@ -21,7 +21,7 @@ type pass struct {
 func (p *pass) end() time.Time { return p.start.Add(time.Duration(p.minutes) * time.Minute) }
 
 // usable says whether a pass lets one sign in, in Graph's words.
-func (t *Tenant) usable(p *pass, now time.Time) (bool, string) {
+func usable(t *Tenant, p *pass, now time.Time) (bool, string) {
 	switch {
 	case t.tapPolicy.Off || len(t.tapPolicy.Groups) > 0:
 		return false, "DisabledByPolicy"
@@ -36,7 +36,7 @@ func (t *Tenant) usable(p *pass, now time.Time) (bool, string) {
 }
 
 // passesOf are a user's passes as a replica shows them: one at most, save for what is on its way.
-func (t *Tenant) passesOf(user string, replica int, now time.Time) []*pass {
+func (t *store) passesOf(user string, replica int, now time.Time) []*pass {
 	var out []*pass
 	for _, p := range t.passes.all(replica, now) {
 		if p.user == user {
@@ -66,7 +66,7 @@ func (t *Tenant) UsePass(user, value string) (Pass, string) {
 		if !p.value.Equal(secret.New(value)) {
 			continue
 		}
-		if ok, why := t.usable(p, now); !ok {
+		if ok, why := usable(t, p, now); !ok {
 			return Pass{}, why
 		}
 		used := *p

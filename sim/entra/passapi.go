@@ -14,8 +14,8 @@ const passType = "#microsoft.graph.temporaryAccessPassAuthenticationMethod"
 var passShape = &shape{name: "temporaryAccessPassAuthenticationMethod", context: "authentication/temporaryAccessPassMethods"}
 
 // passObject is a pass as reads show it: never with its value.
-func (k *call) passObject(p *pass) object {
-	ok, why := k.t.usable(p, k.now)
+func passObject(k *call, p *pass) object {
+	ok, why := usable(k.t, p, k.now)
 	return object{
 		"id": p.id, "temporaryAccessPass": nil, "createdDateTime": stamp(p.created), "startDateTime": stamp(p.start),
 		"lifetimeInMinutes": p.minutes, "isUsableOnce": p.once, "isUsable": ok, "methodUsabilityReason": why,
@@ -26,13 +26,13 @@ func passwordObject(u *user) object {
 	return object{"id": "28c10230-6103-485e-b985-444c60001490", "password": nil, "createdDateTime": stamp(u.changed)}
 }
 
-func (k *call) listMethods() (int, any, error) {
-	return k.methods("methods", func(u *user, replica int) []object {
+func listMethods(k *call) (int, any, error) {
+	return methodsOf(k, "methods", func(u *user, replica int) []object {
 		password := passwordObject(u)
 		password["@odata.type"] = "#microsoft.graph.passwordAuthenticationMethod"
 		out := []object{password}
 		for _, p := range k.t.passesOf(u.id, replica, k.now) {
-			o := k.passObject(p)
+			o := passObject(k, p)
 			o["@odata.type"] = passType
 			out = append(out, o)
 		}
@@ -40,21 +40,21 @@ func (k *call) listMethods() (int, any, error) {
 	})
 }
 
-func (k *call) listPasswords() (int, any, error) {
-	return k.methods("passwordMethods", func(u *user, _ int) []object { return []object{passwordObject(u)} })
+func listPasswords(k *call) (int, any, error) {
+	return methodsOf(k, "passwordMethods", func(u *user, _ int) []object { return []object{passwordObject(u)} })
 }
 
-func (k *call) listPasses() (int, any, error) {
-	return k.methods("temporaryAccessPassMethods", func(u *user, replica int) []object {
+func listPasses(k *call) (int, any, error) {
+	return methodsOf(k, "temporaryAccessPassMethods", func(u *user, replica int) []object {
 		var out []object
 		for _, p := range k.t.passesOf(u.id, replica, k.now) {
-			out = append(out, k.passObject(p))
+			out = append(out, passObject(k, p))
 		}
 		return out
 	})
 }
 
-func (k *call) methods(kind string, rows func(*user, int) []object) (int, any, error) {
+func methodsOf(k *call, kind string, rows func(*user, int) []object) (int, any, error) {
 	u, err := k.user()
 	if err != nil {
 		return 0, nil, err
@@ -64,7 +64,7 @@ func (k *call) methods(kind string, rows func(*user, int) []object) (int, any, e
 }
 
 // createPass makes a Temporary Access Pass as the tenant's policy lets it. It replaces the one that was there.
-func (k *call) createPass() (int, any, error) {
+func createPass(k *call) (int, any, error) {
 	body, err := k.decode()
 	if err != nil {
 		return 0, nil, err
@@ -86,7 +86,7 @@ func (k *call) createPass() (int, any, error) {
 	case strings.EqualFold(u.text("userType"), "Guest"):
 		return 0, nil, fail(http.StatusBadRequest, "badRequest", "Temporary Access Pass cannot be created for guest users.")
 	}
-	p, err := k.newPass(u, body)
+	p, err := newPass(k, u, body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -98,13 +98,13 @@ func (k *call) createPass() (int, any, error) {
 	k.t.writes++
 	k.t.secrets = append(k.t.secrets, p.value.Reveal())
 	k.t.audit(k.now, k.by(), "Admin registered security info", userTarget(u))
-	o := k.passObject(p)
+	o := passObject(k, p)
 	o["temporaryAccessPass"] = p.value.Reveal()
 	return k.entity(http.StatusCreated, "users('"+u.id+"')/authentication/temporaryAccessPassMethods", passShape, o)
 }
 
 // newPass checks what is asked for against the policy.
-func (k *call) newPass(u *user, body object) (*pass, error) {
+func newPass(k *call, u *user, body object) (*pass, error) {
 	policy := k.t.tapPolicy
 	p := &pass{id: guid(k.t.dice), user: u.id, created: k.now, start: k.now, minutes: policy.Default, once: policy.Once}
 	if v, there := body["lifetimeInMinutes"]; there && v != nil {
@@ -144,15 +144,15 @@ func (k *call) pass() (*user, *pass, error) {
 	return u, p, nil
 }
 
-func (k *call) getPass() (int, any, error) {
+func getPass(k *call) (int, any, error) {
 	u, p, err := k.pass()
 	if err != nil {
 		return 0, nil, err
 	}
-	return k.entity(http.StatusOK, "users('"+u.id+"')/authentication/temporaryAccessPassMethods", passShape, k.passObject(p))
+	return k.entity(http.StatusOK, "users('"+u.id+"')/authentication/temporaryAccessPassMethods", passShape, passObject(k, p))
 }
 
-func (k *call) deletePass() (int, any, error) {
+func deletePass(k *call) (int, any, error) {
 	u, p, err := k.pass()
 	if err != nil {
 		return 0, nil, err

@@ -45,7 +45,7 @@ func (t *Tenant) SetPIMRules(role string, r PIMRules) {
 	t.rules[role] = &pimRules{r}
 }
 
-func (t *Tenant) rulesOf(role string) PIMRules {
+func rulesOf(t *Tenant, role string) PIMRules {
 	if r := t.rules[role]; r != nil {
 		return r.PIMRules
 	}
@@ -64,7 +64,7 @@ func tooShort() *failure {
 	return fail(http.StatusBadRequest, "ActiveDurationTooShort", "The Active duration is too short. Miniumum Required is 5 minutes.")
 }
 
-func (k *call) createRequest() (int, any, error) {
+func createRequest(k *call) (int, any, error) {
 	if k.t.licence < P2 {
 		return 0, nil, premium()
 	}
@@ -72,20 +72,20 @@ func (k *call) createRequest() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	q, err := k.readRequest(body)
+	q, err := readRequest(k, body)
 	if err != nil {
 		return 0, nil, err
 	}
 	removeOnly := !k.may("RoleAssignmentSchedule.ReadWrite.Directory", "RoleManagement.ReadWrite.Directory")
 	switch {
 	case q.action == "adminRemove":
-		err = k.pimRemove(q)
+		err = pimRemove(k, q)
 	case removeOnly:
 		err = denied()
 	case q.action == "adminAssign":
-		err = k.pimAssign(q)
+		err = pimAssign(k, q)
 	case q.action == "adminUpdate" || q.action == "adminExtend":
-		err = k.pimExtend(q)
+		err = pimExtend(k, q)
 	default:
 		err = fail(http.StatusBadRequest, "InvalidAction", "The action '"+q.action+"' is not supported for the caller.")
 	}
@@ -96,12 +96,12 @@ func (k *call) createRequest() (int, any, error) {
 		k.t.requests.put(q.id, q, k.t.spread(k.replica, k.now))
 		k.t.writes++
 	}
-	return k.entity(http.StatusCreated, "roleManagement/directory/roleAssignmentScheduleRequests", &shape{name: requestShape.name}, k.requestObject(q, nil))
+	return k.entity(http.StatusCreated, "roleManagement/directory/roleAssignmentScheduleRequests", &shape{name: requestShape.name}, requestObject(k, q, nil))
 }
 
 // readRequest checks a request's form and whom it is about.
-func (k *call) readRequest(body object) (*pimRequest, error) {
-	principal, role, scope, err := k.target(body)
+func readRequest(k *call, body object) (*pimRequest, error) {
+	principal, role, scope, err := grantee(k, body)
 	if err != nil {
 		return nil, err
 	}
@@ -164,8 +164,8 @@ func (q *pimRequest) schedules(info object, now time.Time) error {
 }
 
 // violated are the policy rules that a request breaks.
-func (k *call) violated(q *pimRequest) error {
-	r := k.t.rulesOf(q.role)
+func violations(k *call, q *pimRequest) error {
+	r := rulesOf(k.t, q.role)
 	var broken []string
 	if q.end.IsZero() && r.Required || !q.end.IsZero() && q.end.Sub(q.start) > r.Max {
 		broken = append(broken, `"ExpirationRule"`)
@@ -188,8 +188,8 @@ func (k *call) violated(q *pimRequest) error {
 	return nil
 }
 
-func (k *call) pimAssign(q *pimRequest) error {
-	if err := k.violated(q); err != nil {
+func pimAssign(k *call, q *pimRequest) error {
+	if err := violations(k, q); err != nil {
 		return err
 	}
 	if k.t.same(q.principal, q.role, q.scope) != nil {
@@ -207,8 +207,8 @@ func (k *call) pimAssign(q *pimRequest) error {
 	return nil
 }
 
-func (k *call) pimExtend(q *pimRequest) error {
-	if err := k.violated(q); err != nil {
+func pimExtend(k *call, q *pimRequest) error {
+	if err := violations(k, q); err != nil {
 		return err
 	}
 	a := k.t.same(q.principal, q.role, q.scope)
@@ -226,7 +226,7 @@ func (k *call) pimExtend(q *pimRequest) error {
 	return nil
 }
 
-func (k *call) pimRemove(q *pimRequest) error {
+func pimRemove(k *call, q *pimRequest) error {
 	q.kind, q.end, q.status = "noExpiration", time.Time{}, "Revoked"
 	a := k.t.same(q.principal, q.role, q.scope)
 	switch {
@@ -241,7 +241,7 @@ func (k *call) pimRemove(q *pimRequest) error {
 	return nil
 }
 
-func (k *call) cancelRequest() (int, any, error) {
+func cancelRequest(k *call) (int, any, error) {
 	if k.t.licence < P2 {
 		return 0, nil, premium()
 	}

@@ -12,7 +12,7 @@ var (
 	instanceShape = &shape{name: "unifiedRoleAssignmentScheduleInstance", context: "roleManagement/directory/roleAssignmentScheduleInstances", expands: []string{"principal", "roleDefinition", "activatedUsing"}}
 )
 
-func (k *call) requestObject(q *pimRequest, expand []string) object {
+func requestObject(k *call, q *pimRequest, expand []string) object {
 	o := object{
 		"id": q.id, "status": q.status, "createdDateTime": stamp(q.created), "completedDateTime": stamp(q.created), "approvalId": nil, "customData": nil,
 		"action": q.action, "principalId": q.principal, "roleDefinitionId": q.role, "directoryScopeId": q.scope, "appScopeId": nil,
@@ -24,30 +24,30 @@ func (k *call) requestObject(q *pimRequest, expand []string) object {
 		},
 		"ticketInfo": object{"ticketNumber": nullable(q.ticketNumber), "ticketSystem": nullable(q.ticketSystem)},
 	}
-	return k.attach(o, expand)
+	return attachExpanded(k, o, expand)
 }
 
-func (k *call) scheduleObject(a *assignment, expand []string) object {
+func scheduleObject(k *call, a *assignment, expand []string) object {
 	kind := "noExpiration"
 	if !a.end.IsZero() {
 		kind = "afterDateTime"
 	}
-	return k.attach(object{
+	return attachExpanded(k, object{
 		"id": a.schedule, "principalId": a.principal, "roleDefinitionId": a.role, "directoryScopeId": a.scope, "appScopeId": nil, "createdUsing": a.schedule,
 		"createdDateTime": stamp(a.created), "modifiedDateTime": nil, "status": "Provisioned", "assignmentType": "Assigned", "memberType": "Direct",
 		"scheduleInfo": object{"startDateTime": stamp(a.start), "recurrence": nil, "expiration": object{"type": kind, "endDateTime": stamp(a.end), "duration": nil}},
 	}, expand)
 }
 
-func (k *call) instanceObject(a *assignment, expand []string) object {
-	return k.attach(object{
+func instanceObject(k *call, a *assignment, expand []string) object {
+	return attachExpanded(k, object{
 		"id": a.id, "principalId": a.principal, "roleDefinitionId": a.role, "directoryScopeId": a.scope, "appScopeId": nil, "assignmentType": "Assigned",
 		"memberType": "Direct", "roleAssignmentOriginId": a.id, "roleAssignmentScheduleId": a.schedule, "startDateTime": stamp(a.start), "endDateTime": stamp(a.end),
 	}, expand)
 }
 
 // pimList lists what PIM shows, with a licence.
-func (k *call) pimList(s *shape, rows func(replica int, expand []string) []object) (int, any, error) {
+func pimList(k *call, s *shape, rows func(replica int, expand []string) []object) (int, any, error) {
 	if k.t.licence < P2 {
 		return 0, nil, premium()
 	}
@@ -58,37 +58,37 @@ func (k *call) pimList(s *shape, rows func(replica int, expand []string) []objec
 	return k.list(s, func(replica int) []object { return rows(replica, expand) })
 }
 
-func (k *call) listRequests() (int, any, error) {
-	return k.pimList(requestShape, func(replica int, expand []string) []object {
+func listRequests(k *call) (int, any, error) {
+	return pimList(k, requestShape, func(replica int, expand []string) []object {
 		var out []object
 		for _, q := range k.t.requests.all(replica, k.now) {
-			out = append(out, k.requestObject(q, expand))
+			out = append(out, requestObject(k, q, expand))
 		}
 		return out
 	})
 }
 
-func (k *call) listSchedules() (int, any, error) {
-	return k.pimList(scheduleShape, func(replica int, expand []string) []object {
+func listSchedules(k *call) (int, any, error) {
+	return pimList(k, scheduleShape, func(replica int, expand []string) []object {
 		var out []object
 		for _, a := range k.shown(replica) {
-			out = append(out, k.scheduleObject(a, expand))
+			out = append(out, scheduleObject(k, a, expand))
 		}
 		return out
 	})
 }
 
-func (k *call) listInstances() (int, any, error) {
-	return k.pimList(instanceShape, func(replica int, expand []string) []object {
+func listInstances(k *call) (int, any, error) {
+	return pimList(k, instanceShape, func(replica int, expand []string) []object {
 		var out []object
 		for _, a := range k.begun(replica) {
-			out = append(out, k.instanceObject(a, expand))
+			out = append(out, instanceObject(k, a, expand))
 		}
 		return out
 	})
 }
 
-func (k *call) getRequest() (int, any, error) {
+func getRequest(k *call) (int, any, error) {
 	if k.t.licence < P2 {
 		return 0, nil, premium()
 	}
@@ -96,24 +96,24 @@ func (k *call) getRequest() (int, any, error) {
 	if q == nil {
 		return 0, nil, notFound(k.path("request"))
 	}
-	return k.entity(http.StatusOK, requestShape.context, &shape{name: requestShape.name}, k.requestObject(q, nil))
+	return k.entity(http.StatusOK, requestShape.context, &shape{name: requestShape.name}, requestObject(k, q, nil))
 }
 
-func (k *call) getSchedule() (int, any, error) {
-	return k.pimOne("schedule", scheduleShape, func(a *assignment) string { return a.schedule }, k.scheduleObject)
+func getSchedule(k *call) (int, any, error) {
+	return pimOne(k, "schedule", scheduleShape, func(a *assignment) string { return a.schedule }, scheduleObject)
 }
 
-func (k *call) getInstance() (int, any, error) {
-	return k.pimOne("instance", instanceShape, func(a *assignment) string { return a.id }, k.instanceObject)
+func getInstance(k *call) (int, any, error) {
+	return pimOne(k, "instance", instanceShape, func(a *assignment) string { return a.id }, instanceObject)
 }
 
-func (k *call) pimOne(variable string, s *shape, id func(*assignment) string, show func(*assignment, []string) object) (int, any, error) {
+func pimOne(k *call, variable string, s *shape, id func(*assignment) string, show func(*call, *assignment, []string) object) (int, any, error) {
 	if k.t.licence < P2 {
 		return 0, nil, premium()
 	}
 	for _, a := range k.shown(k.replica) {
 		if id(a) == k.path(variable) {
-			return k.entity(http.StatusOK, s.context, &shape{name: s.name}, show(a, nil))
+			return k.entity(http.StatusOK, s.context, &shape{name: s.name}, show(k, a, nil))
 		}
 	}
 	return 0, nil, notFound(k.path(variable))
@@ -121,9 +121,9 @@ func (k *call) pimOne(variable string, s *shape, id func(*assignment) string, sh
 
 var policyAssignmentShape = &shape{name: "unifiedRoleManagementPolicyAssignment", context: "policies/roleManagementPolicyAssignments", expands: []string{"policy"}}
 
-func (t *Tenant) policyID(role string) string { return "DirectoryRole_" + t.ID + "_" + role }
+func policyID(t *Tenant, role string) string { return "DirectoryRole_" + t.ID + "_" + role }
 
-func (k *call) listPolicyAssignments() (int, any, error) {
+func listPolicyAssignments(k *call) (int, any, error) {
 	if k.t.licence < P2 {
 		return 0, nil, premium()
 	}
@@ -138,7 +138,7 @@ func (k *call) listPolicyAssignments() (int, any, error) {
 	return k.list(policyAssignmentShape, func(int) []object {
 		var out []object
 		for _, d := range append(builtIns(), k.t.custom...) {
-			id := k.t.policyID(d.id)
+			id := policyID(k.t, d.id)
 			o := object{"id": id + "_" + d.id, "policyId": id, "scopeId": "/", "scopeType": "DirectoryRole", "roleDefinitionId": d.id}
 			if slices.Contains(expand, "policy") {
 				policy := object{
@@ -146,7 +146,7 @@ func (k *call) listPolicyAssignments() (int, any, error) {
 					"lastModifiedDateTime": nil, "lastModifiedBy": object{"displayName": nil, "id": nil},
 				}
 				if deep {
-					policy["rules"] = k.t.ruleObjects(d.id)
+					policy["rules"] = ruleObjects(k.t, d.id)
 				}
 				o["policy"] = policy
 			}
@@ -157,8 +157,8 @@ func (k *call) listPolicyAssignments() (int, any, error) {
 }
 
 // ruleObjects are the rules for a role, as far as they matter here.
-func (t *Tenant) ruleObjects(role string) []object {
-	r := t.rulesOf(role)
+func ruleObjects(t *Tenant, role string) []object {
+	r := rulesOf(t, role)
 	var out []object
 	for _, who := range [][2]string{{"Admin", "Eligibility"}, {"Admin", "Assignment"}, {"EndUser", "Assignment"}} {
 		name := who[0] + "_" + who[1]
@@ -175,7 +175,7 @@ func (t *Tenant) ruleObjects(role string) []object {
 }
 
 // policyRole is the role whose policy the path names.
-func (k *call) policyRole() (string, error) {
+func policyRole(k *call) (string, error) {
 	role, ok := strings.CutPrefix(k.path("policy"), "DirectoryRole_"+k.t.ID+"_")
 	if _, known := k.t.definition(role); !ok || !known {
 		return "", notFound(k.path("policy"))
@@ -186,18 +186,18 @@ func (k *call) policyRole() (string, error) {
 	return role, nil
 }
 
-func (k *call) listRules() (int, any, error) {
-	role, err := k.policyRole()
+func listRules(k *call) (int, any, error) {
+	role, err := policyRole(k)
 	if err != nil {
 		return 0, nil, err
 	}
 	return k.list(&shape{name: "unifiedRoleManagementPolicyRule", context: "policies/roleManagementPolicies('" + k.path("policy") + "')/rules"}, func(int) []object {
-		return k.t.ruleObjects(role)
+		return ruleObjects(k.t, role)
 	})
 }
 
-func (k *call) patchRule() (int, any, error) {
-	role, err := k.policyRole()
+func patchRule(k *call) (int, any, error) {
+	role, err := policyRole(k)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -205,7 +205,7 @@ func (k *call) patchRule() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	r := k.t.rulesOf(role)
+	r := rulesOf(k.t, role)
 	switch k.path("rule") {
 	case "Expiration_Admin_Assignment":
 		if v, ok := body["isExpirationRequired"].(bool); ok {
@@ -227,7 +227,7 @@ func (k *call) patchRule() (int, any, error) {
 	}
 	k.t.rules[role] = &pimRules{r}
 	k.t.writes++
-	for _, o := range k.t.ruleObjects(role) {
+	for _, o := range ruleObjects(k.t, role) {
 		if o["id"] == k.path("rule") {
 			return k.entity(http.StatusOK, "policies/roleManagementPolicies/rules", &shape{name: "unifiedRoleManagementPolicyRule"}, o)
 		}

@@ -9,7 +9,7 @@ import (
 const passConfigType = "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration"
 
 // passConfig is the policy for Temporary Access Passes.
-func (t *Tenant) passConfig() object {
+func passConfig(t *Tenant) object {
 	state, targets := "enabled", []object{{"targetType": "group", "id": "all_users", "isRegistrationRequired": false}}
 	if t.tapPolicy.Off {
 		state = "disabled"
@@ -27,22 +27,22 @@ func (t *Tenant) passConfig() object {
 	}
 }
 
-func (k *call) getMethodsPolicy() (int, any, error) {
+func getMethodsPolicy(k *call) (int, any, error) {
 	return k.entity(http.StatusOK, "policies/authenticationMethodsPolicy", &shape{name: "authenticationMethodsPolicy"}, object{
 		"id": "authenticationMethodsPolicy", "displayName": "Authentication Methods Policy", "description": "What users may sign in with.",
 		"policyVersion": "1.5", "policyMigrationState": "migrationComplete", "lastModifiedDateTime": stamp(k.t.created), "reconfirmationInDays": nil,
-		"authenticationMethodConfigurations": []object{k.t.passConfig(), {"@odata.type": "#microsoft.graph.fido2AuthenticationMethodConfiguration", "id": "Fido2", "state": "enabled"}},
+		"authenticationMethodConfigurations": []object{passConfig(k.t), {"@odata.type": "#microsoft.graph.fido2AuthenticationMethodConfiguration", "id": "Fido2", "state": "enabled"}},
 	})
 }
 
-func (k *call) getMethodConfig() (int, any, error) {
+func getMethodConfig(k *call) (int, any, error) {
 	if !strings.EqualFold(k.path("method"), "TemporaryAccessPass") {
 		return 0, nil, notFound(k.path("method"))
 	}
-	return k.entity(http.StatusOK, "policies/authenticationMethodsPolicy/authenticationMethodConfigurations", &shape{name: "authenticationMethodConfiguration"}, k.t.passConfig())
+	return k.entity(http.StatusOK, "policies/authenticationMethodsPolicy/authenticationMethodConfigurations", &shape{name: "authenticationMethodConfiguration"}, passConfig(k.t))
 }
 
-func (k *call) patchMethodConfig() (int, any, error) {
+func patchMethodConfig(k *call) (int, any, error) {
 	if !strings.EqualFold(k.path("method"), "TemporaryAccessPass") {
 		return 0, nil, notFound(k.path("method"))
 	}
@@ -71,14 +71,14 @@ func (k *call) patchMethodConfig() (int, any, error) {
 	return http.StatusNoContent, nil, nil
 }
 
-func (k *call) getSecurityDefaults() (int, any, error) {
+func getSecurityDefaults(k *call) (int, any, error) {
 	return k.entity(http.StatusOK, "policies/identitySecurityDefaultsEnforcementPolicy", &shape{name: "identitySecurityDefaultsEnforcementPolicy"}, object{
 		"id": "00000000-0000-0000-0000-000000000005", "displayName": "Security Defaults", "description": "Security defaults is a set of basic identity security mechanisms.",
 		"isEnabled": k.t.secDefaults, "deletedDateTime": nil,
 	})
 }
 
-func (k *call) listAccess() (int, any, error) {
+func listAccess(k *call) (int, any, error) {
 	return k.list(&shape{name: "conditionalAccessPolicy", context: "identity/conditionalAccess/policies"}, func(int) []object {
 		var out []object
 		for i, p := range k.t.access {

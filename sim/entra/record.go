@@ -99,7 +99,7 @@ func (d Delay) draw(dice *rand.Rand) time.Duration {
 }
 
 // spread draws when each replica will know of a change made now on replica first, and the index last of all.
-func (t *Tenant) spread(first int, now time.Time) []time.Time {
+func (t *store) spread(first int, now time.Time) []time.Time {
 	n := t.cloud.opt.Replicas
 	seen := make([]time.Time, n+1)
 	for i := range n {

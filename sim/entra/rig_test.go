@@ -48,7 +48,7 @@ func newRig(t *testing.T, o Options, s TenantSpec) *rig {
 				t.Error(err)
 			}
 		}
-		for _, leak := range c.leaks() {
+		for _, leak := range leaks(c) {
 			t.Error(leak)
 		}
 	})

@@ -27,7 +27,7 @@ func (k *call) expand(s *shape) ([]string, error) {
 }
 
 // principalObject is who holds a role, as this replica shows it.
-func (k *call) principalObject(id string) any {
+func whoObject(k *call, id string) any {
 	if u := k.t.users.at(id, k.replica, k.now); u != nil && u.deleted.IsZero() {
 		o := pick(u.full(), userShape.defaults)
 		o["@odata.type"] = "#microsoft.graph.user"
@@ -35,7 +35,7 @@ func (k *call) principalObject(id string) any {
 	}
 	for _, p := range k.t.principals {
 		if p.id == id {
-			o := k.t.principalObject(p)
+			o := principalObject(k.t, p)
 			o["@odata.type"] = "#microsoft.graph.servicePrincipal"
 			return o
 		}
@@ -44,11 +44,11 @@ func (k *call) principalObject(id string) any {
 }
 
 // attach adds what was asked for with $expand to an object that names a principal and a role.
-func (k *call) attach(o object, expand []string) object {
+func attachExpanded(k *call, o object, expand []string) object {
 	for _, name := range expand {
 		switch name {
 		case "principal":
-			if p := k.principalObject(o["principalId"].(string)); p != nil {
+			if p := whoObject(k, o["principalId"].(string)); p != nil {
 				o["principal"] = p
 			}
 		case "roleDefinition":
@@ -60,8 +60,8 @@ func (k *call) attach(o object, expand []string) object {
 	return o
 }
 
-func (k *call) assignmentObject(a *assignment, expand []string) object {
-	return k.attach(object{
+func assignmentObject(k *call, a *assignment, expand []string) object {
+	return attachExpanded(k, object{
 		"id": a.id, "principalId": a.principal, "principalOrganizationId": k.t.ID, "roleDefinitionId": a.role, "directoryScopeId": a.scope,
 	}, expand)
 }
@@ -90,7 +90,7 @@ func byPrincipal() *regexp.Regexp { return principalFilter }
 
 var principalFilter = regexp.MustCompile(`^\s*principalId eq '([0-9A-Za-z-]+)'\s*(?: and .*)?$`)
 
-func (k *call) listAssignments() (int, any, error) {
+func listAssignments(k *call) (int, any, error) {
 	expand, err := k.expand(assignmentShape)
 	if err != nil {
 		return 0, nil, err
@@ -98,7 +98,7 @@ func (k *call) listAssignments() (int, any, error) {
 	return k.list(assignmentShape, func(replica int) []object {
 		var out []object
 		for _, a := range k.begun(replica) {
-			out = append(out, k.assignmentObject(a, expand))
+			out = append(out, assignmentObject(k, a, expand))
 		}
 		return out
 	})
@@ -113,7 +113,7 @@ func (k *call) assignment() (*assignment, error) {
 	return a, nil
 }
 
-func (k *call) getAssignment() (int, any, error) {
+func getAssignment(k *call) (int, any, error) {
 	expand, err := k.expand(assignmentShape)
 	if err != nil {
 		return 0, nil, err
@@ -122,11 +122,11 @@ func (k *call) getAssignment() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return k.entity(http.StatusOK, "roleManagement/directory/roleAssignments", &shape{name: assignmentShape.name}, k.assignmentObject(a, expand))
+	return k.entity(http.StatusOK, "roleManagement/directory/roleAssignments", &shape{name: assignmentShape.name}, assignmentObject(k, a, expand))
 }
 
 // target checks whom a role is to be given to, and which: what a replica does not know yet is not there.
-func (k *call) target(body object) (principal, role, scope string, err error) {
+func grantee(k *call, body object) (principal, role, scope string, err error) {
 	principal, ok1 := body.text("principalId")
 	role, ok2 := body.text("roleDefinitionId")
 	scope, ok3 := body.text("directoryScopeId")
@@ -155,7 +155,7 @@ func (k *call) exists(principal string) bool {
 }
 
 // same is the assignment of a role to a principal that there is already, in truth.
-func (t *Tenant) same(principal, role, scope string) *assignment {
+func (t *store) same(principal, role, scope string) *assignment {
 	for _, a := range t.held(principal, authority, t.cloud.Now()) {
 		if a.role == role && a.scope == scope {
 			return a
@@ -164,12 +164,12 @@ func (t *Tenant) same(principal, role, scope string) *assignment {
 	return nil
 }
 
-func (k *call) createAssignment() (int, any, error) {
+func createAssignment(k *call) (int, any, error) {
 	body, err := k.decode()
 	if err != nil {
 		return 0, nil, err
 	}
-	principal, role, scope, err := k.target(body)
+	principal, role, scope, err := grantee(k, body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -183,7 +183,7 @@ func (k *call) createAssignment() (int, any, error) {
 		return 0, nil, conflicting()
 	}
 	a := k.grant(assignment{principal: principal, role: role, scope: scope})
-	return k.entity(http.StatusCreated, "roleManagement/directory/roleAssignments", &shape{name: assignmentShape.name}, k.assignmentObject(a, nil))
+	return k.entity(http.StatusCreated, "roleManagement/directory/roleAssignments", &shape{name: assignmentShape.name}, assignmentObject(k, a, nil))
 }
 
 // grant makes an assignment on behalf of the caller.
@@ -202,7 +202,7 @@ func (k *call) withdraw(a *assignment) {
 	k.t.audit(k.now, k.by(), "Remove member from role", k.t.roleTargets(a, k.now)...)
 }
 
-func (k *call) deleteAssignment() (int, any, error) {
+func deleteAssignment(k *call) (int, any, error) {
 	shown, err := k.assignment()
 	if err != nil {
 		return 0, nil, err

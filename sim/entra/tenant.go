@@ -96,40 +96,45 @@ type TenantSpec struct {
 // Tenant is one Entra tenant. Its methods may be called from many goroutines.
 type Tenant struct {
 	ID, Name string
-	cloud    *Cloud
-	licence  Licence
 	size     Size
 	quota    int
 
-	mu          sync.Mutex // guards everything below
-	dice        *rand.Rand
+	mu sync.Mutex // guards everything below
+	store
+	licence     Licence
 	turn        int // of RoundRobin
-	writes      int
 	domains     []Domain
 	created     time.Time
 	secDefaults bool
 	tapPolicy   TAPPolicy
 	access      []AccessPolicy
 	relations   []Relationship
+	requests    table[pimRequest]
+	principals  map[string]*principal // by client id
+	rules       map[string]*pimRules  // by role template id
+	units       table[unit]
+	hooks       map[string]object // subscriptions
+	signIns     []logged[object]
+	purgeStop   map[string]time.Time // users that may not be purged before
+}
 
+// A store is what a tenant holds, with the past that its replicas still show: users, roles, passes, and the log of what
+// was done. Tenant.mu guards it.
+type store struct {
+	cloud       *Cloud
+	dice        *rand.Rand
+	writes      int // so far
 	users       table[user]
 	names       map[string][]string // lower-case UPN to the ids of all users that ever bore it
 	assignments table[assignment]
 	holds       map[string][]string // principal to the ids of its assignments
-	requests    table[pimRequest]
 	passes      table[pass]
-	principals  map[string]*principal // by client id
-	roles       map[string]string     // role template id to the directoryRole's object id, for activated roles
+	roles       map[string]string // role template id to the directoryRole's object id, for activated roles
 	custom      []roleDefinition
-	rules       map[string]*pimRules // by role template id
-	units       table[unit]
-	hooks       map[string]object // subscriptions
 	audits      []logged[object]
-	signIns     []logged[object]
 	secrets     []string             // every password and pass so far; what the journal must never hold
 	timed       map[string]time.Time // what happens by itself, by id
 	due         time.Time            // the earliest of timed
-	purgeStop   map[string]time.Time // users that may not be purged before
 }
 
 func newTenant(c *Cloud, s TenantSpec, n int) *Tenant {
@@ -137,11 +142,13 @@ func newTenant(c *Cloud, s TenantSpec, n int) *Tenant {
 		s.Name = fmt.Sprintf("Tenant %d", n+1)
 	}
 	t := &Tenant{
-		ID: strings.ToLower(s.ID), Name: s.Name, cloud: c, licence: s.Licence, size: s.Size, quota: s.Quota,
-		dice: rand.New(rand.NewPCG(c.opt.Seed, uint64(n)+100)), created: c.Now(), secDefaults: s.SecurityDefaults,
-		tapPolicy: DefaultTAPPolicy(), access: s.Access, relations: s.Relationships, domains: s.Domains,
-		names: map[string][]string{}, principals: map[string]*principal{}, roles: map[string]string{},
-		rules: map[string]*pimRules{}, hooks: map[string]object{}, timed: map[string]time.Time{}, purgeStop: map[string]time.Time{},
+		ID: strings.ToLower(s.ID), Name: s.Name, licence: s.Licence, size: s.Size, quota: s.Quota, created: c.Now(), secDefaults: s.SecurityDefaults,
+		tapPolicy: DefaultTAPPolicy(), access: s.Access, relations: s.Relationships, domains: s.Domains, principals: map[string]*principal{},
+		rules: map[string]*pimRules{}, hooks: map[string]object{}, purgeStop: map[string]time.Time{},
+		store: store{
+			cloud: c, dice: rand.New(rand.NewPCG(c.opt.Seed, uint64(n)+100)), names: map[string][]string{}, holds: map[string][]string{},
+			roles: map[string]string{}, timed: map[string]time.Time{},
+		},
 	}
 	if t.ID == "" {
 		t.ID = guid(t.dice)
@@ -179,13 +186,6 @@ func (t *Tenant) InitialDomain() string {
 		}
 	}
 	return t.domains[0].Name
-}
-
-// Licence is what the tenant has paid for.
-func (t *Tenant) Licence() Licence {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.licence
 }
 
 // SetLicence changes what the tenant has paid for.

@@ -23,7 +23,7 @@ func (u *unit) object() object {
 	}
 }
 
-func (k *call) listUnits() (int, any, error) {
+func listUnits(k *call) (int, any, error) {
 	return k.list(unitShape, func(replica int) []object {
 		var out []object
 		for _, u := range k.t.units.all(replica, k.now) {
@@ -33,7 +33,7 @@ func (k *call) listUnits() (int, any, error) {
 	})
 }
 
-func (k *call) createUnit() (int, any, error) {
+func createUnit(k *call) (int, any, error) {
 	body, err := k.decode()
 	if err != nil {
 		return 0, nil, err
@@ -45,11 +45,11 @@ func (k *call) createUnit() (int, any, error) {
 	if u.name == "" {
 		return 0, nil, badRequest("A value is required for property 'displayName' of resource 'AdministrativeUnit'.")
 	}
-	k.putUnit(u)
+	putUnit(k, u)
 	return k.entity(http.StatusCreated, unitShape.context, unitShape, u.object())
 }
 
-func (k *call) putUnit(u *unit) {
+func putUnit(k *call, u *unit) {
 	k.t.units.put(u.id, u, k.t.spread(k.replica, k.now))
 	k.t.writes++
 }
@@ -61,7 +61,7 @@ func (k *call) unit() (*unit, error) {
 	return nil, notFound(k.path("unit"))
 }
 
-func (k *call) getUnit() (int, any, error) {
+func getUnit(k *call) (int, any, error) {
 	u, err := k.unit()
 	if err != nil {
 		return 0, nil, err
@@ -69,7 +69,7 @@ func (k *call) getUnit() (int, any, error) {
 	return k.entity(http.StatusOK, unitShape.context, unitShape, u.object())
 }
 
-func (k *call) listUnitMembers() (int, any, error) {
+func listUnitMembers(k *call) (int, any, error) {
 	u, err := k.unit()
 	if err != nil {
 		return 0, nil, err
@@ -77,7 +77,7 @@ func (k *call) listUnitMembers() (int, any, error) {
 	return k.list(&shape{name: "directoryObject", context: "directoryObjects"}, func(int) []object {
 		var out []object
 		for _, id := range u.members {
-			if o, ok := k.principalObject(id).(object); ok {
+			if o, ok := whoObject(k, id).(object); ok {
 				out = append(out, o)
 			}
 		}
@@ -85,8 +85,8 @@ func (k *call) listUnitMembers() (int, any, error) {
 	})
 }
 
-func (k *call) addUnitMember() (int, any, error) {
-	id, err := k.reference()
+func addUnitMember(k *call) (int, any, error) {
+	id, err := readReference(k)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -102,11 +102,11 @@ func (k *call) addUnitMember() (int, any, error) {
 	}
 	n := *u
 	n.members = append(slices.Clone(u.members), id)
-	k.putUnit(&n)
+	putUnit(k, &n)
 	return http.StatusNoContent, nil, nil
 }
 
-func (k *call) removeUnitMember() (int, any, error) {
+func removeUnitMember(k *call) (int, any, error) {
 	u, err := k.unit()
 	if err != nil {
 		return 0, nil, err
@@ -117,14 +117,14 @@ func (k *call) removeUnitMember() (int, any, error) {
 	}
 	n := *u
 	n.members = slices.DeleteFunc(slices.Clone(u.members), func(m string) bool { return m == id })
-	k.putUnit(&n)
+	putUnit(k, &n)
 	return http.StatusNoContent, nil, nil
 }
 
 var subscriptionShape = &shape{name: "subscription", context: "subscriptions"}
 
 // subscriptions are taken and kept; nothing is ever delivered.
-func (k *call) listSubscriptions() (int, any, error) {
+func listSubscriptions(k *call) (int, any, error) {
 	return k.list(subscriptionShape, func(int) []object {
 		var out []object
 		for _, o := range k.t.hooks {
@@ -137,7 +137,7 @@ func (k *call) listSubscriptions() (int, any, error) {
 	})
 }
 
-func (k *call) createSubscription() (int, any, error) {
+func createSubscription(k *call) (int, any, error) {
 	body, err := k.decode()
 	if err != nil {
 		return 0, nil, err
@@ -158,23 +158,23 @@ func (k *call) createSubscription() (int, any, error) {
 	return k.entity(http.StatusCreated, subscriptionShape.context, subscriptionShape, o)
 }
 
-func (k *call) subscription() (object, error) {
+func subscriptionOf(k *call) (object, error) {
 	if o := k.t.hooks[strings.ToLower(k.path("subscription"))]; o != nil && o["applicationId"] == k.p.app.ID {
 		return o, nil
 	}
 	return nil, fail(http.StatusNotFound, "ResourceNotFound", "The object was not found.")
 }
 
-func (k *call) getSubscription() (int, any, error) {
-	o, err := k.subscription()
+func getSubscription(k *call) (int, any, error) {
+	o, err := subscriptionOf(k)
 	if err != nil {
 		return 0, nil, err
 	}
 	return k.entity(http.StatusOK, subscriptionShape.context, subscriptionShape, o)
 }
 
-func (k *call) patchSubscription() (int, any, error) {
-	o, err := k.subscription()
+func patchSubscription(k *call) (int, any, error) {
+	o, err := subscriptionOf(k)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -194,8 +194,8 @@ func (k *call) patchSubscription() (int, any, error) {
 	return k.entity(http.StatusOK, subscriptionShape.context, subscriptionShape, n)
 }
 
-func (k *call) deleteSubscription() (int, any, error) {
-	o, err := k.subscription()
+func deleteSubscription(k *call) (int, any, error) {
+	o, err := subscriptionOf(k)
 	if err != nil {
 		return 0, nil, err
 	}

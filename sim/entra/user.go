@@ -41,7 +41,7 @@ func (u *user) text(name string) string {
 func binned(id string) string { return strings.ReplaceAll(id, "-", "") }
 
 // put stores a state of a user, seen at once on the replica that took the write. t.mu is held, as in all that follows.
-func (t *Tenant) put(u *user, replica int, now time.Time) {
+func (t *store) put(u *user, replica int, now time.Time) {
 	t.users.put(u.id, u, t.spread(replica, now))
 	t.users.tidy(now)
 	t.writes++
@@ -52,7 +52,7 @@ func (t *Tenant) put(u *user, replica int, now time.Time) {
 }
 
 // live finds a user that is not in the bin, by id or name, as a replica shows it.
-func (t *Tenant) live(name string, replica int, now time.Time) *user {
+func (t *store) live(name string, replica int, now time.Time) *user {
 	if u := t.users.at(strings.ToLower(name), replica, now); u != nil {
 		if !u.deleted.IsZero() {
 			return nil
@@ -69,7 +69,7 @@ func (t *Tenant) live(name string, replica int, now time.Time) *user {
 }
 
 // inBin finds a user in the bin by id.
-func (t *Tenant) inBin(id string, replica int, now time.Time) *user {
+func (t *store) inBin(id string, replica int, now time.Time) *user {
 	if u := t.users.at(strings.ToLower(id), replica, now); u != nil && !u.deleted.IsZero() {
 		return u
 	}
@@ -77,7 +77,7 @@ func (t *Tenant) inBin(id string, replica int, now time.Time) *user {
 }
 
 // taken reports whether another object bears the name, in truth.
-func (t *Tenant) taken(upn, except string) bool {
+func (t *store) taken(upn, except string) bool {
 	for _, id := range t.names[strings.ToLower(upn)] {
 		u := t.users.at(id, authority, time.Time{})
 		if u == nil || u.id == except || !strings.EqualFold(u.upn, upn) {
@@ -91,7 +91,7 @@ func (t *Tenant) taken(upn, except string) bool {
 }
 
 // bin puts a user into the bin. Its roles are hidden, not gone.
-func (t *Tenant) bin(u *user, replica int, now time.Time) {
+func (t *store) bin(u *user, replica int, now time.Time) {
 	t.put(u.with(func(n *user) { n.deleted = now }), replica, now)
 	for _, a := range t.held(u.id, authority, now) {
 		t.putAssignment(a.id, a.with(func(n *assignment) { n.hidden = true }), replica, now)
@@ -108,7 +108,7 @@ func (t *Tenant) bin(u *user, replica int, now time.Time) {
 const binTime = 30 * 24 * time.Hour
 
 // unbin restores a user under a name. Its roles are back.
-func (t *Tenant) unbin(u *user, upn string, replica int, now time.Time) *user {
+func (t *store) unbin(u *user, upn string, replica int, now time.Time) *user {
 	n := u.with(func(n *user) { n.deleted, n.upn = time.Time{}, upn })
 	t.put(n, replica, now)
 	for _, id := range t.holds[u.id] {
@@ -121,7 +121,7 @@ func (t *Tenant) unbin(u *user, upn string, replica int, now time.Time) *user {
 }
 
 // purge removes a user and its roles for good.
-func (t *Tenant) purge(u *user, replica int, now time.Time) {
+func (t *store) purge(u *user, replica int, now time.Time) {
 	t.users.put(u.id, nil, t.spread(replica, now))
 	t.users.tidy(now)
 	for _, id := range t.holds[u.id] {
@@ -139,7 +139,7 @@ func (t *Tenant) purge(u *user, replica int, now time.Time) {
 }
 
 // setPassword gives u, which is not yet stored, a password.
-func (t *Tenant) setPassword(u *user, password string, mustChange bool, now time.Time) {
+func (t *store) setPassword(u *user, password string, mustChange bool, now time.Time) {
 	u.password, u.mustChange, u.changed = secret.New(password), mustChange, now
 	t.secrets = append(t.secrets, password)
 }
@@ -193,7 +193,7 @@ func (t *Tenant) User(name string) (User, bool) {
 	if u == nil {
 		return User{}, false
 	}
-	return t.show(u, now), true
+	return showUser(t, u, now), true
 }
 
 // Users are all accounts, those in the bin too, oldest first.
@@ -203,12 +203,12 @@ func (t *Tenant) Users() []User {
 	now := t.now()
 	var out []User
 	for _, u := range t.users.all(authority, now) {
-		out = append(out, t.show(u, now))
+		out = append(out, showUser(t, u, now))
 	}
 	return out
 }
 
-func (t *Tenant) show(u *user, now time.Time) User {
+func showUser(t *Tenant, u *user, now time.Time) User {
 	s := User{
 		ID: u.id, UPN: u.upn, Name: u.text("displayName"), Marker: u.text("employeeId"), Type: u.text("employeeType"), Enabled: u.enabled && u.deleted.IsZero(),
 		MustChangePassword: u.mustChange, Created: u.created, Deleted: u.deleted, SessionsValidFrom: u.validFrom,

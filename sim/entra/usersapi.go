@@ -38,7 +38,7 @@ func (u *user) full() object {
 }
 
 // basicOnly reports whether the caller asks for what its permission does not show.
-func (k *call) basicOnly() error {
+func basicOnly(k *call) error {
 	sel := k.query.Get("$select")
 	if k.may("User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All") || sel == "" {
 		return nil
@@ -51,8 +51,8 @@ func (k *call) basicOnly() error {
 	return nil
 }
 
-func (k *call) listUsers() (int, any, error) {
-	if err := k.basicOnly(); err != nil {
+func listUsers(k *call) (int, any, error) {
+	if err := basicOnly(k); err != nil {
 		return 0, nil, err
 	}
 	return k.list(userShape, func(replica int) []object {
@@ -66,18 +66,18 @@ func (k *call) listUsers() (int, any, error) {
 	})
 }
 
-func (k *call) getUser() (int, any, error) {
+func getUser(k *call) (int, any, error) {
 	u, err := k.user()
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := k.basicOnly(); err != nil {
+	if err := basicOnly(k); err != nil {
 		return 0, nil, err
 	}
 	return k.entity(http.StatusOK, "users", userShape, u.full())
 }
 
-func (k *call) deltaUsers() (int, any, error) {
+func deltaUsers(k *call) (int, any, error) {
 	return k.list(&shape{name: "user", context: "users", defaults: userShape.defaults, known: userShape.known}, func(replica int) []object {
 		var out []object
 		for _, u := range k.t.users.all(replica, k.now) {
@@ -89,7 +89,7 @@ func (k *call) deltaUsers() (int, any, error) {
 	})
 }
 
-func (k *call) createUser() (int, any, error) {
+func createUser(k *call) (int, any, error) {
 	mayCreate := k.may("User.ReadWrite.All", "Directory.ReadWrite.All") || k.may("User.Create") && !k.cloud.opt.Switches.UserCreateRefused
 	if !mayCreate {
 		return 0, nil, denied()
@@ -98,7 +98,7 @@ func (k *call) createUser() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	password, mustChange, err := k.newUser(body)
+	password, mustChange, err := newUser(k, body)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -122,13 +122,13 @@ func (k *call) createUser() (int, any, error) {
 }
 
 // newUser checks a user to be made, and takes its password out.
-func (k *call) newUser(body object) (password string, mustChange bool, err error) {
+func newUser(k *call, body object) (password string, mustChange bool, err error) {
 	for _, name := range []string{"accountEnabled", "displayName", "mailNickname", "passwordProfile", "userPrincipalName"} {
 		if body[name] == nil {
 			return "", false, badRequest("A value is required for property '" + name + "' of resource 'User'.")
 		}
 	}
-	if err := k.properties(body, ""); err != nil {
+	if err := checkProperties(k, body, ""); err != nil {
 		return "", false, err
 	}
 	return profile(body)
@@ -149,7 +149,7 @@ func profile(body object) (password string, mustChange bool, err error) {
 }
 
 // properties checks what a user's properties are to become. except is the id of the user that they are for.
-func (k *call) properties(body object, except string) error {
+func checkProperties(k *call, body object, except string) error {
 	limits := map[string]int{"displayName": 256, "mailNickname": 64, "employeeId": 16, "department": 64, "jobTitle": 128, "givenName": 64, "surname": 64, "companyName": 64}
 	for _, name := range slices.Sorted(maps.Keys(body)) {
 		if strings.HasPrefix(name, "@") {
@@ -174,13 +174,13 @@ func (k *call) properties(body object, except string) error {
 	if body["userPrincipalName"] == nil {
 		return nil
 	}
-	return k.upn(body, except)
+	return checkUPN(k, body, except)
 }
 
 func notNick(r rune) bool { return r > 126 || r <= ' ' || strings.ContainsRune(`@()\[]";:.<>,`, r) }
 
 // upn checks the name that a user is to bear.
-func (k *call) upn(body object, except string) error {
+func checkUPN(k *call, body object, except string) error {
 	name, _ := body["userPrincipalName"].(string)
 	alias, domain, ok := strings.Cut(name, "@")
 	bad := func(r rune) bool {
@@ -204,7 +204,7 @@ func (k *call) upn(body object, except string) error {
 // sensitive are the properties that only some may change on an administrator.
 var sensitive = []string{"accountEnabled", "businessPhones", "mobilePhone", "onPremisesImmutableId", "otherMails", "passwordProfile", "userPrincipalName"}
 
-func (k *call) patchUser() (int, any, error) {
+func patchUser(k *call) (int, any, error) {
 	body, err := k.decode()
 	if err != nil {
 		return 0, nil, err
@@ -229,18 +229,18 @@ func (k *call) patchUser() (int, any, error) {
 	if u == nil || !u.deleted.IsZero() {
 		return 0, nil, notFound(k.path("user"))
 	}
-	changed, err := k.change(u, body)
+	changed, err := changedUser(k, u, body)
 	if err != nil {
 		return 0, nil, err
 	}
 	k.t.put(changed, k.replica, k.now)
-	k.auditChange(u, changed)
+	auditChange(k, u, changed)
 	return http.StatusNoContent, nil, nil
 }
 
 // change is a user after the properties of a PATCH.
-func (k *call) change(u *user, body object) (*user, error) {
-	if err := k.properties(body, u.id); err != nil {
+func changedUser(k *call, u *user, body object) (*user, error) {
+	if err := checkProperties(k, body, u.id); err != nil {
 		return nil, err
 	}
 	n := u.with(func(*user) {})
@@ -267,7 +267,7 @@ func (k *call) change(u *user, body object) (*user, error) {
 	return n, nil
 }
 
-func (k *call) auditChange(before, after *user) {
+func auditChange(k *call, before, after *user) {
 	what := "Update user"
 	switch {
 	case before.enabled && !after.enabled:
@@ -280,7 +280,7 @@ func (k *call) auditChange(before, after *user) {
 	k.t.audit(k.now, k.by(), what, userTarget(after))
 }
 
-func (k *call) deleteUser() (int, any, error) {
+func deleteUser(k *call) (int, any, error) {
 	shown, err := k.user()
 	if err != nil {
 		return 0, nil, err
@@ -297,7 +297,7 @@ func (k *call) deleteUser() (int, any, error) {
 	return http.StatusNoContent, nil, nil
 }
 
-func (k *call) revokeSessions() (int, any, error) {
+func revokeSessions(k *call) (int, any, error) {
 	shown, err := k.user()
 	if err != nil {
 		return 0, nil, err
@@ -310,7 +310,7 @@ func (k *call) revokeSessions() (int, any, error) {
 }
 
 // memberOf are a user's directory roles; nobody here is in a group.
-func (k *call) memberOf() (int, any, error) {
+func memberOf(k *call) (int, any, error) {
 	u, err := k.user()
 	if err != nil {
 		return 0, nil, err
@@ -319,7 +319,7 @@ func (k *call) memberOf() (int, any, error) {
 		var out []object
 		for _, a := range k.t.held(u.id, replica, k.now) {
 			if id := k.t.roles[a.role]; id != "" && !a.start.After(k.now) && a.scope == "/" {
-				o := k.t.roleObject(a.role)
+				o := roleObject(k.t, a.role)
 				o["@odata.type"] = "#microsoft.graph.directoryRole"
 				out = append(out, o)
 			}
@@ -329,4 +329,4 @@ func (k *call) memberOf() (int, any, error) {
 }
 
 // purgeable reports whether nothing protects a user in the bin.
-func (t *Tenant) purgeable(u *user, now time.Time) bool { return !t.purgeStop[u.id].After(now) }
+func purgeable(t *Tenant, u *user, now time.Time) bool { return !t.purgeStop[u.id].After(now) }
