@@ -119,9 +119,13 @@ func (w *world) fillCloud(now time.Time) {
 		})
 		a := w.accounts["acc-"+id]
 		a.Target, a.Username = "m365-aviary", "jit-maya.okafor-7k2@pedroaviary.example"
-		if seen != nil {
-			seen(&a.Seen)
+		seen(&a.Seen)
+		gone := a.Seen.Settling > 0 || len(a.Seen.Entitlements) == 0
+		role := "none"
+		if !gone {
+			role = "Global Administrator"
 		}
+		a.Seen.Facts = []access.Fact{{Name: "Role assignments", Found: role, Clean: gone}, {Name: "GET /users, 3 reads", Found: map[bool]string{true: "not found", false: "enabled"}[gone], Clean: gone}}
 		w.accounts[a.ID] = a
 	}
 	over := func(g *access.Grant) {

@@ -283,6 +283,6 @@ func stuck(c clock, p broker.GrantPage) *stuckView {
 	}
 	steps = strings.NewReplacer("{account}", name, "{right}", p.Entitlement).Replace(steps)
 	s.ByHand = append([]string{fmt.Sprintf("Sign in to %s with an administrator of its own.", p.Target)}, strings.Split(steps, "\n")...)
-	s.ByHand = append(s.ByHand, "Leave the account there. Jitney reads it back at its next try, and then shows Ended, verified.")
+	s.ByHand = append(s.ByHand, "That is all. Jitney reads it back at its next try, and then shows Ended, verified.")
 	return s
 }

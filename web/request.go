@@ -43,9 +43,9 @@ type wrongField struct{ Anchor, Text string }
 type emptiness struct{ Icon, Title, Text, Link, Label string }
 
 type preview struct {
-	Username, Entitlement, Target, Policy, AtTheEnd, Outlives, Ticket, Password, Length, Word string
-	Approval, Shares                                                                          bool
-	EndsAt                                                                                    time.Time
+	Username, Entitlement, Help, Target, Policy, AtTheEnd, Outlives, Ticket, Password, Length, Word string
+	Approval, Shares                                                                                bool
+	EndsAt                                                                                          time.Time
 }
 
 type requestBody struct {
@@ -54,7 +54,7 @@ type requestBody struct {
 	Customers     []option
 	CustomersHint string
 	Targets       []option // only if there is a choice
-	Help          string   // of the chosen entitlement
+	Helps         []option // what each entitlement gives, if there is a choice
 	Warning       string   // of what the chosen target must warn
 	Missing       []findingView
 	TargetID      string

@@ -138,7 +138,6 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 	var all []option
 	var first broker.TargetChoice
 	var firstEntitlement string
-	help := map[string]string{}
 	for _, t := range f.Targets {
 		if t.Kind.Name != kind {
 			continue
@@ -154,7 +153,9 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 				chosen = false
 			}
 			all = append(all, option{Value: t.Target.ID + "|" + e.Name, Label: t.Target.Name + " · " + e.Title, Selected: chosen})
-			help[t.Target.ID+"|"+e.Name] = e.Help
+			if known := slices.ContainsFunc(b.Helps, func(o option) bool { return o.Label == e.Title }); e.Help != "" && !known {
+				b.Helps = append(b.Helps, option{Label: e.Title, Value: e.Help})
+			}
 		}
 	}
 	if b.chosen.Target.ID == "" {
@@ -164,10 +165,13 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 	if len(all) > 1 {
 		b.Targets = all
 	}
+	if len(b.Helps) > 4 { // what will happen tells that of the chosen one
+		b.Helps = nil
+	}
 	if sub.Target == "" {
 		return
 	}
-	b.Help, b.Warning = help[sub.Target+"|"+sub.Entitlement], b.chosen.Handover.Warning
+	b.Warning = b.chosen.Handover.Warning
 	for _, m := range b.chosen.Missing {
 		b.Missing = append(b.Missing, findingOf(m))
 	}
@@ -249,7 +253,7 @@ func (s requests) foresee(v *visit, b *requestBody) error {
 	if err != nil {
 		return err
 	}
-	out := &preview{Username: p.Username, Entitlement: p.Entitlement.Title, Target: p.Target, Policy: p.Policy.Title,
+	out := &preview{Username: p.Username, Entitlement: p.Entitlement.Title, Help: p.Entitlement.Help, Target: p.Target, Policy: p.Policy.Title,
 		AtTheEnd: p.Kind.AtTheEnd, Outlives: p.Kind.Outlives, Approval: p.Approval, Shares: p.Shares, EndsAt: p.EndsAt,
 		Password: "Shown once, on the next page, when the account is ready", Word: b.Word}
 	if p.Ticket.ID != "" {

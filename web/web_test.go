@@ -60,9 +60,9 @@ func (a answer) must(t testing.TB, status int, parts ...string) answer {
 func everyPage(who string) []string {
 	pages := []string{"/request", "/request?customer=aviary&ticket=13255", "/access", "/grants", "/grants?state=overdue&sort=oldest", "/grants/active", "/grants/expiring",
 		"/grants/starting", "/grants/pending", "/grants/ending", "/grants/overdue", "/grants/ended", "/grants/notgiven", "/grants/continued", "/customers",
-		"/customers/aviary", "/desk", "/desk?closed=yes", "/desk/t2", "/me", "/nowhere"}
+		"/customers/aviary", "/request?customer=aviary&kind=entra", "/grants/pass", "/grants/blocked", "/grants/settling", "/grants/told", "/grants?state=stuck", "/consent?state=nobody", "/desk", "/desk?closed=yes", "/desk/t2", "/me", "/nowhere"}
 	if who == ada {
-		pages = append(pages, "/customers/aviary/targets/new?kind=ad", "/targets/ad-aviary", "/people", "/people/new", "/people/maya", "/audit", "/settings", "/settings?add=policy")
+		pages = append(pages, "/customers/aviary/targets/new?kind=ad", "/targets/ad-aviary", "/customers/aviary/targets/new?kind=entra", "/targets/m365-aviary", "/targets/m365-aviary/companies", "/targets/m365-aviary/companies?q=nobody", "/people", "/people/new", "/people/maya", "/audit", "/settings", "/settings?add=policy")
 	}
 	return pages
 }
@@ -74,8 +74,11 @@ func TestEveryPageOpensFullAndEmpty(t *testing.T) {
 		for _, path := range everyPage(who) {
 			a := full.ask(t, who, path, nil)
 			want := http.StatusOK
-			if path == "/nowhere" {
+			switch path {
+			case "/nowhere":
 				want = http.StatusNotFound
+			case "/consent?state=nobody":
+				want = http.StatusUnprocessableEntity
 			}
 			if a.StatusCode != want {
 				t.Errorf("%s as %s: %d, want %d: %.400s", path, who, a.StatusCode, want, a.body)
