@@ -28,12 +28,17 @@ func TestConsentAndImportInABrowser(t *testing.T) {
 	}))
 	t.Cleanup(login.Close)
 	b.login = login.URL
+	ask := func() {
+		t.Helper()
+		b.open(t, "/targets/m365-aviary")
+		b.until(t, `(document.querySelector("#onboarding details").open = true)`) // folded once it is connected
+		b.click(t, `#onboarding form[action$="/consent"] button`)
+	}
 	b.as(t, ada, "light")
 	for _, script := range []bool{true, false} {
 		b.size(t, map[bool]int64{true: 1280, false: 390}[script])
 		b.do(t, call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script}))
-		b.open(t, "/targets/m365-aviary")
-		b.click(t, `#onboarding form[action$="/consent"] button`)
+		ask()
 		b.until(t, `location.pathname === "/consent" && document.querySelector("h1").textContent === "Agreed"`)
 		b.shot(t, "consent-agreed")
 		b.click(t, `form[action$="/check"] button`)
@@ -52,8 +57,7 @@ func TestConsentAndImportInABrowser(t *testing.T) {
 		}
 	}
 	answer.Set("error", "access_denied")
-	b.open(t, "/targets/m365-aviary")
-	b.click(t, `#onboarding form[action$="/consent"] button`)
+	ask()
 	b.until(t, `document.querySelector("h1").textContent === "Not agreed"`)
 	b.shot(t, "consent-refused")
 	b.as(t, "", "dark")

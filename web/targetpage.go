@@ -25,6 +25,7 @@ type targetBody struct {
 	MoreOpen                                                                            bool
 	Policies                                                                            []option
 	Disabled, CanEdit                                                                   bool
+	CheckHere                                                                           bool // at the top, as no step of connecting has it in sight
 	Found                                                                               *foundView
 	Onboarding                                                                          *onboarding
 	Imports                                                                             bool
@@ -76,6 +77,7 @@ func (s places) targetPage(v *visit, status int, in broker.TargetInput, p broker
 		if b.Onboarding, err = s.onboarding(v, p); err != nil {
 			return err
 		}
+		b.CheckHere = b.Onboarding == nil || b.Onboarding.Done
 	}
 	wrong := b.complain(failed)
 	if failed != nil && len(b.Wrong) == 0 {
