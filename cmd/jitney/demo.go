@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,8 +11,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-
-	"jitney/sim/directory"
 )
 
 // demoBanner stands above every page of the demonstration.
@@ -23,8 +22,9 @@ func demoCommand(sh *shell) *cobra.Command {
 		Use:   "demo",
 		Short: "Try everything in a browser, with simulated systems",
 		Long: `Run a server with sample customers, open tickets and people, and with simulated
-Active Directory domains in the same process that speak real LDAP. Everything is
-gone when it stops, unless --data names a directory.`,
+Active Directory domains and a simulated Microsoft 365 in the same process. They
+speak real LDAP and Microsoft Graph, on this computer only. Everything is gone
+when it stops, unless --data names a directory.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var l slog.Level
@@ -64,35 +64,27 @@ func freeAddress(address string) string {
 }
 
 // demo runs the demonstration until ctx ends.
-func demo(ctx context.Context, sh *shell, data, listen string, log *slog.Logger) error {
-	var domains []*directory.Domain
-	defer func() {
-		for _, d := range domains {
-			d.Close()
-		}
-	}()
-	for _, c := range demoCustomers() {
-		d, err := directory.Start(directory.Options{Domain: c.domain, Controllers: c.controllers, ReplicationDelay: c.delay})
-		if err != nil {
-			return failed("start the simulated domain "+c.domain, err)
-		}
-		domains = append(domains, d)
+func demo(ctx context.Context, sh *shell, data, listen string, log *slog.Logger) (err error) {
+	systems, err := startDemoSystems(ctx, demoCustomers())
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, systems.close()) }()
 	var people []demoPerson
 	s := &service{
 		place: &place{data: data}, front: &front{listen: listen}, log: log, kinds: targetKinds(),
 		banner: demoBanner, hint: "This is a demonstration: names and passwords are on the terminal where it was started.",
 		prepared: func(ctx context.Context, p *program, _ string) (err error) {
-			people, err = p.furnish(ctx, domains)
+			people, err = p.furnish(ctx, systems)
 			return failed("prepare the samples", err)
 		},
-		opened: func(base string) { welcome(sh, base, people, data) },
+		opened: func(base string) { welcome(sh, base, people, data, systems.welcomePortal()) },
 	}
 	return s.run(ctx)
 }
 
 // welcome tells how to begin.
-func welcome(sh *shell, base string, people []demoPerson, data string) {
+func welcome(sh *shell, base string, people []demoPerson, data, portal string) {
 	rule := strings.Repeat("─", 78)
 	fmt.Fprintf(sh.out, "%s\n%s\n%s\n\n", rule, demoBanner, rule)
 	fmt.Fprintf(sh.out, "Open   %s\n\nSign in as\n", base)
@@ -104,10 +96,14 @@ func welcome(sh *shell, base string, people []demoPerson, data string) {
 	fmt.Fprintf(sh.out, `
 Try this: sign in as the first one, ask for a minute of access at
 %s/request?minutes=1
-and watch the grant from request to "Ended, verified". In another terminal:
+and watch the grant from request to "Ended, verified". For M365, reveal the pass
+and sign in with it before, during and after.
+%s
+
+In another terminal:
 
   %s grants ls --data %s
 
 Ctrl-C ends the demonstration.
-`, base, os.Args[0], data)
+`, base, portal, os.Args[0], data)
 }

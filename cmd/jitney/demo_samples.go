@@ -3,31 +3,36 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"jitney/access"
 	"jitney/broker"
 	"jitney/secret"
-	"jitney/sim/directory"
 )
 
-// A demoCustomer is a sample customer with a simulated domain.
+// A demoCustomer is a sample customer with a simulated domain, a simulated
+// Entra tenant, or both.
 type demoCustomer struct {
-	name, note, domain string
-	controllers        int
-	delay              time.Duration // of replication
-	tickets            []string
+	name, note  string
+	domain      string // of Active Directory; empty for none
+	controllers int
+	delay       time.Duration // of replication
+	m365        string        // initial domain of the Entra tenant; empty for none
+	tenant      string        // its ID
+	tickets     []string
 }
 
 func demoCustomers() []demoCustomer {
 	return []demoCustomer{
-		{"Pedro's Aviary", "Bird park, two sites", "pedroaviary.local", 2, 300 * time.Millisecond, []string{
-			"Printer on the ticket desk prints blank pages", "New hire needs a mailbox and a laptop", "Domain controller dc1 is low on disk space"}},
-		{"Blue Heron Dental", "Three practices", "blueheron.local", 1, 0, []string{
+		{name: "Pedro's Aviary", note: "Bird park, two sites", domain: "pedroaviary.local", controllers: 2, delay: 300 * time.Millisecond,
+			m365: "pedroaviary.onmicrosoft.com", tenant: "3c1f6a52-90d4-4b7e-a1c8-5e2d7f409b13", tickets: []string{
+				"Printer on the ticket desk prints blank pages", "New hire needs a mailbox and a laptop", "Domain controller dc1 is low on disk space"}},
+		{name: "Blue Heron Dental", note: "Three practices", domain: "blueheron.local", controllers: 1, tickets: []string{
 			"X-ray workstation does not join the domain", "Password policy has to follow the insurer's rules"}},
-		{"Sandpiper Logistics", "Warehouse, runs around the clock", "sandpiper.local", 1, 0, []string{
+		{name: "Sandpiper Logistics", note: "Warehouse, runs around the clock", domain: "sandpiper.local", controllers: 1, tickets: []string{
 			"Scanner accounts are locked every morning", "Group policy for the new loading dock"}},
+		{name: "Kingfisher Legal", note: "Law firm, no servers of its own", m365: "kingfisherlegal.onmicrosoft.com", tenant: "b84e02d7-6c39-4f15-8d2a-17c9e5a3f604", tickets: []string{
+			"Shared mailbox for the front desk", "Mail to opposing counsel is rejected"}},
 	}
 }
 
@@ -49,14 +54,14 @@ func demoPeople() []demoPerson {
 }
 
 // furnish fills an installation with the samples, or brings those that are
-// there up to date: the simulated domains are new at each start.
-func (p *program) furnish(ctx context.Context, domains []*directory.Domain) ([]demoPerson, error) {
+// there up to date: the simulated systems are new at each start.
+func (p *program) furnish(ctx context.Context, systems *demoSystems) ([]demoPerson, error) {
 	who := access.Person{ID: "local:demo", Login: "demo", Name: "The demonstration", Roles: []access.Role{access.Administrator}, AllCustomers: true, CreatedAt: time.Now().UTC()}
 	b := p.brokers(localPeople{p.store.People, who})
 	if err := demoPolicy(ctx, b, who); err != nil {
 		return nil, fmt.Errorf("policy: %w", err)
 	}
-	customers, err := p.demoCustomers(ctx, b, who, domains)
+	customers, err := p.demoCustomers(ctx, b, who, systems)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +85,12 @@ func demoPolicy(ctx context.Context, b *broker.Broker, who access.Person) error 
 
 // demoCustomers makes the sample customers with their targets and tickets, and
 // reports their IDs.
-func (p *program) demoCustomers(ctx context.Context, b *broker.Broker, who access.Person, domains []*directory.Domain) (ids []string, err error) {
+func (p *program) demoCustomers(ctx context.Context, b *broker.Broker, who access.Person, systems *demoSystems) (ids []string, err error) {
 	known, err := b.Places.Customers(ctx, who)
 	if err != nil {
 		return nil, err
 	}
-	for i, sample := range demoCustomers() {
+	for _, sample := range demoCustomers() {
 		var customer access.Customer
 		for _, c := range known {
 			if c.Name == sample.name {
@@ -102,34 +107,28 @@ func (p *program) demoCustomers(ctx context.Context, b *broker.Broker, who acces
 				}
 			}
 		}
-		if err := demoTarget(ctx, b, who, customer.ID, domains[i]); err != nil {
-			return nil, fmt.Errorf("target of %s: %w", sample.name, err)
+		for _, in := range systems.targets(sample) {
+			in.Customer, in.Policy = customer.ID, access.DefaultPolicy().Name
+			if err := demoTarget(ctx, b, who, in); err != nil {
+				return nil, fmt.Errorf("target of %s: %w", sample.name, err)
+			}
 		}
 		ids = append(ids, customer.ID)
 	}
 	return ids, nil
 }
 
-// demoTarget connects a simulated domain as an administrator would.
-func demoTarget(ctx context.Context, b *broker.Broker, who access.Person, customer string, d *directory.Domain) error {
-	var controllers []string
-	for _, c := range d.Controllers() {
-		controllers = append(controllers, strings.TrimPrefix(c.URL(), "ldaps://"))
-	}
-	in := broker.TargetInput{
-		Customer: customer, Kind: "ad", Name: d.Name(), Policy: access.DefaultPolicy().Name,
-		Values: map[string]string{
-			"domain": d.Name(), "controllers": strings.Join(controllers, "\n"), "ca": d.CAPEM(),
-			"bind_name": d.AdminUPN(), "ou": "OU=Jitney," + d.BaseDN(),
-		},
-		Secrets: map[string]secret.Text{"bind_password": d.AdminPassword()},
-	}
-	page, err := b.Places.Customer(ctx, who, customer)
+// demoTarget connects a simulated system as an administrator would, or again
+// if it is there.
+func demoTarget(ctx context.Context, b *broker.Broker, who access.Person, in broker.TargetInput) error {
+	page, err := b.Places.Customer(ctx, who, in.Customer)
 	if err != nil {
 		return err
 	}
 	for _, t := range page.Targets {
-		in.ID, in.Version = t.Target.ID, t.Target.Version
+		if t.Target.Kind == in.Kind {
+			in.ID, in.Version = t.Target.ID, t.Target.Version
+		}
 	}
 	_, err = b.Places.SaveTarget(ctx, who, in)
 	return err
