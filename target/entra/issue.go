@@ -126,7 +126,19 @@ func (s *system) bring(ctx context.Context, a access.Account, password secret.Te
 	if err != nil {
 		return user{}, false, err
 	}
-	if id := strings.ToLower(a.ObjectID); validGUID(id) {
+	id := strings.ToLower(a.ObjectID)
+	switch known := validGUID(id); {
+	case known && deletion(a.Seen) != "" && a.Seen.Exists:
+		// Somebody deleted it before it was ever used. Another one takes its
+		// place, when this one cannot be restored any more.
+		switch err := s.purge(ctx, id); {
+		case err == nil:
+			s.wasPurged(id)
+		case !isGone(err):
+			return user{}, false, err
+		}
+		a.Seen = access.Observation{}
+	case known:
 		return user{ID: id, UserPrincipalName: upn}, false, nil
 	}
 	if a.Seen.Exists || !a.Seen.At.IsZero() && a.Seen.ObjectID != "" {

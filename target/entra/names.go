@@ -56,8 +56,13 @@ func readable(login string) string {
 // short is what the name of the account with that ID ends in.
 func short(id string) string { return digest("name", id)[:10] }
 
-// mark is the employeeId of the account with that ID.
-func mark(id string) string { return digest("mark", id)[:16] }
+// mark is the employeeId of the account with that ID: its beginning.
+func mark(id string) string {
+	if len(id) < 16 {
+		return digest("mark", id)[:16]
+	}
+	return id[:16]
+}
 
 func digest(purpose, id string) string {
 	sum := sha256.Sum256([]byte("jitney\x00" + purpose + "\x00" + id))
