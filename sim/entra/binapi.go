@@ -1,13 +1,14 @@
 package entra
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 )
 
 // binFull is a user in the bin with all its properties.
 func binFull(k *call, u *user) object {
-	o := u.full()
+	o := maps.Clone(u.full())
 	o["@odata.type"] = "#microsoft.graph.user"
 	if !k.cloud.opt.Switches.BinKeepsUPN {
 		o["userPrincipalName"] = binned(u.id) + u.upn
@@ -109,7 +110,7 @@ func restoreUser(k *call) (int, any, error) {
 	}
 	n := k.t.unbin(u, strings.TrimSpace(name), k.replica, k.now)
 	k.t.audit(k.now, k.by(), "Restore user", userTarget(n))
-	full := n.full()
+	full := maps.Clone(n.full())
 	full["@odata.type"] = "#microsoft.graph.user"
 	return k.entity(http.StatusOK, "directoryObjects", userShape, full)
 }

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,6 +163,49 @@ func TestPIMSaysGoneThoughItWorked(t *testing.T) {
 			t.Error("it did not work")
 		}
 	})
+}
+
+func TestTheTokenEndpointIsDown(t *testing.T) {
+	r := newRig(t, Options{}, TenantSpec{})
+	r.cloud.Faults(Rule{Do: Do(TokenDown)})
+	res, err := r.client.PostForm("https://login.microsoftonline.com/"+r.tenant.ID+"/oauth2/v2.0/token", nil)
+	if err != nil || res.StatusCode != 503 {
+		t.Errorf("the token endpoint: %v %v", res, err)
+	}
+	r.must(200, "GET", "/users", nil)
+}
+
+func TestAFullDirectory(t *testing.T) {
+	r := newRig(t, Options{}, TenantSpec{Quota: 2})
+	r.make("jit-a")
+	id := r.make("jit-b")
+	r.must(204, "DELETE", "/users/"+id, nil)
+	r.fails(403, "Directory_QuotaExceeded", "POST", "/users", r.newUser("jit-c"))
+	r.must(204, "DELETE", "/directory/deletedItems/"+id, nil)
+	r.make("jit-c")
+}
+
+func TestManyAtOnce(t *testing.T) {
+	r := newRig(t, Options{Delays: Delays{Objects: Uniform(0, time.Millisecond)}, Throttle: true}, TenantSpec{})
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for m := range 20 {
+				alias := fmt.Sprintf("jit-%d-%d", n, m)
+				g := r.send("POST", "/users", r.newUser(alias))
+				if g.status != 201 {
+					t.Errorf("got %d %s", g.status, g.code)
+				}
+				r.send("GET", "/users?$filter=startsWith(userPrincipalName,'jit-')", nil)
+				r.send("DELETE", "/users/"+g.str("id"), nil)
+				r.send("GET", "/directory/deletedItems/microsoft.graph.user", nil)
+			}
+		})
+	}
+	all.Wait()
+	if n := len(r.tenant.Users()); n != 160 {
+		t.Errorf("%d users", n)
+	}
 }
 
 func TestThrottling(t *testing.T) {

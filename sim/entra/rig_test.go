@@ -21,7 +21,7 @@ var everything = []string{
 }
 
 type rig struct {
-	*testing.T
+	testing.TB
 	cloud  *Cloud
 	tenant *Tenant
 	app    *App
@@ -31,14 +31,14 @@ type rig struct {
 }
 
 // newRig has one tenant with one app that may do everything, held to the contract.
-func newRig(t *testing.T, o Options, s TenantSpec) *rig {
+func newRig(t testing.TB, o Options, s TenantSpec) *rig {
 	t.Helper()
 	o.Check = contract.Check
 	c := New(o)
 	if s.Name == "" {
 		s.Name = "Pedro Aviary"
 	}
-	r := &rig{T: t, cloud: c, tenant: c.AddTenant(s), app: c.AddApp(AppSpec{Name: "Jitney"}), header: http.Header{}}
+	r := &rig{TB: t, cloud: c, tenant: c.AddTenant(s), app: c.AddApp(AppSpec{Name: "Jitney"}), header: http.Header{}}
 	r.client = &http.Client{Transport: c.Transport()}
 	r.let(everything...)
 	t.Cleanup(func() {

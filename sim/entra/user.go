@@ -23,11 +23,12 @@ type user struct {
 	validFrom  time.Time // sign-ins before are void
 	by         string    // client id of the app that made it; empty if nobody here did
 	props      object    // all other properties by name
+	shown      object    // what full made of it
 }
 
 func (u *user) with(change func(*user)) *user {
 	n := *u
-	n.props = maps.Clone(u.props)
+	n.props, n.shown = maps.Clone(u.props), nil
 	change(&n)
 	return &n
 }

@@ -22,8 +22,15 @@ var userShape = &shape{
 // basic is what User.ReadBasic.All shows.
 var basic = []string{"displayName", "givenName", "id", "mail", "surname", "userPrincipalName", "userType", "otherMails"}
 
-// full is a user with all its properties.
+// full is a user with all its properties. Nobody may change it.
 func (u *user) full() object {
+	if u.shown == nil {
+		u.shown = u.render()
+	}
+	return u.shown
+}
+
+func (u *user) render() object {
 	o := object{
 		"businessPhones": []string{}, "displayName": nil, "givenName": nil, "jobTitle": nil, "mail": nil, "mobilePhone": nil,
 		"officeLocation": nil, "preferredLanguage": nil, "surname": nil, "userType": "Member", "otherMails": []string{}, "proxyAddresses": []string{},
@@ -106,7 +113,7 @@ func createUser(k *call) (int, any, error) {
 	switch {
 	case k.t.taken(upn, ""):
 		return 0, nil, taken("userPrincipalName")
-	case len(k.t.users.order) >= k.t.quota:
+	case k.t.full(k.now):
 		return 0, nil, quotaExceeded()
 	}
 	u := &user{id: guid(k.t.dice), upn: upn, created: k.now, validFrom: k.now, by: k.p.app.ID, props: object{}}
@@ -119,6 +126,18 @@ func createUser(k *call) (int, any, error) {
 	k.t.put(u, k.replica, k.now)
 	k.t.audit(k.now, k.by(), "Add user", userTarget(u))
 	return k.entity(http.StatusCreated, "users", userShape, u.full())
+}
+
+// full reports whether the tenant holds as many objects as it may; those in the bin count.
+func (t *Tenant) full(now time.Time) bool {
+	if len(t.users.order) < t.quota {
+		return false
+	}
+	n := 0
+	for range t.users.all(authority, now) {
+		n++
+	}
+	return n >= t.quota
 }
 
 // newUser checks a user to be made, and takes its password out.
