@@ -25,8 +25,8 @@ func lives(t *testing.T, s worldSpec, body func(t *testing.T, w *world)) {
 func TestAGrantUpAndDown(t *testing.T) {
 	for name, s := range map[string]worldSpec{
 		"weak app": {}, "strong app": {strong: true},
-		"passwords": {strong: true, values: map[string]string{fieldCredential: credentialPass}},
-		"PIM":       {tenant: entra.TenantSpec{Licence: entra.P2}, values: map[string]string{fieldPIM: yes}},
+		"passwords":               {strong: true, values: map[string]string{fieldCredential: credentialPass}},
+		"PIM":                     {tenant: entra.TenantSpec{Licence: entra.P2}, values: map[string]string{fieldPIM: yes}},
 		"PIM without its licence": {values: map[string]string{fieldPIM: yes}},
 		"PIM, strong app":         {strong: true, tenant: entra.TenantSpec{Licence: entra.P2}, values: map[string]string{fieldPIM: yes}},
 	} {
