@@ -261,6 +261,24 @@ func TestTokensAndConsent(t *testing.T) {
 	r.must(200, "GET", "/users/"+id, nil)
 }
 
+func TestSwitchesOfPermissions(t *testing.T) {
+	for name, c := range map[string]struct {
+		switches Switches
+		status   int // of asking for nobody, and of creating with User.Create
+		create   int
+	}{
+		"denied comes first":  {Switches{}, 403, 201},
+		"missing comes first": {Switches{MissingBeforeDenied: true, UserCreateRefused: true}, 404, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, Options{Switches: c.switches}, TenantSpec{})
+			r.only("User.Create")
+			r.must(c.status, "GET", "/users/nobody", nil)
+			r.must(c.create, "POST", "/users", r.newUser("jit-a"))
+		})
+	}
+}
+
 func TestATokenEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, Options{}, TenantSpec{})

@@ -19,7 +19,6 @@ type shape struct {
 	// directory marks objects whose advanced queries need ConsistencyLevel: eventual and read the index.
 	directory bool
 	expands   []string
-	loose     []string // properties that are left out, not null, if they were asked for and are not there
 }
 
 // fields are the properties to show; nil is all.

@@ -73,7 +73,7 @@ func (k *call) begun(replica int) []*assignment {
 
 // shown are the assignments that a replica shows.
 func (k *call) shown(replica int) []*assignment {
-	if m := byPrincipal().FindStringSubmatch(k.query.Get("$filter")); m != nil {
+	if m := principalFilter.FindStringSubmatch(k.query.Get("$filter")); m != nil {
 		return k.t.held(strings.ToLower(m[1]), replica, k.now)
 	}
 	var out []*assignment
@@ -85,10 +85,8 @@ func (k *call) shown(replica int) []*assignment {
 	return out
 }
 
-// byPrincipal is the filter that everybody uses.
-func byPrincipal() *regexp.Regexp { return principalFilter }
-
-var principalFilter = regexp.MustCompile(`^\s*principalId eq '([0-9A-Za-z-]+)'\s*(?: and .*)?$`)
+// principalFilter is the filter that everybody uses; only that principal's assignments are looked at then.
+var principalFilter = regexp.MustCompile(`^\s*principalId eq '([0-9A-Za-z-]+)'\s*(?: and [A-Za-z]+ eq '[^']*')*$`)
 
 func listAssignments(k *call) (int, any, error) {
 	expand, err := k.expand(assignmentShape)
