@@ -18,6 +18,11 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) ([]ticket.Note
 	if !isID(ticketID) || !ticket.ValidKey(key) {
 		return nil, nil
 	}
+	if s.keyField != "" {
+		if refs, err := s.notesByField(ctx, ticketID, key); err != nil || len(refs) > 0 {
+			return refs, err
+		}
+	}
 	var t one
 	if _, err := s.get(ctx, "ticket/"+ticketID, nil, &t); err != nil {
 		if ticket.TroubleOf(err) == ticket.Gone {
@@ -28,12 +33,8 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) ([]ticket.Note
 	if !isID(string(t.ID)) {
 		return nil, s.odd("a ticket without a number")
 	}
-	keyed, err := s.hasKeys(ctx, string(t.Queue.ID))
-	if err != nil {
+	if keyed, err := s.hasKeys(ctx, string(t.Queue.ID)); err != nil || keyed {
 		return nil, err
-	}
-	if keyed {
-		return s.notesByField(ctx, string(t.ID), key)
 	}
 	return s.notesByText(ctx, string(t.ID), key)
 }
@@ -45,7 +46,7 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) ([]ticket.Note
 func (s *system) notesByField(ctx context.Context, ticketID, key string) (refs []ticket.NoteRef, err error) {
 	var found list[one]
 	if _, err := s.get(ctx, "transactions", url.Values{
-		"query": {"CF.{" + s.keyField + "} = " + quoted(key)}, "fields": {"Created,CustomFields"}, "per_page": {"20"},
+		"query": {"CF.{" + s.keyField + "} = " + quoted(key)}, "fields": {"CustomFields"}, "per_page": {"20"},
 	}, &found); err != nil {
 		return nil, err
 	}
@@ -57,17 +58,27 @@ func (s *system) notesByField(ctx context.Context, ticketID, key string) (refs [
 		if _, err := s.get(ctx, "transaction/"+string(t.ID), nil, &whole); err != nil {
 			return nil, err
 		}
-		on := string(whole.Object.ID)
-		if isID(on) && on != ticketID {
-			if on, err = s.effective(ctx, on); err != nil {
-				return nil, err
-			}
-		}
-		if on == ticketID {
+		if here, err := s.same(ctx, string(whole.Object.ID), ticketID); err != nil {
+			return nil, err
+		} else if here {
 			refs = append(refs, ticket.NoteRef{ID: string(t.ID), At: whole.Created.UTC()})
 		}
 	}
 	return refs, nil
+}
+
+// same reports whether two ids stand for one ticket now.
+func (s *system) same(ctx context.Context, a, b string) (bool, error) {
+	if a == b || !isID(a) {
+		return a == b, nil
+	}
+	var err error
+	for _, id := range []*string{&a, &b} {
+		if *id, err = s.effective(ctx, *id); err != nil {
+			return false, err
+		}
+	}
+	return a == b, nil
 }
 
 // notesByText finds the texts on a ticket that carry the key. The filter is
