@@ -21,12 +21,13 @@ func (s *system) Apply(ctx context.Context, a access.Account, want access.Want, 
 	if s.tap {
 		password = secret.Text{}
 	}
-	u, fresh, err := s.present(ctx, a, password)
+	m := maker{s}
+	u, fresh, err := m.present(ctx, a, password)
 	if err != nil {
 		return explain(err, "make the account")
 	}
 	if !fresh && !password.IsZero() {
-		if err := s.reset(ctx, u.ID, password); err != nil {
+		if err := m.reset(ctx, u.ID, password); err != nil {
 			return explainReset(err)
 		}
 	}
@@ -46,7 +47,7 @@ func (s *system) Apply(ctx context.Context, a access.Account, want access.Want, 
 
 // present finds the account. Only where the target makes no credentials, this
 // makes it; else Issue has.
-func (s *system) present(ctx context.Context, a access.Account, password secret.Text) (u user, fresh bool, err error) {
+func (s maker) present(ctx context.Context, a access.Account, password secret.Text) (u user, fresh bool, err error) {
 	if !s.tap {
 		if password.IsZero() {
 			password = secret.Password(32)
@@ -64,7 +65,7 @@ func (s *system) present(ctx context.Context, a access.Account, password secret.
 }
 
 // reset sets the password, alone: a refusal must not take other changes along.
-func (s *system) reset(ctx context.Context, id string, password secret.Text) error {
+func (s maker) reset(ctx context.Context, id string, password secret.Text) error {
 	return s.eventually(ctx, func() error {
 		_, err := s.do(ctx, call{method: http.MethodPatch, path: "/users/" + id, needs: mayReset, hide: []string{password.Reveal()},
 			body: map[string]any{"passwordProfile": map[string]any{"password": password.Reveal(), "forceChangePasswordNextSignIn": false}}})
@@ -114,7 +115,7 @@ func (g *granter) clear(ctx context.Context) (err error) {
 			kept = append(kept, h)
 			continue
 		}
-		if err := g.takeAway(ctx, g.id, h, g.ends); err != nil {
+		if err := (pim{g.system}).takeAway(ctx, g.id, h, g.ends); err != nil {
 			return err
 		}
 	}
@@ -137,17 +138,17 @@ func (g *granter) groupsIfAllowed(ctx context.Context) ([]group, reply, error) {
 // enable lets the account sign in again. While it holds a role, the app may
 // not do that without a directory role of its own: then the role goes first.
 func (g *granter) enable(ctx context.Context) error {
-	err := g.client.enable(ctx, g.id, true)
+	err := g.graph.enable(ctx, g.id, true)
 	if !is(err, http.StatusForbidden) || len(g.held) == 0 {
 		return err
 	}
 	for _, h := range g.held {
-		if err := g.takeAway(ctx, g.id, h, g.ends); err != nil {
+		if err := (pim{g.system}).takeAway(ctx, g.id, h, g.ends); err != nil {
 			return err
 		}
 	}
 	g.held, g.ends = nil, nil
-	return g.client.enable(ctx, g.id, true)
+	return g.graph.enable(ctx, g.id, true)
 }
 
 // give gives the roles that are missing, and moves the ends of those that have
@@ -172,7 +173,7 @@ func (g *granter) giveOne(ctx context.Context, r role, held bool) error {
 	case held && (!scheduled || within(end, g.until, 30*time.Second)):
 		return nil
 	case g.usesPIM() && (!held || scheduled):
-		err := g.schedule(ctx, g.a, g.id, r, g.until, held)
+		err := pim{g.system}.schedule(ctx, g.a, g.id, r, g.until, held)
 		if err == nil || !g.pimRefused(err) || held {
 			return err
 		}

@@ -51,11 +51,12 @@ func (s *system) History(ctx context.Context, a access.Account, from, to time.Ti
 	if !validGUID(id) {
 		return nil, nil // there never was an account
 	}
-	did, err := s.events(ctx, "initiatedBy/user/id eq '"+id+"'", from, to)
+	h := historian{s}
+	did, err := h.events(ctx, "initiatedBy/user/id eq '"+id+"'", from, to)
 	if err != nil {
 		return nil, explain(err, "read the audit log")
 	}
-	suffered, err := s.events(ctx, "targetResources/any(t:t/id eq '"+id+"')", from, to)
+	suffered, err := h.events(ctx, "targetResources/any(t:t/id eq '"+id+"')", from, to)
 	if err != nil {
 		return nil, explain(err, "read the audit log")
 	}
@@ -71,12 +72,15 @@ func (s *system) History(ctx context.Context, a access.Account, from, to time.Ti
 			out = append(out, e.suffered())
 		}
 	}
-	left, err := s.leftBehind(ctx, id, did)
+	left, err := h.leftBehind(ctx, id, did)
 	return append(out, left...), explain(err, "look for what the account left behind")
 }
 
+// A historian reads the audit log.
+type historian struct{ *system }
+
 // events reads entries of the log, oldest first.
-func (s *system) events(ctx context.Context, filter string, from, to time.Time) ([]event, error) {
+func (s historian) events(ctx context.Context, filter string, from, to time.Time) ([]event, error) {
 	all, _, err := list[event](ctx, s.client, call{path: "/auditLogs/directoryAudits", class: reports, needs: mayAudit,
 		query: url.Values{"$filter": {filter + " and activityDateTime ge " + stamp(from) + " and activityDateTime le " + stamp(to.Add(time.Second))}}})
 	slices.SortFunc(all, func(a, b event) int { return a.At.Compare(b.At) })
@@ -128,7 +132,7 @@ func (e event) outcome() string {
 
 // leftBehind looks for users that the account made and roles that it gave,
 // and that are still there.
-func (s *system) leftBehind(ctx context.Context, id string, did []event) (out []string, err error) {
+func (s historian) leftBehind(ctx context.Context, id string, did []event) (out []string, err error) {
 	made, raised := []string{}, []string{}
 	for _, e := range did {
 		for _, t := range e.Targets {
@@ -165,7 +169,7 @@ func (s *system) leftBehind(ctx context.Context, id string, did []event) (out []
 	return out, nil
 }
 
-func (s *system) nameOf(ctx context.Context, id string) string {
+func (s historian) nameOf(ctx context.Context, id string) string {
 	if u, _, err := s.user(ctx, id); err == nil && u != nil {
 		return clip(u.UserPrincipalName, 120)
 	}

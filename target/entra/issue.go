@@ -52,7 +52,7 @@ func (p tapPolicy) minutes(d time.Duration) int {
 // a grant starts only when it was read back. At the end it is deleted anyway.
 const passMargin = 2
 
-func (c *client) tapPolicy(ctx context.Context) (p tapPolicy, err error) {
+func (c graph) tapPolicy(ctx context.Context) (p tapPolicy, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/TemporaryAccessPass", into: &p, needs: mayPolicy})
 	return p, err
 }
@@ -68,7 +68,7 @@ func (s *system) passPolicy(ctx context.Context) (tapPolicy, error) {
 	if !read.IsZero() && time.Since(read) < policyAge {
 		return p, nil
 	}
-	p, err := s.client.tapPolicy(ctx)
+	p, err := s.graph.tapPolicy(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -76,12 +76,6 @@ func (s *system) passPolicy(ctx context.Context) (tapPolicy, error) {
 	s.policy, s.read = p, time.Now()
 	s.mu.Unlock()
 	return p, nil
-}
-
-func (s *system) forgetPolicy() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.read = time.Time{}
 }
 
 // passesOff is the error of an Entra tenant that allows no passes.
@@ -109,19 +103,23 @@ func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) 
 		s.forgetPolicy()
 		return target.Issued{}, passesOff(nil)
 	}
-	u, fresh, err := s.bring(ctx, a, secret.Password(32))
+	m := maker{s}
+	u, fresh, err := m.bring(ctx, a, secret.Password(32))
 	if err != nil {
 		return target.Issued{}, explain(err, "make the account")
 	}
-	made, err := s.newPass(ctx, u.ID, fresh, policy.minutes(time.Until(want.Until)), policy.Once)
+	made, err := m.newPass(ctx, u.ID, fresh, policy.minutes(time.Until(want.Until)), policy.Once)
 	if err != nil {
-		return target.Issued{}, s.explainPass(err)
+		return target.Issued{}, m.explainPass(err)
 	}
 	return target.Issued{Text: secret.New(made.Value), ObjectID: u.ID, Username: u.UserPrincipalName}, nil
 }
 
+// A maker makes accounts and their credentials.
+type maker struct{ *system }
+
 // bring finds the account, or makes it.
-func (s *system) bring(ctx context.Context, a access.Account, password secret.Text) (u user, fresh bool, err error) {
+func (s maker) bring(ctx context.Context, a access.Account, password secret.Text) (u user, fresh bool, err error) {
 	upn, err := s.upn(ctx, a)
 	if err != nil {
 		return user{}, false, err
@@ -152,7 +150,7 @@ func (s *system) bring(ctx context.Context, a access.Account, password secret.Te
 }
 
 // create makes the account: enabled, marked, without any right.
-func (s *system) create(ctx context.Context, a access.Account, upn string, password secret.Text) (u user, err error) {
+func (s maker) create(ctx context.Context, a access.Account, upn string, password secret.Text) (u user, err error) {
 	name, _, _ := strings.Cut(upn, "@")
 	r, err := s.do(ctx, call{method: http.MethodPost, path: "/users", once: true, into: &u, needs: mayCreate, hide: []string{password.Reveal()}, body: map[string]any{
 		"accountEnabled": true, "displayName": displayName(a.Holder), "mailNickname": name, "userPrincipalName": upn,
@@ -172,7 +170,7 @@ func (s *system) create(ctx context.Context, a access.Account, upn string, passw
 // adopt finds the account that has our name already: ours, from a call whose
 // answer was lost. One that somebody deleted meanwhile is purged, because its
 // name may stay taken until then.
-func (s *system) adopt(ctx context.Context, a access.Account, upn string) (user, bool, error) {
+func (s maker) adopt(ctx context.Context, a access.Account, upn string) (user, bool, error) {
 	for try := range 4 {
 		if err := sleep(ctx, time.Duration(try)*s.pace.step); err != nil {
 			return user{}, false, err
@@ -190,7 +188,7 @@ func (s *system) adopt(ctx context.Context, a access.Account, upn string) (user,
 	}
 	v := view{upn: upn}
 	a.TriedAt = time.Now()
-	if err := s.searchBin(ctx, a, &v); err != nil {
+	if err := (looker{s.system}).searchBin(ctx, a, &v); err != nil {
 		return user{}, false, err
 	}
 	if v.bin != nil {
@@ -202,9 +200,9 @@ func (s *system) adopt(ctx context.Context, a access.Account, upn string) (user,
 }
 
 // newPass makes a pass in place of every earlier one.
-func (s *system) newPass(ctx context.Context, id string, fresh bool, minutes int, once bool) (pass, error) {
+func (s maker) newPass(ctx context.Context, id string, fresh bool, minutes int, once bool) (pass, error) {
 	if !fresh {
-		old, _, err := s.client.passes(ctx, id)
+		old, _, err := s.graph.passes(ctx, id)
 		if err != nil && !isGone(err) {
 			return pass{}, err
 		}
@@ -223,7 +221,7 @@ func (s *system) newPass(ctx context.Context, id string, fresh bool, minutes int
 
 // makePass asks for a pass. A replica that does not know the account yet is
 // given some seconds.
-func (s *system) makePass(ctx context.Context, id string, minutes int, once bool) (pass, error) {
+func (s maker) makePass(ctx context.Context, id string, minutes int, once bool) (pass, error) {
 	var made pass
 	err := s.eventually(ctx, func() error {
 		_, err := s.do(ctx, call{method: http.MethodPost, path: passPath(id), once: true, into: &made, needs: mayPass,
@@ -238,7 +236,7 @@ func (s *system) makePass(ctx context.Context, id string, minutes int, once bool
 
 // passWithoutRole makes a pass for an account whose role forbids that to the
 // app: it takes the role off; Apply gives it back.
-func (s *system) passWithoutRole(ctx context.Context, id string, minutes int, once bool, refused error) (pass, error) {
+func (s maker) passWithoutRole(ctx context.Context, id string, minutes int, once bool, refused error) (pass, error) {
 	held, _, err := s.assignments(ctx, id)
 	if err != nil || len(held) == 0 {
 		return pass{}, refused
@@ -261,7 +259,7 @@ func (s *system) passWithoutRole(ctx context.Context, id string, minutes int, on
 	return pass{}, &access.Error{Kind: access.Conflict, After: 30 * time.Second, Err: refused, Text: "The role was taken off to make a new pass, and the directory has not caught up with that yet.", Hint: "Jitney tries again."}
 }
 
-func (s *system) explainPass(err error) error {
+func (s maker) explainPass(err error) error {
 	e := explain(err, "make a Temporary Access Pass")
 	switch {
 	case is(err, http.StatusBadRequest) && mentions(err, "UserCredentialPolicy"), is(err, http.StatusBadRequest) && mentions(err, "policy"):

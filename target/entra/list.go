@@ -17,7 +17,7 @@ func (s *system) List(ctx context.Context) ([]access.Account, error) {
 	if err != nil {
 		return nil, explain(err, "list temporary accounts")
 	}
-	binned, _, err := s.client.bin(ctx, "startsWith(mailNickname,'"+aliasPrefix+"')")
+	binned, _, err := s.graph.bin(ctx, "startsWith(mailNickname,'"+aliasPrefix+"')")
 	if err != nil {
 		return nil, explain(err, "list deleted temporary accounts")
 	}
@@ -30,11 +30,11 @@ func (s *system) List(ctx context.Context) ([]access.Account, error) {
 		v := view{at: time.Now().UTC(), id: u.ID, upn: plainUPN(u)}
 		if i >= len(live) {
 			v.bin = &u
-		} else if v.live = &u; s.rights(ctx, access.Account{}, &v) != nil {
+		} else if v.live = &u; (looker{s}).rights(ctx, access.Account{}, &v) != nil {
 			continue // the next sweep reads it
 		}
 		a := access.Account{ID: id, Username: v.upn, ObjectID: u.ID}
-		a.Seen = s.report(a, v)
+		a.Seen = reporter{s}.report(a, v)
 		all = append(all, a)
 	}
 	return all, nil

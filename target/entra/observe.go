@@ -31,16 +31,19 @@ type view struct {
 // Observe reads the account, more than once where reads differ from what was
 // known or leave something open, and reports the worst that any read showed.
 func (s *system) Observe(ctx context.Context, a access.Account) (access.Observation, error) {
-	v, err := s.look(ctx, a)
+	v, err := looker{s}.look(ctx, a)
 	if err != nil {
 		return access.Observation{}, explain(err, "read the account")
 	}
-	return s.report(a, v), nil
+	return reporter{s}.report(a, v), nil
 }
+
+// A looker reads accounts.
+type looker struct{ *system }
 
 // look reads, and reads again while what it sees is less than what is known,
 // for some seconds at most.
-func (s *system) look(ctx context.Context, a access.Account) (view, error) {
+func (s looker) look(ctx context.Context, a access.Account) (view, error) {
 	upn, err := s.upn(ctx, a)
 	if err != nil {
 		return view{}, err
@@ -64,7 +67,7 @@ func (s *system) look(ctx context.Context, a access.Account) (view, error) {
 
 // doubtful reports whether v shows less than was known before, or something
 // half made, so that another replica may know more.
-func (s *system) doubtful(a access.Account, v view) bool {
+func (s looker) doubtful(a access.Account, v view) bool {
 	switch {
 	case v.live != nil && v.live.enabled():
 		held := s.names(v, a)
@@ -76,7 +79,7 @@ func (s *system) doubtful(a access.Account, v view) bool {
 }
 
 // once reads everything once.
-func (s *system) once(ctx context.Context, a access.Account, id, upn string) (v view, err error) {
+func (s looker) once(ctx context.Context, a access.Account, id, upn string) (v view, err error) {
 	v = view{id: id, upn: upn}
 	key := id
 	if id == "" {
@@ -109,7 +112,7 @@ func (s *system) once(ctx context.Context, a access.Account, id, upn string) (v 
 
 // searchBin looks for the account among deleted users: by object id, or by its
 // marks if a call that made it may have gone through without an answer.
-func (s *system) searchBin(ctx context.Context, a access.Account, v *view) error {
+func (s looker) searchBin(ctx context.Context, a access.Account, v *view) error {
 	if v.id != "" {
 		u, r, err := s.binned(ctx, v.id)
 		v.saw("GET /directory/deletedItems", r)
@@ -120,7 +123,7 @@ func (s *system) searchBin(ctx context.Context, a access.Account, v *view) error
 		return nil
 	}
 	name, _, _ := strings.Cut(v.upn, "@")
-	found, r, err := s.client.bin(ctx, "mailNickname eq '"+name+"'")
+	found, r, err := s.graph.bin(ctx, "mailNickname eq '"+name+"'")
 	if err != nil {
 		return err
 	}
@@ -134,7 +137,7 @@ func (s *system) searchBin(ctx context.Context, a access.Account, v *view) error
 }
 
 // rights reads what the account holds, and what leads into it.
-func (s *system) rights(ctx context.Context, a access.Account, v *view) (err error) {
+func (s looker) rights(ctx context.Context, a access.Account, v *view) (err error) {
 	var r reply
 	if v.held, r, err = s.assignments(ctx, v.id); err != nil {
 		return err
@@ -163,12 +166,12 @@ func (s *system) rights(ctx context.Context, a access.Account, v *view) (err err
 
 // ways reads how one can sign in: every way if that is permitted, else the
 // pass only. A user that a replica does not know yet has none there.
-func (s *system) ways(ctx context.Context, v *view) error {
+func (s looker) ways(ctx context.Context, v *view) error {
 	if !s.may(mayMethods) {
 		if !s.tap {
 			return nil
 		}
-		passes, r, err := s.client.passes(ctx, v.id)
+		passes, r, err := s.graph.passes(ctx, v.id)
 		if err != nil && !isGone(err) {
 			return err
 		}
@@ -192,12 +195,6 @@ func (s *system) ways(ctx context.Context, v *view) error {
 		}
 	}
 	return nil
-}
-
-// may reports whether the token carries one of the permissions.
-func (s *system) may(any []string) bool {
-	own, ok := s.tokens.claims()
-	return ok && slices.ContainsFunc(any, func(p string) bool { return slices.Contains(own.Roles, p) })
 }
 
 func (v *view) saw(what string, r reply) {

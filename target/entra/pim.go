@@ -40,7 +40,7 @@ func (p scheduled) assignment() assignment {
 func (s *system) usesPIM() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.pim && time.Now().After(s.noPIM)
+	return s.settings.pim && time.Now().After(s.noPIM)
 }
 
 // pimRefused reports whether err means that PIM cannot be used here: there is
@@ -57,12 +57,15 @@ func (s *system) pimRefused(err error) bool {
 }
 
 // instances lists the roles that PIM has made active for a principal.
-func (c *client) instances(ctx context.Context, id string) ([]scheduled, reply, error) {
-	return list[scheduled](ctx, c, call{path: pimInstances, query: url.Values{"$filter": {"principalId eq '" + id + "'"}}, needs: maySched})
+func (c graph) instances(ctx context.Context, id string) ([]scheduled, reply, error) {
+	return list[scheduled](ctx, c.client, call{path: pimInstances, query: url.Values{"$filter": {"principalId eq '" + id + "'"}}, needs: maySched})
 }
 
+// pim gives roles with an end, and takes roles away however they were given.
+type pim struct{ *system }
+
 // schedule has PIM give a role until an end, or move the end of one.
-func (s *system) schedule(ctx context.Context, a access.Account, id string, r role, until time.Time, held bool) error {
+func (s pim) schedule(ctx context.Context, a access.Account, id string, r role, until time.Time, held bool) error {
 	action := "adminAssign"
 	if held {
 		action = "adminUpdate"
@@ -88,7 +91,7 @@ func (s *system) schedule(ctx context.Context, a access.Account, id string, r ro
 // unschedule has PIM take a role away. What is not there, was just taken, or
 // is too young for PIM to take, is no error: reading decides, and the
 // assignment can still be deleted directly.
-func (s *system) unschedule(ctx context.Context, id, role string) error {
+func (s pim) unschedule(ctx context.Context, id, role string) error {
 	_, err := s.do(ctx, call{method: http.MethodPost, path: pimRequests, once: true, needs: mayAssign,
 		body: map[string]any{"action": "adminRemove", "principalId": id, "roleDefinitionId": role, "directoryScopeId": "/", "justification": "Temporary access ended by Jitney."}})
 	if isGone(err) || says(err, "RoleAssignmentDoesNotExist", "ActiveDurationTooShort", "PendingRoleAssignmentRequest", "SubjectNotFound", "RoleNotFound") || s.pimRefused(err) {
@@ -98,7 +101,7 @@ func (s *system) unschedule(ctx context.Context, id, role string) error {
 }
 
 // takeAway ends one role of a principal: by PIM if that gave it, and directly.
-func (s *system) takeAway(ctx context.Context, id string, h assignment, ends []scheduled) error {
+func (s pim) takeAway(ctx context.Context, id string, h assignment, ends []scheduled) error {
 	var first error
 	for _, p := range ends {
 		if p.Scope == h.Scope && strings.EqualFold(p.Role, h.Role) && !p.End.IsZero() {
@@ -128,7 +131,7 @@ func (g *granter) endOf(r role) (time.Time, bool) {
 
 // until is the end that Entra enforces for every role that v shows: the
 // earliest; zero if one of them has none.
-func (s *system) until(v view) (end time.Time) {
+func (v view) until() (end time.Time) {
 	for _, h := range v.held {
 		var of time.Time
 		for _, p := range v.scheduled {

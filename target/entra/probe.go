@@ -123,12 +123,12 @@ func (b *prober) run(ctx context.Context) error {
 		do   func(context.Context) error
 	}{
 		{"404 or 403 first, for what does not exist", b.missing},
-		{"policy for passes", func(ctx context.Context) error { _, err := b.client.tapPolicy(ctx); return ignore(err) }},
+		{"policy for passes", func(ctx context.Context) error { _, err := b.graph.tapPolicy(ctx); return ignore(err) }},
 		{"create a user, and how long until reads agree", b.makeUser},
 		{"a pass before the role", b.makeOnePass},
 		{"a role, and how long until it is listed", b.giveRole},
 		{"a pass for an account that holds the role", b.makeOnePass},
-		{"disable an account that holds the role", func(ctx context.Context) error { return ignore(b.client.enable(ctx, b.ids[0], false)) }},
+		{"disable an account that holds the role", func(ctx context.Context) error { return ignore(b.graph.enable(ctx, b.ids[0], false)) }},
 		{"a role with an end, deleted directly", b.tryPIM},
 		{"delete after the role is off, and how long it is refused", b.deleteUser},
 		{"the name in the bin, and whether it is taken", b.lookInBin},
@@ -157,7 +157,7 @@ func ignore(err error) error {
 func (b *prober) missing(ctx context.Context) error {
 	none := newUUID()
 	_, _, err := b.user(ctx, none)
-	return errors.Join(ignore(err), ignore(b.client.enable(ctx, none, false)), ignore(b.remove(ctx, none)), ignore(b.client.purge(ctx, none)), ignore(b.unassign(ctx, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-1")))
+	return errors.Join(ignore(err), ignore(b.graph.enable(ctx, none, false)), ignore(b.remove(ctx, none)), ignore(b.graph.purge(ctx, none)), ignore(b.unassign(ctx, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-1")))
 }
 
 func (b *prober) makeUser(ctx context.Context) error {
@@ -165,7 +165,7 @@ func (b *prober) makeUser(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	u, err := b.create(ctx, b.a, upn, secret.Password(32))
+	u, err := maker{b.system}.create(ctx, b.a, upn, secret.Password(32))
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (b *prober) makeOnePass(ctx context.Context) error {
 	if err != nil {
 		return ignore(err)
 	}
-	_, err = b.newPass(ctx, b.ids[0], true, p.minutes(time.Minute), p.Once)
+	_, err = maker{b.system}.newPass(ctx, b.ids[0], true, p.minutes(time.Minute), p.Once)
 	return ignore(err)
 }
 
@@ -210,7 +210,7 @@ func (b *prober) giveRole(ctx context.Context) error {
 
 func (b *prober) tryPIM(ctx context.Context) error {
 	reader := role{id: roleID("Global Reader"), title: "Global Reader"}
-	if err := b.schedule(ctx, b.a, b.ids[0], reader, time.Now().Add(time.Hour), false); err != nil {
+	if err := (pim{b.system}).schedule(ctx, b.a, b.ids[0], reader, time.Now().Add(time.Hour), false); err != nil {
 		return ignore(err)
 	}
 	if err := sleep(ctx, 10*b.pace.step); err != nil {
@@ -219,7 +219,7 @@ func (b *prober) tryPIM(ctx context.Context) error {
 	held, _, err := b.assignments(ctx, b.ids[0])
 	for _, h := range held {
 		if strings.EqualFold(h.Role, reader.id) {
-			err = errors.Join(ignore(err), ignore(b.unassign(ctx, h.ID)), ignore(b.unschedule(ctx, b.ids[0], reader.id)))
+			err = errors.Join(ignore(err), ignore(b.unassign(ctx, h.ID)), ignore(pim{b.system}.unschedule(ctx, b.ids[0], reader.id)))
 		}
 	}
 	return ignore(err)
@@ -254,14 +254,14 @@ func (b *prober) lookInBin(ctx context.Context) error {
 		return err
 	}
 	name, _, _ := strings.Cut(upn, "@")
-	found, _, err := b.client.bin(ctx, "mailNickname eq '"+name+"'")
+	found, _, err := b.graph.bin(ctx, "mailNickname eq '"+name+"'")
 	for _, u := range found {
 		b.say("in the bin the name is %s, employeeId %q, jobTitle %q", u.UserPrincipalName, u.EmployeeID, u.JobTitle)
 	}
 	if ignore(err) != nil {
 		return err
 	}
-	again, err := b.create(ctx, b.a, upn, secret.Password(32)) // while the first is in the bin
+	again, err := maker{b.system}.create(ctx, b.a, upn, secret.Password(32)) // while the first is in the bin
 	if err == nil {
 		b.ids = append(b.ids, again.ID)
 		err = b.eventually(ctx, func() error { return b.remove(ctx, again.ID) })
@@ -271,7 +271,7 @@ func (b *prober) lookInBin(ctx context.Context) error {
 
 func (b *prober) purgeAll(ctx context.Context) error {
 	for _, id := range b.ids {
-		if err := ignore(b.eventually(ctx, func() error { return b.client.purge(ctx, id) })); err != nil {
+		if err := ignore(b.eventually(ctx, func() error { return b.graph.purge(ctx, id) })); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,15 @@ var (
 	mayOrg     = []string{"Organization.Read.All", "User.ReadWrite.All", "User.Read.All", "Directory.Read.All", "Directory.ReadWrite.All", "Organization.ReadWrite.All"}
 )
 
+// graph is a client with the calls that are made.
+type graph struct{ *client }
+
+// may reports whether the token carries one of the permissions.
+func (c graph) may(any []string) bool {
+	own, ok := c.tokens.claims()
+	return ok && slices.ContainsFunc(any, func(p string) bool { return slices.Contains(own.Roles, p) })
+}
+
 // A user is what is read of one. Most of it is not in an answer unless it is
 // selected.
 type user struct {
@@ -52,7 +62,7 @@ func (u *user) enabled() bool { return u.Enabled == nil || *u.Enabled }
 const userFields = "id,userPrincipalName,displayName,mailNickname,accountEnabled,employeeId,employeeType,jobTitle,createdDateTime,lastPasswordChangeDateTime"
 
 // user reads one by object id or name; nil, without an error, if there is none.
-func (c *client) user(ctx context.Context, idOrName string) (*user, reply, error) {
+func (c graph) user(ctx context.Context, idOrName string) (*user, reply, error) {
 	var u user
 	r, err := c.do(ctx, call{method: http.MethodGet, path: "/users/" + url.PathEscape(idOrName), query: url.Values{"$select": {userFields}}, into: &u, needs: mayRead})
 	if isGone(err) {
@@ -73,7 +83,7 @@ func (c *client) nonsense(op string, r reply) error {
 }
 
 // binned reads a deleted user; nil if there is none.
-func (c *client) binned(ctx context.Context, id string) (*user, reply, error) {
+func (c graph) binned(ctx context.Context, id string) (*user, reply, error) {
 	var u user
 	r, err := c.do(ctx, call{method: http.MethodGet, path: "/directory/deletedItems/" + id, query: url.Values{"$select": {"id,deletedDateTime"}}, into: &u, needs: mayRead})
 	if isGone(err) {
@@ -89,8 +99,8 @@ func (c *client) binned(ctx context.Context, id string) (*user, reply, error) {
 }
 
 // bin lists deleted users that filter matches.
-func (c *client) bin(ctx context.Context, filter string) ([]user, reply, error) {
-	return list[user](ctx, c, call{path: "/directory/deletedItems/microsoft.graph.user", needs: mayRead,
+func (c graph) bin(ctx context.Context, filter string) ([]user, reply, error) {
+	return list[user](ctx, c.client, call{path: "/directory/deletedItems/microsoft.graph.user", needs: mayRead,
 		query: url.Values{"$filter": {filter}, "$select": {"id,userPrincipalName,displayName,mailNickname,employeeId,jobTitle,deletedDateTime"}}})
 }
 
@@ -115,8 +125,8 @@ const rolePath = "/roleManagement/directory/roleAssignments"
 
 // assignments lists the roles that a principal holds, those that Privileged
 // Identity Management has made active among them.
-func (c *client) assignments(ctx context.Context, id string) ([]assignment, reply, error) {
-	all, r, err := list[assignment](ctx, c, call{path: rolePath, query: url.Values{"$filter": {"principalId eq '" + id + "'"}}, needs: mayRoles})
+func (c graph) assignments(ctx context.Context, id string) ([]assignment, reply, error) {
+	all, r, err := list[assignment](ctx, c.client, call{path: rolePath, query: url.Values{"$filter": {"principalId eq '" + id + "'"}}, needs: mayRoles})
 	for _, a := range all {
 		if a.Principal != "" && a.Principal != id {
 			return nil, r, c.nonsense("GET "+rolePath, r)
@@ -126,20 +136,20 @@ func (c *client) assignments(ctx context.Context, id string) ([]assignment, repl
 }
 
 // holders lists who holds a role anywhere.
-func (c *client) holders(ctx context.Context, role string) ([]assignment, error) {
-	all, _, err := list[assignment](ctx, c, call{path: rolePath, query: url.Values{"$filter": {"roleDefinitionId eq '" + role + "'"}, "$expand": {"principal"}}, needs: mayRoles})
+func (c graph) holders(ctx context.Context, role string) ([]assignment, error) {
+	all, _, err := list[assignment](ctx, c.client, call{path: rolePath, query: url.Values{"$filter": {"roleDefinitionId eq '" + role + "'"}, "$expand": {"principal"}}, needs: mayRoles})
 	return all, err
 }
 
 // assign gives a role directly.
-func (c *client) assign(ctx context.Context, id, role string) error {
+func (c graph) assign(ctx context.Context, id, role string) error {
 	_, err := c.do(ctx, call{method: http.MethodPost, path: rolePath, once: true, needs: mayAssign,
 		body: map[string]any{"principalId": id, "roleDefinitionId": role, "directoryScopeId": "/"}})
 	return err
 }
 
 // unassign takes one assignment away; one that is gone already is no error.
-func (c *client) unassign(ctx context.Context, assignment string) error {
+func (c graph) unassign(ctx context.Context, assignment string) error {
 	if !validOpaque(assignment) {
 		return c.nonsense("DELETE "+rolePath, reply{})
 	}
@@ -177,12 +187,12 @@ func (p pass) String() string {
 func passPath(id string) string { return "/users/" + id + "/authentication/temporaryAccessPassMethods" }
 
 // passes lists the passes of a user: one at most.
-func (c *client) passes(ctx context.Context, id string) ([]pass, reply, error) {
-	return list[pass](ctx, c, call{path: passPath(id), needs: mayPass})
+func (c graph) passes(ctx context.Context, id string) ([]pass, reply, error) {
+	return list[pass](ctx, c.client, call{path: passPath(id), needs: mayPass})
 }
 
 // dropPass deletes one; one that is gone is no error.
-func (c *client) dropPass(ctx context.Context, id, pass string) error {
+func (c graph) dropPass(ctx context.Context, id, pass string) error {
 	if !validOpaque(pass) {
 		return c.nonsense("DELETE "+passPath(id), reply{})
 	}
@@ -209,8 +219,8 @@ type group struct {
 }
 
 // groups lists the groups that can carry roles, and that a user is in.
-func (c *client) groups(ctx context.Context, id string) (out []group, r reply, err error) {
-	all, r, err := list[group](ctx, c, call{path: "/users/" + id + "/transitiveMemberOf", query: url.Values{"$select": {"id,displayName,isAssignableToRole"}}, needs: mayGroups})
+func (c graph) groups(ctx context.Context, id string) (out []group, r reply, err error) {
+	all, r, err := list[group](ctx, c.client, call{path: "/users/" + id + "/transitiveMemberOf", query: url.Values{"$select": {"id,displayName,isAssignableToRole"}}, needs: mayGroups})
 	for _, g := range all {
 		if g.Assigned {
 			out = append(out, g)
@@ -221,22 +231,22 @@ func (c *client) groups(ctx context.Context, id string) (out []group, r reply, e
 
 // disable or enable changes whether one can sign in, and nothing else: one
 // property that is refused would take the rest of the change with it.
-func (c *client) enable(ctx context.Context, id string, on bool) error {
+func (c graph) enable(ctx context.Context, id string, on bool) error {
 	_, err := c.do(ctx, call{method: http.MethodPatch, path: "/users/" + id, body: map[string]any{"accountEnabled": on}, needs: mayDisable})
 	return err
 }
 
-func (c *client) revoke(ctx context.Context, id string) error {
+func (c graph) revoke(ctx context.Context, id string) error {
 	_, err := c.do(ctx, call{method: http.MethodPost, path: "/users/" + id + "/revokeSignInSessions", needs: mayRevoke})
 	return err
 }
 
-func (c *client) remove(ctx context.Context, id string) error {
+func (c graph) remove(ctx context.Context, id string) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/users/" + id, needs: mayDelete})
 	return err
 }
 
-func (c *client) purge(ctx context.Context, id string) error {
+func (c graph) purge(ctx context.Context, id string) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: "/directory/deletedItems/" + id, needs: mayPurge})
 	return err
 }
@@ -251,8 +261,8 @@ type organization struct {
 	} `json:"verifiedDomains"`
 }
 
-func (c *client) organization(ctx context.Context) (organization, error) {
-	all, r, err := list[organization](ctx, c, call{path: "/organization", query: url.Values{"$select": {"id,displayName,verifiedDomains"}}, needs: mayOrg})
+func (c graph) organization(ctx context.Context) (organization, error) {
+	all, r, err := list[organization](ctx, c.client, call{path: "/organization", query: url.Values{"$select": {"id,displayName,verifiedDomains"}}, needs: mayOrg})
 	if err != nil {
 		return organization{}, err
 	}

@@ -21,8 +21,11 @@ const (
 // https://learn.microsoft.com/entra/fundamentals/users-restore
 const restorable = 30 * 24 * time.Hour
 
+// A reporter says what a view means.
+type reporter struct{ *system }
+
 // report says what v means.
-func (s *system) report(a access.Account, v view) access.Observation {
+func (s reporter) report(a access.Account, v view) access.Observation {
 	o := access.Observation{At: v.at, Username: v.upn, ObjectID: v.id, Exists: v.live != nil || v.bin != nil}
 	o.Entitlements = s.names(v, a)
 	o.Extra = s.extra(v, a)
@@ -50,7 +53,7 @@ func (s *system) report(a access.Account, v view) access.Observation {
 	return o
 }
 
-func (s *system) reportLive(a access.Account, v view, o *access.Observation) {
+func (s reporter) reportLive(a access.Account, v view, o *access.Observation) {
 	o.Enabled, o.Username = v.live.enabled(), strings.ToLower(v.live.UserPrincipalName)
 	state := "disabled"
 	if o.Enabled {
@@ -70,13 +73,10 @@ func (s *system) reportLive(a access.Account, v view, o *access.Observation) {
 	if !v.live.Created.IsZero() && v.live.PasswordChanged.Sub(v.live.Created) > time.Minute && s.tap {
 		o.Facts = append(o.Facts, access.Fact{Name: "Password", Found: "changed at " + stamp(v.live.PasswordChanged) + ", not by Jitney; it ends with the account"})
 	}
-	s.mu.Lock()
-	note := s.notes[v.id]
-	s.mu.Unlock()
-	if note != "" {
+	if note := s.noteOf(v.id); note != "" {
 		o.Facts = append(o.Facts, access.Fact{Name: "New pass", Found: note})
 	}
-	o.Until = s.until(v)
+	o.Until = v.until()
 	if len(v.held) == 0 {
 		o.Facts = append(o.Facts, access.Fact{Name: factRoleless, Found: stamp(roleless(a.Seen, v.at))})
 	}
@@ -86,7 +86,7 @@ func (s *system) reportLive(a access.Account, v view, o *access.Observation) {
 // reportAbsent is about an account that neither users nor bin show. One read
 // proves nothing: it counts when several over some time agree, and when
 // nothing that was made before can still come to light.
-func (s *system) reportAbsent(a access.Account, v view, o *access.Observation) {
+func (s reporter) reportAbsent(a access.Account, v view, o *access.Observation) {
 	o.Facts = append(o.Facts, access.Fact{Name: "Account", Found: "not among the users", Clean: true})
 	if v.id == "" && a.TriedAt.IsZero() {
 		return
@@ -166,7 +166,7 @@ func roleless(seen access.Observation, now time.Time) time.Time {
 
 // names are the entitlements that v shows: roles over the whole directory that
 // are offered, or were a moment ago.
-func (s *system) names(v view, a access.Account) (out []string) {
+func (s *settings) names(v view, a access.Account) (out []string) {
 	for _, h := range v.held {
 		if name := (role{id: strings.ToLower(h.Role)}).entitlement(); s.counts(h, a) && !slices.Contains(out, name) {
 			out = append(out, name)
@@ -182,13 +182,13 @@ func (s *system) names(v view, a access.Account) (out []string) {
 	return out
 }
 
-func (s *system) counts(h assignment, a access.Account) bool {
+func (s *settings) counts(h assignment, a access.Account) bool {
 	id := strings.ToLower(h.Role)
 	return h.Scope == "/" && (offers(s.roles, id) || slices.Contains(a.Seen.Entitlements, role{id: id}.entitlement()))
 }
 
 // extra are rights that no grant of this target can be about.
-func (s *system) extra(v view, a access.Account) (out []string) {
+func (s reporter) extra(v view, a access.Account) (out []string) {
 	add := func(text string) {
 		if !slices.Contains(out, text) {
 			out = append(out, text)

@@ -80,7 +80,7 @@ func (r *remover) find(ctx context.Context) error {
 		return nil
 	}
 	v := view{upn: upn}
-	err = r.searchBin(ctx, r.a, &v)
+	err = looker{r.system}.searchBin(ctx, r.a, &v)
 	r.id = v.id
 	return err
 }
@@ -91,14 +91,14 @@ func (r *remover) inBin() bool { return deletion(r.a.Seen) != "" }
 // limit takes away every way in, before the role: nothing here waits for the
 // role's removal to be known everywhere.
 func (r *remover) limit(ctx context.Context) {
-	passes, _, err := r.client.passes(ctx, r.id)
+	passes, _, err := r.graph.passes(ctx, r.id)
 	if err != nil && (r.tap || !is(err, http.StatusForbidden)) {
 		r.try("read the Temporary Access Pass", err)
 	}
 	for _, p := range passes {
 		r.sensitive(ctx, "delete the Temporary Access Pass", func(ctx context.Context) error { return r.dropPass(ctx, r.id, p.ID) })
 	}
-	r.sensitive(ctx, "disable the account", func(ctx context.Context) error { return r.client.enable(ctx, r.id, false) })
+	r.sensitive(ctx, "disable the account", func(ctx context.Context) error { return r.graph.enable(ctx, r.id, false) })
 	r.sensitive(ctx, "revoke the account's sessions", func(ctx context.Context) error { return r.revoke(ctx, r.id) })
 }
 
@@ -118,7 +118,7 @@ func (r *remover) sensitive(ctx context.Context, doing string, do func(context.C
 // again.
 func (r *remover) strip(ctx context.Context) {
 	var ends []scheduled
-	if r.pim && r.live {
+	if r.settings.pim && r.live {
 		var err error
 		if ends, _, err = r.instances(ctx, r.id); err != nil && !r.pimRefused(err) {
 			r.try("read the roles with an end", err)
@@ -132,7 +132,7 @@ func (r *remover) strip(ctx context.Context) {
 	}
 	r.try("read the account's roles", err)
 	for _, h := range held {
-		r.try("take the role "+roleTitle(strings.ToLower(h.Role))+" away", r.takeAway(ctx, r.id, h, ends))
+		r.try("take the role "+roleTitle(strings.ToLower(h.Role))+" away", pim{r.system}.takeAway(ctx, r.id, h, ends))
 	}
 }
 
@@ -184,7 +184,7 @@ func (r *remover) purge(ctx context.Context, deleted bool) error {
 		if err := sleep(ctx, time.Duration(try)*r.pace.step); err != nil {
 			return explain(err, "purge the account")
 		}
-		err := r.client.purge(ctx, r.id)
+		err := r.graph.purge(ctx, r.id)
 		switch {
 		case err == nil:
 			r.purged = true

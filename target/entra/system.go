@@ -28,10 +28,14 @@ func usualPace() pace {
 // dropped at any time.
 type system struct {
 	*settings
-	*client
+	graph
+	*memory
 	pool *pool
 	pace pace
+}
 
+// A memory is what saves calls.
+type memory struct {
 	mu     sync.Mutex
 	domain string // for names, once it is known
 	policy tapPolicy
@@ -49,8 +53,8 @@ func open(s target.Settings, p *pool, pc pace) (target.System, error) {
 	if err := checked.complete(); err != nil {
 		return nil, err
 	}
-	return &system{settings: checked, client: newClient(checked, p, pc), pool: p, pace: pc, domain: checked.domain,
-		purged: map[string]time.Time{}, notes: map[string]string{}}, nil
+	return &system{settings: checked, graph: graph{newClient(checked, p, pc)}, pool: p, pace: pc,
+		memory: &memory{domain: checked.domain, purged: map[string]time.Time{}, notes: map[string]string{}}}, nil
 }
 
 // Close drops connections that nobody else uses.
@@ -72,7 +76,7 @@ func (s *system) upn(ctx context.Context, a access.Account) (string, error) {
 // accountDomain is the domain of the settings, or the initial one.
 func (s *system) accountDomain(ctx context.Context) (string, error) {
 	s.mu.Lock()
-	domain := s.domain
+	domain := s.memory.domain
 	s.mu.Unlock()
 	if domain != "" {
 		return domain, nil
@@ -90,13 +94,13 @@ func (s *system) accountDomain(ctx context.Context) (string, error) {
 		return "", invalid("The Entra tenant shows no initial domain.", "Enter the domain for accounts in the target's settings.")
 	}
 	s.mu.Lock()
-	s.domain = domain
+	s.memory.domain = domain
 	s.mu.Unlock()
 	return domain, nil
 }
 
 // wasPurged notes that Graph took the order to purge id.
-func (s *system) wasPurged(id string) {
+func (s *memory) wasPurged(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.purged) > 10_000 {
@@ -105,19 +109,32 @@ func (s *system) wasPurged(id string) {
 	s.purged[id] = time.Now().UTC()
 }
 
-func (s *system) purgedAt(id string) time.Time {
+func (s *memory) purgedAt(id string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.purged[id]
 }
 
-func (s *system) note(id, text string) {
+func (s *memory) note(id, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.notes) > 1000 {
 		clear(s.notes)
 	}
 	s.notes[id] = text
+}
+
+func (s *memory) noteOf(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notes[id]
+}
+
+// forgetPolicy has the policy for passes read again.
+func (s *memory) forgetPolicy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = time.Time{}
 }
 
 // notYours is the error about an account of our name that is not ours.

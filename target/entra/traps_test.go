@@ -219,7 +219,7 @@ func TestTheAdministratorRestoresTheAccountDuringCleanUp(t *testing.T) {
 			}
 			_, err := w.admin(t).do(t.Context(), call{method: http.MethodPost, path: "/directory/deletedItems/" + id + "/restore"})
 			must(t, err)
-			must(t, w.admin(t).client.enable(t.Context(), id, true))
+			must(t, w.admin(t).graph.enable(t.Context(), id, true))
 			l.ended(time.Hour)
 			w.gone(t, l)
 		})
