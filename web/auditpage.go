@@ -79,8 +79,8 @@ func (s audits) auditPage(v *visit, report *reportView) error {
 	if list.Next != "" {
 		b.Next = with(v, "/audit", "after", list.Next)
 	}
-	for _, k := range [][2]string{{"grant.", "Grants"}, {"credential.", "Passwords"}, {"note.", "Ticket notes"}, {"person.", "People and sign-ins"},
-		{"customer.", "Customers"}, {"target.", "Targets"}, {"policy.", "Policies"}, {"ticket.", "Tickets"}, {"audit.", "Audit"}} {
+	for _, k := range [][2]string{{"grant.", "Grants"}, {"credential.", "Passwords and passes"}, {"note.", "Ticket notes"}, {"person.", "People and sign-ins"},
+		{"customer.", "Customers"}, {"target.", "Targets"}, {"consent.", "Consent of customers"}, {"policy.", "Policies"}, {"ticket.", "Tickets"}, {"audit.", "Audit"}} {
 		b.Kinds = append(b.Kinds, option{Value: k[0], Label: k[1], Selected: q.Kind == k[0]})
 	}
 	if b.Customers, err = s.customerOptions(v, q.Customer); err != nil {

@@ -66,6 +66,19 @@ func TestConsentAndImportInABrowser(t *testing.T) {
 	b.shot(t, "thanks")
 }
 
+func TestChoosingAll(t *testing.T) {
+	b := openBrowser(t)
+	b.size(t, 1280)
+	b.as(t, ada, "light")
+	for path, all := range map[string]string{"/grants?state=stuck": "3", "/targets/m365-aviary/companies": "23"} {
+		b.open(t, path)
+		b.click(t, `input[data-all]`)
+		b.until(t, `document.querySelectorAll("input[name=id]:checked").length === `+all)
+		b.click(t, `input[data-all]`)
+		b.until(t, `document.querySelectorAll("input[name=id]:checked").length === 0`)
+	}
+}
+
 func TestTheFormFollowsTheChosenKind(t *testing.T) {
 	b := openBrowser(t)
 	b.mu.Lock()

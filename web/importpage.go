@@ -72,7 +72,7 @@ func (s importPages) companiesPage(v *visit, status int, outcome *importOutcome,
 		return err
 	}
 	b := companiesBody{TargetID: id, Target: t.Name, CustomerID: t.Customer, Customer: customer.Customer.Name, IDTitle: list.IDTitle, Search: v.form("q"), Outcome: outcome,
-		Empty: emptiness{Icon: "building-2", Title: "No companies", Text: "This target lists no company that could be imported."}}
+		Empty: emptiness{Icon: "building-2", Title: "No companies", Text: "This target knows none. Only the directory of a service provider lists its customers."}}
 	if b.Search != "" {
 		b.Empty = emptiness{Icon: "search-x", Title: "Nothing found", Text: "No company has that in its name, domain or ID."}
 	}

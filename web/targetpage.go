@@ -28,7 +28,7 @@ type targetBody struct {
 	CheckHere                                                                           bool // at the top, as no step of connecting has it in sight
 	Found                                                                               *foundView
 	Onboarding                                                                          *onboarding
-	Imports                                                                             bool
+	Imports, Leads                                                                      bool // Leads: a new one, whose people must consent
 	Offers                                                                              []target.Entitlement
 	Word, Warning                                                                       string // what its credential is called, and what the form warns of
 	Wrong                                                                               []wrongField
@@ -79,6 +79,7 @@ func (s places) targetPage(v *visit, status int, in broker.TargetInput, p broker
 		}
 		b.CheckHere = b.Onboarding == nil || b.Onboarding.Done
 	}
+	b.Leads = in.ID == "" && kind.Consent != nil
 	wrong := b.complain(failed)
 	if failed != nil && len(b.Wrong) == 0 {
 		if b.Problem, err = problem(failed); err != nil {

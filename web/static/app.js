@@ -102,7 +102,7 @@
     if (form.dataset.ending !== undefined) showEnd(form);
     if (e.target.dataset.submit !== undefined) form.requestSubmit();
     if (e.target.dataset.all) {
-      for (const box of form.querySelectorAll(`input[name=${e.target.dataset.all}]`)) box.checked = e.target.checked;
+      for (const box of form.elements) if (box.name === e.target.dataset.all) box.checked = e.target.checked;
     }
   });
   document.addEventListener("input", (e) => {
