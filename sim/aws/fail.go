@@ -67,7 +67,9 @@ func members(name string, kids []node) node {
 
 func (n node) write(b *strings.Builder) {
 	b.WriteString("<" + n.name + ">")
-	_ = xml.EscapeText(b, []byte(n.text)) // a Builder never fails
+	var text strings.Builder
+	_ = xml.EscapeText(&text, []byte(n.text)) // a Builder never fails
+	b.WriteString(strings.NewReplacer("&#39;", "'", "&#34;", `"`).Replace(text.String()))
 	for _, k := range n.kids {
 		k.write(b)
 	}

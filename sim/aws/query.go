@@ -142,10 +142,13 @@ func (f field) one(name, v string) (wrong []string) {
 // place writes a parameter's name as AWS's sentences do: tags.2.member.key for Tags.member.2.Key.
 func place(name string) string {
 	parts := strings.Split(name, ".")
-	for i := range parts {
-		if parts[i] == "member" && i+1 < len(parts) {
+	for i := 0; i+1 < len(parts); i++ {
+		if parts[i] == "member" {
 			parts[i], parts[i+1] = parts[i+1], "member"
+			i++
 		}
+	}
+	for i := range parts {
 		parts[i] = strings.ToLower(parts[i][:1]) + parts[i][1:]
 	}
 	return strings.Join(parts, ".")
