@@ -1,14 +1,9 @@
 package rt_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"jitney/lab"
 	"jitney/secret"
 	sim "jitney/sim/rt"
 	"jitney/ticket"
@@ -72,61 +67,5 @@ func TestContract(t *testing.T) {
 				return d
 			})
 		})
-	}
-}
-
-// TestContractOnTheRealOne runs the same on Request Tracker itself.
-func TestContractOnTheRealOne(t *testing.T) {
-	real := lab.RequestTracker(t)
-	tickettest.Run(t, func(t *testing.T) tickettest.Desk {
-		return tickettest.Desk{System: connect(t, real.URL, real.Token), Company: real.Queue(t), Other: real.Queue(t),
-			Open:  func(t *testing.T, company, title string) string { return open(t, real, company, title, "") },
-			Close: func(t *testing.T, id string) { change(t, real, id, map[string]any{"Status": "resolved"}) }}
-	})
-}
-
-// open opens a ticket on the real one.
-func open(t *testing.T, real lab.Tracker, queue, title, company string) string {
-	t.Helper()
-	body := map[string]any{"Queue": queue, "Subject": title, "Content": "x", "ContentType": "text/plain"}
-	if company != "" {
-		body["CustomFields"] = map[string]string{sim.CompanyField: company}
-	}
-	var made struct{ ID string }
-	ask(t, real, "POST", "ticket", body, &made)
-	return made.ID
-}
-
-func change(t *testing.T, real lab.Tracker, id string, body map[string]any) {
-	t.Helper()
-	ask(t, real, "PUT", "ticket/"+id, body, nil)
-}
-
-// ask asks the real one as its administrator.
-func ask(t *testing.T, real lab.Tracker, method, path string, body, into any) {
-	t.Helper()
-	text, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(t.Context(), method, real.URL+"/REST/2.0/"+path, bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "token "+real.Root)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var out bytes.Buffer
-	if _, err := out.ReadFrom(resp.Body); err != nil || resp.StatusCode >= 300 {
-		t.Fatal(fmt.Errorf("%s %s: %d %s %w", method, path, resp.StatusCode, out.String(), err))
-	}
-	if into != nil {
-		if err := json.Unmarshal(out.Bytes(), into); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
