@@ -68,7 +68,7 @@ func (c *crowd) come(n int, within time.Duration, dice *rand.Rand) {
 	stop()
 	reviver.Wait()
 	for _, g := range c.grants {
-		c.judge(c.site(g.Target), g)
+		c.judge(c.site(g.Target), g, access.ByExpiry)
 	}
 	c.nothingLeft()
 }

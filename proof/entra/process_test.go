@@ -80,9 +80,9 @@ func (w *world) start() *process {
 func (w *world) revive(over context.Context) {
 	for over.Err() == nil {
 		time.Sleep(time.Second)
-		if w.broker() == nil && over.Err() == nil {
+		if w.broker() == nil && !w.down.Load() {
 			time.Sleep(3 * time.Second)
-			if over.Err() == nil {
+			if over.Err() == nil && !w.down.Load() {
 				w.start()
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,6 +53,7 @@ type world struct {
 	// store, and says whether the program dies right before or right after it.
 	passing func(n int, what string) (before, after bool)
 
+	down     atomic.Bool // nobody starts the program again
 	mu       sync.Mutex
 	process  *process                // the one that runs; nil while none does
 	newest   map[string]access.Grant // as stored last
