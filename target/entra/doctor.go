@@ -82,7 +82,7 @@ func (d *doctor) needs() []need {
 		{[]string{"LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"}, "read licences", false},
 	}
 	if d.tap {
-		return append(all, need{mayPass, "make and delete Temporary Access Passes", true}, need{mayPolicy, "read the policy for Temporary Access Passes", true})
+		return append(all, need{mayPass, "make and delete Temporary Access Passes", true}, need{mayPolicy, "read the policy for Temporary Access Passes", false})
 	}
 	return append(all, need{mayReset, "set passwords", true})
 }

@@ -26,7 +26,7 @@ func (s *system) Apply(ctx context.Context, a access.Account, want access.Want, 
 	if err != nil {
 		return explain(err, "make the account")
 	}
-	if !fresh && !password.IsZero() {
+	if !fresh && !password.IsZero() && !s.made(u.ID, password) {
 		if err := m.reset(ctx, u.ID, password); err != nil {
 			return explainReset(err)
 		}
@@ -69,6 +69,9 @@ func (s maker) reset(ctx context.Context, id string, password secret.Text) error
 	return s.eventually(ctx, func() error {
 		_, err := s.do(ctx, call{method: http.MethodPatch, path: "/users/" + id, needs: mayReset, hide: []string{password.Reveal()},
 			body: map[string]any{"passwordProfile": map[string]any{"password": password.Reveal(), "forceChangePasswordNextSignIn": false}}})
+		if err == nil {
+			s.madeWith(id, password)
+		}
 		return err
 	})
 }

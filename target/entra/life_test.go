@@ -19,7 +19,6 @@ type life struct {
 	open func() target.System
 	c    access.Case
 	pass secret.Text
-	now  func() time.Time
 
 	entitlement string
 	fails       int

@@ -156,7 +156,7 @@ func (s looker) rights(ctx context.Context, a access.Account, v *view) (err erro
 		return err
 	}
 	if len(a.Seen.Entitlements) > 0 && s.may(mayGroups) { // not while it is being made: nobody has had it yet
-		if v.groups, r, err = s.groups(ctx, v.id); err != nil && !isGone(err) {
+		if v.groups, r, err = s.groups(ctx, v.id); err != nil && !isGone(err) && !is(err, http.StatusBadRequest) {
 			return err
 		}
 		v.saw("GET /users/transitiveMemberOf", r)

@@ -91,9 +91,9 @@ func (s pim) schedule(ctx context.Context, a access.Account, id string, r role, 
 // unschedule has PIM take a role away. What is not there, was just taken, or
 // is too young for PIM to take, is no error: reading decides, and the
 // assignment can still be deleted directly.
-func (s pim) unschedule(ctx context.Context, id, role string) error {
+func (s pim) unschedule(ctx context.Context, id, role, scope string) error {
 	_, err := s.do(ctx, call{method: http.MethodPost, path: pimRequests, once: true, needs: mayAssign,
-		body: map[string]any{"action": "adminRemove", "principalId": id, "roleDefinitionId": role, "directoryScopeId": "/", "justification": "Temporary access ended by Jitney."}})
+		body: map[string]any{"action": "adminRemove", "principalId": id, "roleDefinitionId": role, "directoryScopeId": scope, "justification": "Temporary access ended by Jitney."}})
 	if isGone(err) || says(err, "RoleAssignmentDoesNotExist", "ActiveDurationTooShort", "PendingRoleAssignmentRequest", "SubjectNotFound", "RoleNotFound") || s.pimRefused(err) {
 		return nil
 	}
@@ -105,7 +105,7 @@ func (s pim) takeAway(ctx context.Context, id string, h assignment, ends []sched
 	var first error
 	for _, p := range ends {
 		if p.Scope == h.Scope && strings.EqualFold(p.Role, h.Role) && !p.End.IsZero() {
-			if first = s.unschedule(ctx, id, strings.ToLower(h.Role)); first == nil {
+			if first = s.unschedule(ctx, id, strings.ToLower(h.Role), h.Scope); first == nil {
 				break
 			}
 		}

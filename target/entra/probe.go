@@ -137,6 +137,7 @@ func (b *prober) run(ctx context.Context) error {
 	} {
 		b.step = step.name
 		if err := step.do(ctx); err != nil {
+			err = explain(err, "go on")
 			b.say("stopped: %v", err)
 			return err
 		}
@@ -219,7 +220,7 @@ func (b *prober) tryPIM(ctx context.Context) error {
 	held, _, err := b.assignments(ctx, b.ids[0])
 	for _, h := range held {
 		if strings.EqualFold(h.Role, reader.id) {
-			err = errors.Join(ignore(err), ignore(b.unassign(ctx, h.ID)), ignore(pim{b.system}.unschedule(ctx, b.ids[0], reader.id)))
+			err = errors.Join(ignore(err), ignore(b.unassign(ctx, h.ID)), ignore(pim{b.system}.unschedule(ctx, b.ids[0], reader.id, "/")))
 		}
 	}
 	return ignore(err)

@@ -13,7 +13,9 @@ import (
 // that is remembered.
 const (
 	factAbsent   = "Read as gone"
-	factDeleted  = "Deletion"
+	factShown    = "Last shown"
+	factPurged   = "Purged"
+	factBin      = "In the bin since"
 	factRoleless = "Without a role since"
 )
 
@@ -37,7 +39,7 @@ func (s reporter) report(a access.Account, v view) access.Observation {
 		s.reportLive(a, v, &o)
 	case v.bin != nil:
 		o.Left = append(o.Left, "the account is deleted, restorable until "+stamp(v.bin.Deleted.Add(restorable))+", and still has to be purged")
-		o.Facts = append(o.Facts, access.Fact{Name: "Account", Found: "in the bin"}, access.Fact{Name: factDeleted, Found: "deleted, in the bin since " + stamp(v.bin.Deleted), Clean: true})
+		o.Facts = append(o.Facts, access.Fact{Name: "Account", Found: "deleted, restorable"}, access.Fact{Name: factBin, Found: stamp(v.bin.Deleted)})
 	default:
 		s.reportAbsent(a, v, &o)
 	}
@@ -84,37 +86,59 @@ func (s reporter) reportLive(a access.Account, v view, o *access.Observation) {
 }
 
 // reportAbsent is about an account that neither users nor bin show. One read
-// proves nothing: it counts when several over some time agree, and when
-// nothing that was made before can still come to light.
+// proves nothing, because a replica that is behind for the users and one that
+// is behind for the bin can hide it together. So several reads over some time
+// must agree; and unless Graph has confirmed the purge, as much time must have
+// passed as a replica can be late since the account was last shown or made.
 func (s reporter) reportAbsent(a access.Account, v view, o *access.Observation) {
-	o.Facts = append(o.Facts, access.Fact{Name: "Account", Found: "not among the users", Clean: true})
+	say := func(name, found string) {
+		o.Facts = append(o.Facts, access.Fact{Name: name, Found: found, Clean: true})
+	}
+	say("Account", "not among the users")
 	if v.id == "" && a.TriedAt.IsZero() {
 		return
 	}
-	o.Facts = append(o.Facts, access.Fact{Name: "Bin", Found: "not among the deleted users", Clean: true})
+	say("Bin", "not among the deleted users")
 	count, since := absentBefore(a.Seen)
 	if count == 0 {
 		since = v.at.Add(time.Millisecond - 1).Truncate(time.Millisecond)
 	}
 	count++
-	o.Facts = append(o.Facts, access.Fact{Name: factAbsent, Found: fmt.Sprintf("%d times since %s", count, since.UTC().Format(time.RFC3339Nano)), Clean: true})
-	proof := deletion(a.Seen)
-	if at := s.purgedAt(v.id); proof == "" && !at.IsZero() {
-		proof = "purged at " + stamp(at)
+	say(factAbsent, fmt.Sprintf("%d times since %s", count, since.UTC().Format(time.RFC3339Nano)))
+	purged := told(a.Seen, factPurged)
+	if at := s.purgedAt(v.id); purged == "" && !at.IsZero() {
+		purged = "confirmed at " + stamp(at)
 	}
-	if proof != "" {
-		o.Facts = append(o.Facts, access.Fact{Name: factDeleted, Found: proof, Clean: true})
+	last := lastShown(a)
+	switch {
+	case purged != "":
+		say(factPurged, purged)
+	case !last.IsZero():
+		say(factShown, last.UTC().Format(time.RFC3339Nano))
 	}
-	o.Facts = append(o.Facts, access.Fact{Name: "May outlive the end", Found: outlives, Clean: true})
+	say("May outlive the end", outlives)
 	missing := s.pace.over - v.at.Sub(since)
-	switch lag := a.TriedAt.Add(s.pace.late).Sub(v.at); {
-	case !a.TriedAt.IsZero() && lag > 0 && proof == "":
-		o.Settling = min(lag+time.Second/100, s.pace.late/16)
-		o.Left = append(o.Left, "the directory may still show an account that was made a moment ago; waiting until "+stamp(a.TriedAt.Add(s.pace.late)))
+	switch lag := last.Add(s.pace.late).Sub(v.at); {
+	case purged == "" && !last.IsZero() && lag > 0:
+		o.Settling = min(lag+10*time.Millisecond, s.pace.late/16)
+		o.Left = append(o.Left, "no confirmation that the account was purged arrived, and the directory may show it late; waiting until "+stamp(last.Add(s.pace.late)))
 	case count < s.pace.reads || missing > 0:
 		o.Settling = max(missing/time.Duration(max(s.pace.reads-count, 1)), time.Millisecond)
 		o.Left = append(o.Left, fmt.Sprintf("it was read as gone %d times; at least %d reads over %s must agree", count, s.pace.reads, s.pace.over))
 	}
+}
+
+// lastShown is when the account was last read, among the users or in the bin,
+// or when it may last have been made; zero if never.
+func lastShown(a access.Account) time.Time {
+	last := a.TriedAt
+	if a.Seen.Exists && a.Seen.At.After(last) {
+		last = a.Seen.At
+	}
+	if t, err := time.Parse(time.RFC3339Nano, told(a.Seen, factShown)); err == nil && t.After(last) {
+		last = t
+	}
+	return last
 }
 
 // absentBefore is how often, and since when without interruption, earlier
@@ -140,16 +164,18 @@ func absentBefore(seen access.Observation) (count int, since time.Time) {
 	return 0, since
 }
 
-// deletion is the proof of earlier looks that the account was deleted, as
-// opposed to not shown yet.
-func deletion(seen access.Observation) string {
+// told is what the fact with that name said; empty if there is none.
+func told(seen access.Observation, name string) string {
 	for _, f := range seen.Facts {
-		if f.Name == factDeleted {
+		if f.Name == name {
 			return f.Found
 		}
 	}
 	return ""
 }
+
+// binned reports whether the last look has seen the account in the bin.
+func binned(seen access.Observation) bool { return seen.Exists && told(seen, factBin) != "" }
 
 // roleless is since when the account was read without a role, again and again.
 func roleless(seen access.Observation, now time.Time) time.Time {

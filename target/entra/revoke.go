@@ -58,7 +58,7 @@ func (r *remover) find(ctx context.Context) error {
 	if id := strings.ToLower(r.a.ObjectID); validGUID(id) {
 		r.id = id
 		if fresh := time.Since(r.a.Seen.At) < time.Minute; fresh {
-			r.live = r.a.Seen.Exists && !r.inBin()
+			r.live = r.a.Seen.Exists && !binned(r.a.Seen)
 			return nil
 		}
 		u, _, err := r.user(ctx, id)
@@ -84,9 +84,6 @@ func (r *remover) find(ctx context.Context) error {
 	r.id = v.id
 	return err
 }
-
-// inBin reports whether the last look has seen the account in the bin.
-func (r *remover) inBin() bool { return deletion(r.a.Seen) != "" }
 
 // limit takes away every way in, before the role: nothing here waits for the
 // role's removal to be known everywhere.

@@ -2,11 +2,13 @@ package entra
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
 	"sync"
 	"time"
 
 	"jitney/access"
+	"jitney/secret"
 	"jitney/target"
 )
 
@@ -43,6 +45,7 @@ type memory struct {
 	noPIM  time.Time            // until when roles are given directly, because PIM refused
 	purged map[string]time.Time // object ids that this process was told were purged
 	notes  map[string]string    // what Issue did beside, by object id, for the evidence
+	set    map[string][32]byte  // hashes of the passwords with which this process made accounts, by object id
 }
 
 func open(s target.Settings, p *pool, pc pace) (target.System, error) {
@@ -54,7 +57,7 @@ func open(s target.Settings, p *pool, pc pace) (target.System, error) {
 		return nil, err
 	}
 	return &system{settings: checked, graph: graph{newClient(checked, p, pc)}, pool: p, pace: pc,
-		memory: &memory{domain: checked.domain, purged: map[string]time.Time{}, notes: map[string]string{}}}, nil
+		memory: &memory{domain: checked.domain, purged: map[string]time.Time{}, notes: map[string]string{}, set: map[string][32]byte{}}}, nil
 }
 
 // Close drops connections that nobody else uses.
@@ -84,6 +87,9 @@ func (s *system) accountDomain(ctx context.Context) (string, error) {
 	org, err := s.organization(ctx)
 	if err != nil {
 		return "", err
+	}
+	if !strings.EqualFold(org.ID, s.tenant) {
+		return "", invalid("Another Entra tenant answers than the one of the settings.", "Check the Entra tenant ID in the target's settings.")
 	}
 	for _, d := range org.Domains {
 		if name := strings.ToLower(d.Name); d.Initial && validDomain(name) {
@@ -128,6 +134,24 @@ func (s *memory) noteOf(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.notes[id]
+}
+
+// madeWith notes the password that the account id was made with, and made
+// reports whether it is that one: setting it again may not be allowed.
+func (s *memory) madeWith(id string, password secret.Text) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.set) > 1000 {
+		clear(s.set)
+	}
+	s.set[id] = sha256.Sum256([]byte(id + password.Reveal()))
+}
+
+func (s *memory) made(id string, password secret.Text) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, ok := s.set[id]
+	return ok && was == sha256.Sum256([]byte(id+password.Reveal()))
 }
 
 // forgetPolicy has the policy for passes read again.
