@@ -63,8 +63,8 @@ func (x *exchange) scoped(s *signature) *failure {
 	}
 	regions := p.Regions
 	switch {
-	case x.service == serviceIAM:
-		regions = []string{p.IAM}
+	case x.service == serviceIAM && x.named:
+		regions = []string{p.IAM} // at another endpoint, clients sign for whatever region they are set to
 	case x.region != "":
 		regions = []string{x.region}
 	}

@@ -24,6 +24,7 @@ type exchange struct {
 	now     time.Time
 	service string
 	action  string
+	named   bool   // the host is one of AWS's names
 	region  string // that the host tells, then that of the signature
 	bucket  string // that the host tells
 	keyID   string
@@ -138,6 +139,7 @@ func (x *exchange) route() *failure {
 		host = h
 	}
 	x.service, x.region, x.bucket = x.cloud.partition.place(host)
+	x.named = x.service != ""
 	x.form = x.req.URL.Query()
 	if x.isForm() {
 		form, err := url.ParseQuery(string(x.body))

@@ -115,6 +115,10 @@ func keys(c *ststypes.Credentials) aws.Keys {
 	return aws.Keys{AccessKeyID: *c.AccessKeyId, Secret: secret.New(*c.SecretAccessKey), SessionToken: secret.New(*c.SessionToken), Expires: *c.Expiration}
 }
 
+func secretKeys(id, key, token string) aws.Keys {
+	return aws.Keys{AccessKeyID: id, Secret: secret.New(key), SessionToken: secret.New(token)}
+}
+
 // code is the error code of AWS's in an error; empty if there is none.
 func code(err error) string {
 	var api smithy.APIError
