@@ -27,6 +27,8 @@ func TestM365InABrowser(t *testing.T) {
 	c := openCamera(t, "")
 	c.size(1280, 900, 1)
 	c.signInHere(base, m[1], m[2])
+	c.open(base + "/request?minutes=1")
+	c.until(`document.readyState === "complete" && window.htmx`)
 	grant := c.requestM365("Pedro", "New hire")
 
 	c.until(`document.body.innerText.includes("Reveal once")`)
@@ -98,11 +100,11 @@ func (c *camera) signInHere(base, login, password string) {
 // requestM365 asks for a minute of Global Admin, and reports the address of the grant.
 func (c *camera) requestM365(customer, ticket string) string {
 	c.t.Helper()
-	c.run(`const e = document.querySelector("input[name=kind][value=entra]"); e.checked = true; e.dispatchEvent(new Event("change", {bubbles: true}))`)
+	c.run(`document.querySelector("#customer").dataset.old = "yes"; const e = document.querySelector("input[name=kind][value=entra]"); e.checked = true; e.dispatchEvent(new Event("change", {bubbles: true}))`)
+	c.until(`!document.querySelector("#customer").dataset.old`)
 	c.pick("customer", customer)
 	c.until(fmt.Sprintf(`[...document.querySelector("#ticket").options].some(o => o.text.includes(%q))`, ticket))
 	c.pick("ticket", ticket)
-	c.run(`document.querySelector("input[name=minutes][value='1']")?.click()`)
 	c.fill("#reason", "Mail flow has to be repaired.")
 	c.until(`document.querySelector("#preview").innerText.includes("onmicrosoft.com") && document.querySelector("#preview").innerText.includes("1 min")`)
 	c.press("#preview button[type=submit]")
@@ -144,16 +146,4 @@ func (c *camera) value(selector string) string {
 func (c *camera) text() string {
 	c.t.Helper()
 	return c.eval("document.body.innerText")
-}
-
-// within is until, for what takes longer.
-func (c *camera) within(limit time.Duration, condition string) {
-	c.t.Helper()
-	poll(c.t, limit, condition, func() bool {
-		ok, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
-		if !ok {
-			time.Sleep(200 * time.Millisecond) // beside poll's own pause: the browser has other work
-		}
-		return err == nil && ok
-	})
 }

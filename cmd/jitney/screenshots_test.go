@@ -108,12 +108,25 @@ func (c *camera) open(address string) {
 	c.until(`document.readyState === "complete"`)
 }
 
+// until waits for a JavaScript condition.
 func (c *camera) until(condition string) {
 	c.t.Helper()
-	poll(c.t, 40*time.Second, condition, func() bool {
+	c.within(40*time.Second, condition)
+}
+
+// within is until, for what may take longer.
+func (c *camera) within(limit time.Duration, condition string) {
+	c.t.Helper()
+	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
 		ok, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
-		return err == nil && ok
-	})
+		if err == nil && ok {
+			return
+		}
+		if time.Now().After(end) {
+			said, _ := chromedp.Run(c.ctx, chromedp.Evaluate[string]("location.href + ' ' + document.body.innerText"))
+			c.t.Fatalf("never: %s (%v); the page says %.3000s", condition, err, said)
+		}
+	}
 }
 
 func (c *camera) run(script string) {
