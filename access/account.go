@@ -25,8 +25,9 @@ type Account struct {
 	// Learned from the target, and kept so that a later look finds the same thing.
 	Username string // as the person must type it
 	ObjectID string // the target's own immutable id
-	// TriedAt is when a call that can create something for this account was
-	// last about to be made; zero if never. It is stored before the call.
+	// TriedAt is when an Apply or Issue was begun of which it is not known what
+	// became of it, so that it may still take effect; zero if there is none. It
+	// is stored before the call, and stays while ObjectID is not known.
 	TriedAt time.Time
 
 	Seen     Observation // the last one; its At is zero if there never was one
@@ -70,6 +71,7 @@ type Observation struct {
 	ObjectID string    `json:"object_id"` // the target's own immutable id
 
 	Entitlements []string  `json:"entitlements,omitempty"` // what it holds of what the connector offers
+	Parts        []string  `json:"parts,omitempty"`        // entitlements of which it holds a part, or not in effect: no use, and not their end
 	Until        time.Time `json:"until"`                  // the end that the target enforces by itself; zero if none
 	Extra        []string  `json:"extra,omitempty"`        // rights and back doors that nobody asked for, one phrase each
 	Left         []string  `json:"left,omitempty"`         // what else must go before the account is clean, one phrase each
@@ -96,7 +98,7 @@ func (o Observation) Shows(entitlement string) bool {
 // Clean reports whether nothing is left: no sign-in, no right, no back door,
 // no unfinished clean-up. Only this lets the last grant of an account end.
 func (o Observation) Clean() bool {
-	return !o.At.IsZero() && !o.Enabled && len(o.Entitlements) == 0 && len(o.Extra) == 0 && len(o.Left) == 0
+	return !o.At.IsZero() && !o.Enabled && len(o.Entitlements) == 0 && len(o.Parts) == 0 && len(o.Extra) == 0 && len(o.Left) == 0
 }
 
 // A Want is what an account should look like. An empty one means: clean.

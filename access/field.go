@@ -8,5 +8,6 @@ type Field struct {
 	Required          bool     // must not be empty
 	Lines             bool     // several lines, such as a certificate
 	Options           []string // if set, one of these; the first is the default
+	Place             bool     // says which place it is, and cannot change while access is live there
 	Picked            bool     // the connected system tells what can be chosen, once it can be asked
 }

@@ -125,7 +125,7 @@ func (p *planner) end(g *Grant, all []Grant) {
 	}
 	gone := p.seen.Clean()
 	if !p.want.Empty() { // the account itself lives on for other entitlements
-		gone = !p.seen.At.IsZero() && !slices.Contains(p.seen.Entitlements, g.Entitlement)
+		gone = !p.seen.At.IsZero() && !slices.Contains(p.seen.Entitlements, g.Entitlement) && !slices.Contains(p.seen.Parts, g.Entitlement)
 	}
 	if !gone {
 		return
@@ -175,7 +175,7 @@ func (p *planner) step(grants []Grant) {
 // settling reports whether only another look can show the rest of the end. An
 // observation that shows any power is never believed to be that.
 func (p *planner) settling() bool {
-	return p.seen.Settling > 0 && !p.seen.Enabled && len(p.seen.Entitlements) == 0 && len(p.seen.Extra) == 0
+	return p.seen.Settling > 0 && !p.seen.Enabled && len(p.seen.Entitlements) == 0 && len(p.seen.Parts) == 0 && len(p.seen.Extra) == 0
 }
 
 // differs reports whether the account must be changed to look as wanted.
@@ -194,7 +194,7 @@ func (p *planner) differs(grants []Grant) bool {
 		}
 	}
 	names := p.want.Names()
-	if slices.ContainsFunc(p.seen.Entitlements, func(e string) bool { return !slices.Contains(names, e) }) {
+	if slices.ContainsFunc(slices.Concat(p.seen.Entitlements, p.seen.Parts), func(e string) bool { return !slices.Contains(names, e) }) {
 		return true
 	}
 	fuse := p.seen.Until
@@ -241,10 +241,11 @@ func union(grants []Grant, now time.Time, counts func(Grant) bool) (w Want) {
 }
 
 // covering finds the grant, the latest to end, that still wants what g wanted.
+// One that was never usable covers nothing: it may never be.
 func covering(g Grant, all []Grant, now time.Time) (id string) {
 	var until time.Time
 	for _, o := range all {
-		if o.ID != g.ID && o.Entitlement == g.Entitlement && o.Wanted(now) && (id == "" || o.EndsAt().After(until)) {
+		if o.ID != g.ID && o.Entitlement == g.Entitlement && o.Wanted(now) && !o.VerifiedAt.IsZero() && (id == "" || o.EndsAt().After(until)) {
 			id, until = o.ID, o.EndsAt()
 		}
 	}

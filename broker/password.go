@@ -31,7 +31,7 @@ func (a *Access) Reveal(ctx context.Context, who access.Person, grantID string) 
 	}
 	c := h.Credential
 	switch {
-	case c.Recipient != h.who.ID:
+	case c.Recipient != h.who.ID, h.grant.Requester != h.who.ID && !h.who.Is(access.Administrator):
 		return Shown{}, denied("This "+h.word+" is not for you to see.", "The holder can make a new one; an administrator can re-issue it.")
 	case strings.HasPrefix(c.Place, "offer:"):
 		return Shown{}, conflict("This "+h.word+" was shown on the form, and is not shown again.", "Make a new "+h.word+".")

@@ -200,6 +200,11 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 	if len(wrong) == 0 && kind.Valid != nil {
 		wrong = p.valid(ctx, kind, t, settings, old)
 	}
+	if len(wrong) == 0 && in.ID != "" {
+		if wrong, err = p.moved(ctx, t, kind, settings.Values); err != nil {
+			return access.Target{}, err
+		}
+	}
 	if len(wrong) > 0 {
 		return access.Target{}, &Invalid{Fields: wrong}
 	}
@@ -211,6 +216,24 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 		t.DisabledAt = time.Time{}
 	}
 	return p.store(ctx, who, t, settings.Secrets, choose(in.ID == "", "Added", "Changed")+" the target "+t.Name+".")
+}
+
+// moved reports settings that would lead to another place while access is live
+// at the one that t stands for: that access could not be ended any more.
+func (p *Places) moved(ctx context.Context, t access.Target, kind target.Kind, now map[string]string) (wrong []access.FieldError, err error) {
+	for _, f := range kind.Fields {
+		if f.Place && t.Settings[f.Name] != now[f.Name] {
+			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " cannot change while access is live there. End it first, or add another target."})
+		}
+	}
+	if len(wrong) == 0 {
+		return nil, nil
+	}
+	open, err := p.ports.Grants.Find(ctx, access.GrantQuery{Target: t.ID, Open: true, Limit: 1, Now: time.Now().UTC()})
+	if err != nil || len(open) == 0 {
+		return nil, err
+	}
+	return wrong, nil
 }
 
 // begin finds the target that in changes, or starts a new one.

@@ -323,7 +323,7 @@ func rights(who access.Person, p GrantPage, c access.Credential, now time.Time) 
 		Extend:      holder && p.ExtendUpTo > 0 && asks(who, g.Customer),
 		Revoke:      admin && !over(g, now),
 		Approve:     pending && !holder && who.Is(access.Approver) && who.WorksFor(g.Customer),
-		Reveal:      active && c.Recipient == who.ID && c.Ready() && !c.Retain,
+		Reveal:      active && c.Recipient == who.ID && (holder || admin) && c.Ready() && !c.Retain,
 		NewPassword: passwords && holder && p.Password != PasswordSoon,
 		Reissue:     passwords && admin && p.Password != PasswordSoon,
 		Retrieve:    passwords && admin && c.Retain && c.Sealed != nil && !c.SetAt.IsZero(),

@@ -39,6 +39,9 @@ func compare(title string, g access.Grant, c access.Case, now time.Time) []Compa
 	if unknown {
 		return rows
 	}
+	if contains(seen.Parts, g.Entitlement) { // no use yet, and not its end
+		rows[1].Found, rows[1].OK = "a part of it, or not in effect", false
+	}
 	if end := endOf(c.Grants, now); !seen.Until.IsZero() && !end.IsZero() { // with no end wanted it says nothing
 		rows = append(rows, Comparison{What: "The target's own end", Wanted: stamp(end), Found: stamp(seen.Until), AtEnd: "—", OK: true})
 	}
@@ -62,7 +65,7 @@ func compare(title string, g access.Grant, c access.Case, now time.Time) []Compa
 // waits reports whether everything was done for an end that is not over, and
 // only another look can show the rest.
 func waits(state access.State, seen access.Observation) bool {
-	return (state == access.Ending || state == access.Overdue) && seen.Settling > 0 && !seen.Enabled && len(seen.Entitlements) == 0 && len(seen.Extra) == 0
+	return (state == access.Ending || state == access.Overdue) && seen.Settling > 0 && !seen.Enabled && len(seen.Entitlements) == 0 && len(seen.Parts) == 0 && len(seen.Extra) == 0
 }
 
 func choose(yes bool, a, b string) string {

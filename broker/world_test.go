@@ -110,7 +110,7 @@ func newWorld(t testing.TB) *world {
 	check(t, err)
 	w := &world{t: t, ctx: ctx, store: s, realm: fake.NewRealm(), desk: &desk{tickets: map[string]ticket.Ticket{}}}
 	kind := fake.Kind(func(string) *fake.Realm { return w.realm })
-	kind.Fields = append(kind.Fields, target.Field{Name: "key", Title: "Key", Secret: true}, target.Field{Name: "mode", Title: "Mode", Options: []string{"slow", "fast"}})
+	kind.Fields = append(kind.Fields, target.Field{Name: "key", Title: "Key", Secret: true}, target.Field{Name: "site", Title: "Site", Place: true}, target.Field{Name: "mode", Title: "Mode", Options: []string{"slow", "fast"}})
 	w.kinds = []target.Kind{kind, w.cloudKind()}
 	open := func(ctx context.Context, id string) (target.System, error) {
 		t, err := s.Targets.Target(ctx, id)

@@ -16,6 +16,7 @@ import (
 // of this look and of what it gives; l.doubt says why.
 func (l *look) admit(ctx context.Context) error {
 	now := time.Now().UTC()
+	l.asked = now
 	kept := l.c.Grants[:0:0]
 	for _, g := range l.c.Grants {
 		if !g.Wanted(now) || !g.VerifiedAt.IsZero() {
@@ -81,6 +82,8 @@ func (l *look) refusal(ctx context.Context, g access.Grant) (string, error) {
 // ticketRefusal asks the ticket system whether the ticket is still there, open,
 // and of the same company.
 func (l *look) ticketRefusal(ctx context.Context, g access.Grant) (string, error) {
+	ctx, cancel := context.WithDeadline(ctx, l.asked.Add(l.r.cfg.Ticket)) // of all grants together: an end may wait behind them
+	defer cancel()
 	unsure := func(err error) error {
 		return &doubtful{&access.Error{Kind: access.Conflict, Text: "The ticket system did not answer, so the ticket could not be checked before giving access.",
 			Hint: "Jitney tries again by itself.", Err: err}}

@@ -23,9 +23,11 @@ type look struct {
 	sys   target.System
 
 	stored map[string]access.Grant // grants as the database has them
+	asked  time.Time               // when the ticket system was first asked
 	doubt  error                   // why some grants, which are left out of c, may not be given yet
 	change access.Change           // what is to be recorded next
 
+	answered    bool   // the target has answered the step of this look
 	blockedText string // why grants became blocked in this look
 
 	compared bool     // who is privileged was to be compared, because the last grant ended
@@ -35,6 +37,10 @@ type look struct {
 
 // errNotYet says that a step was taken and the target does not show it yet.
 var errNotYet = &access.Error{Kind: access.Conflict, Text: "The target does not show the change yet; looking again."}
+
+// mayArrive is how long after a change without an answer it can still take
+// effect.
+const mayArrive = 2 * time.Minute
 
 // shortly is how soon a look comes again that a person overtook, so that no
 // fault elsewhere makes it spin.
@@ -60,6 +66,7 @@ func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) 
 	case err != nil:
 		return l.failed(ctx, err)
 	}
+	l.forget()
 	l.c.Account.Trouble = ""
 	l.change.Done, l.change.Again = true, again
 	if err := l.record(ctx); err != nil {
@@ -69,6 +76,17 @@ func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) 
 		return schedule.Result{}, err
 	}
 	return schedule.Recorded(), nil
+}
+
+// forget drops the password of an account that no grant is for any more,
+// however its last one was over. One that came too late for it, or for a
+// request that was never approved, would else wait for the next grant.
+func (l *look) forget() {
+	over := func(g access.Grant) bool { return !g.EndedAt.IsZero() }
+	all := len(l.c.Grants) == len(l.stored) && !slices.ContainsFunc(l.c.Grants, func(g access.Grant) bool { return !over(g) })
+	if all && l.c.Credential.Sealed != nil {
+		l.change.DropSeq = l.c.Credential.Seq
+	}
 }
 
 // run does everything up to the last recording. An error means that the look
@@ -152,6 +170,11 @@ func (l *look) next(seen access.Observation) access.Plan {
 	if seen.Exists && seen.ObjectID != "" {
 		l.c.Account.ObjectID = clean(seen.ObjectID, 300)
 	}
+	// A change that was answered cannot arrive later; one that was not, cannot
+	// after a while, once everybody who could have received it has been heard.
+	if settled := len(seen.Silent) == 0 && seen.At.Sub(l.c.Account.TriedAt) > mayArrive; l.c.Account.ObjectID != "" && (l.answered || settled) {
+		l.c.Account.TriedAt = time.Time{}
+	}
 	l.take(plan)
 	return plan
 }
@@ -177,20 +200,15 @@ func (l *look) replace(g access.Grant) {
 // before: a password that was set and then forgotten would be of no use, and
 // one that was not stored could not be shown.
 func (l *look) apply(ctx context.Context, plan access.Plan) error {
-	first := l.baseline(ctx)
+	l.baseline(ctx)
 	keys := keymaker{l}
 	password, err := keys.password(ctx, plan)
 	if err != nil {
 		return err
 	}
-	making := l.c.Account.ObjectID == ""
-	if making {
-		l.c.Account.TriedAt = time.Now().UTC()
-	}
-	if l.change.Credential != nil || first || making {
-		if err := l.record(ctx); err != nil {
-			return err
-		}
+	l.c.Account.TriedAt = time.Now().UTC()
+	if err := l.record(ctx); err != nil {
+		return err
 	}
 	if l.c.Issued {
 		if err := keys.issue(ctx, plan); err != nil {
@@ -202,6 +220,7 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 		return fmt.Errorf("apply to account %s: %w", l.c.Account.ID, err)
 	}
 	crashpoint.At("look.apply.after")
+	l.answered = true
 	if l.c.Credential.Waits() {
 		keys.credentialSet()
 	}

@@ -54,6 +54,8 @@ type Config struct {
 	Keep time.Duration
 	// Witness bounds one snapshot of a target's privileged places. Default 10 s.
 	Witness time.Duration
+	// Ticket bounds what one look asks the ticket system. Default 5 s.
+	Ticket time.Duration
 
 	// History is how long after an end the target is asked what the account
 	// did, once for each. Default 15 min and 4 h.
@@ -112,6 +114,7 @@ func New(p Ports, cfg Config) *Reconciler {
 	}
 	def(&cfg.Keep, 3*time.Second)
 	def(&cfg.Witness, 10*time.Second)
+	def(&cfg.Ticket, 5*time.Second)
 	def(&cfg.SweepEvery, 5*time.Minute)
 	def(&cfg.WakeWithin, 30*time.Second)
 	def(&cfg.SweepTarget, 15*time.Second)

@@ -149,7 +149,11 @@ func (l scribe) whyLines(ctx context.Context, g access.Grant) []string {
 }
 
 func (l scribe) notGivenBody(ctx context.Context, g access.Grant) []string {
-	return append([]string{"No access was given for this request; nothing is left on the target."}, l.whyLines(ctx, g)...)
+	first := "No access was given for this request; nothing is left on the target."
+	if !g.RemovingAt.IsZero() {
+		first = "It was never read back as usable; what had been prepared was taken away, and nothing is left on the target."
+	}
+	return append([]string{first}, l.whyLines(ctx, g)...)
 }
 
 func (l scribe) continuedBody(ctx context.Context, g access.Grant) []string {

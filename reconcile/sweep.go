@@ -171,13 +171,28 @@ func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys targ
 		}
 		seen, err := sys.Observe(ctx, a)
 		if err == nil && !seen.Clean() {
-			err = r.orphan(ctx, t, sys, a, mu)
+			err = r.stray(ctx, t, sys, a, mu)
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("account with mark %s: %w", clean(a.ID, 80), err))
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// stray deals with access that no open grant of t explains. The database has
+// the last word: an account of another target that leads to the same place, or
+// one that was asked for meanwhile, is none; one whose grants have all ended is
+// ours for sure, so its access is ended again whatever the policy says.
+func (r *Reconciler) stray(ctx context.Context, t access.Target, sys target.System, a access.Account, mu *sync.Mutex) error {
+	c, err := r.Cases.Case(ctx, a.ID)
+	switch {
+	case err != nil && access.KindOf(err) != access.NotFound:
+		return err
+	case err == nil && (len(c.Grants) > 0 || c.Account.Target != t.ID):
+		return nil
+	}
+	return r.orphan(ctx, t, sys, a, err == nil, mu)
 }
 
 func (r *Reconciler) live(ctx context.Context, targetID string, into map[string]bool) error {
@@ -190,18 +205,18 @@ func (r *Reconciler) live(ctx context.Context, targetID string, into map[string]
 
 // orphan reports access that nobody is known to hold, once for each start of
 // the process, and ends it where the policy of the target says so.
-func (r *Reconciler) orphan(ctx context.Context, t access.Target, sys target.System, a access.Account, mu *sync.Mutex) error {
+func (r *Reconciler) orphan(ctx context.Context, t access.Target, sys target.System, a access.Account, known bool, mu *sync.Mutex) error {
 	key := t.ID + "/" + a.ID
 	mu.Lock()
 	told := r.sweep.told[key]
 	mu.Unlock()
 	policy, err := r.Rules.Policy(ctx, cmp.Or(t.Policy, access.DefaultPolicy().Name))
-	end := err == nil && policy.EndOrphans
+	end := known || err == nil && policy.EndOrphans
 	name := clean(cmp.Or(a.Username, a.ID), 200)
 	if !told {
 		text := "The account " + name + " bears Jitney's mark, can be used, and has no live grant."
 		if end {
-			text += " It is being ended, as the policy says."
+			text += " It is being ended."
 		}
 		if err := r.report(ctx, t, a, text); err != nil {
 			return err

@@ -136,7 +136,7 @@ func troubleText(err error) string {
 // the pause between two tries has become. A target that does not answer is
 // left to the circuit breaker, which comes back as soon as it does.
 func pause(grants []access.Grant, attempts int, now time.Time, err error) error {
-	if access.KindOf(err) == access.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+	if _, told := errors.AsType[*access.Error](err); access.KindOf(err) == access.Unavailable || !told && errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	d := schedule.Backoff(attempts + 1)

@@ -10,22 +10,20 @@ import (
 )
 
 // baseline remembers, before the first grant of an account, who is privileged
-// on the target. It reports whether there is something new to be stored. A
-// witness that fails holds nothing up.
-func (l *look) baseline(ctx context.Context) (taken bool) {
+// on the target. A witness that fails holds nothing up.
+func (l *look) baseline(ctx context.Context) {
 	w, ok := target.As[target.Witness](l.sys)
 	if !ok || l.c.Account.Baseline != "" || slices.ContainsFunc(l.c.Grants, func(g access.Grant) bool { return !g.VerifiedAt.IsZero() }) {
-		return false
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.r.cfg.Witness)
 	defer cancel()
 	shot, err := w.Snapshot(ctx)
 	if err != nil {
 		l.r.cfg.Log.Warn("could not read who is privileged", "target", l.where.ID, "account", l.c.Account.ID, "err", err)
-		return false
+		return
 	}
 	l.c.Account.Baseline = shot
-	return shot != ""
 }
 
 // witness compares, when the last grant of the account has just ended, who is

@@ -47,14 +47,15 @@ lease_epoch = lease_epoch + 1, claim = $4, woken_at = 0 WHERE id {in}`
 		held     = `id = $2 AND lease_owner = $3 AND lease_epoch = $4`
 		hasten   = `UPDATE {table} SET next_at = {now} WHERE id {in}SELECT r.id FROM {table} r WHERE attempts > 0 AND lease_owner = '' AND next_at > {now}`
 		freed    = `UPDATE {table} SET lease_owner = '', next_at = due_at, woken_at = 0 WHERE lease_owner <> ''`
-		probable = `SELECT id FROM (SELECT r.id, r.next_at FROM {table} r WHERE {group} = $5 AND next_at > 0 AND next_at <= {now}{free} ORDER BY next_at LIMIT 1) due
+		probable = `SELECT id FROM (SELECT r.id, r.next_at FROM {table} r WHERE {group} = $5 AND attempts = 0 AND next_at > 0 AND next_at <= {now}{free} ORDER BY next_at LIMIT 1) fresh
+UNION ALL SELECT id FROM (SELECT r.id, r.next_at FROM {table} r WHERE {group} = $5 AND next_at > 0 AND next_at <= {now}{free} ORDER BY next_at LIMIT 1) due
 UNION ALL SELECT id FROM (SELECT r.id, r.next_at FROM {table} r WHERE {group} = $5 AND attempts > 0 AND next_at > 0 AND lease_owner = ''{free} ORDER BY next_at LIMIT 1) failed`
 	)
 	r := rows[T]{core: c, table: table, group: group, free: free, woken: woken, text: statementsOf{
 		claimHead: ready(take + `SELECT r.id FROM {table} r WHERE next_at > 0 AND next_at <= {now}{free}`),
 		claimTail: ready(` ORDER BY next_at, id LIMIT $5{locked}` + took),
 		probe: ready(take + `SELECT p.id FROM {table} p WHERE p.id IN (` + probable + `) AND p.next_at > 0
-AND (p.next_at <= {now} OR p.lease_owner = '') ORDER BY p.next_at, p.id LIMIT 1{locked}` + took),
+AND (p.next_at <= {now} OR p.lease_owner = '') ORDER BY p.attempts > 0, p.next_at, p.id LIMIT 1{locked}` + took),
 		renew: ready(`UPDATE {table} SET next_at = {now} + $5 WHERE ` + held),
 		giveBack: ready(`UPDATE {table} SET next_at = CASE WHEN woken_at > 0 THEN {now}
 WHEN CAST($5 AS BIGINT) = 0 THEN {now} + $6 WHEN CAST($5 AS BIGINT) < 0 THEN 0 WHEN CAST($5 AS BIGINT) < {now} THEN {now} ELSE CAST($5 AS BIGINT) END,

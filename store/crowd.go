@@ -218,7 +218,7 @@ FROM json_to_recordset($1::json) AS j(id text, kind text, work_key text, group_n
     payload text, created_at bigint, next_at bigint)
 ON CONFLICT (work_key) DO NOTHING`
 
-	dropCredentials = `UPDATE credentials c SET sealed = NULL
+	dropCredentials = `UPDATE credentials c SET sealed = NULL, recipient = ''
 FROM json_to_recordset($1::json) AS j(account text, seq bigint)
 WHERE c.account = j.account AND c.seq <= j.seq`
 )

@@ -142,7 +142,7 @@ RETURNING seq;
 UPDATE credentials SET set_at = @set_at WHERE account = @account AND seq = @seq AND set_at = 0;
 
 -- name: DropCredentials :execrows
-UPDATE credentials SET sealed = NULL WHERE account = @account AND seq <= @seq;
+UPDATE credentials SET sealed = NULL, recipient = '' WHERE account = @account AND seq <= @seq;
 
 -- TakeCredential marks a credential as shown, and erases it unless it is kept.
 -- name: TakeCredential :execrows

@@ -139,6 +139,10 @@ func (m *Memory) Probe(ctx context.Context, owner, group string, lease time.Dura
 	if len(rows) == 0 {
 		return schedule.Item[string]{}, false, nil
 	}
+	// One that did not fail yet is the better probe: the others are known to.
+	if i := slices.IndexFunc(rows, func(r *memoryRow) bool { return r.Attempts == 0 }); i > 0 {
+		rows[0] = rows[i]
+	}
 	return rows[0].claim(now, owner, lease), true, nil
 }
 

@@ -755,7 +755,7 @@ func (q *Queries) DropConnectionSecret(ctx context.Context, arg DropConnectionSe
 }
 
 const dropCredentials = `-- name: DropCredentials :execrows
-UPDATE credentials SET sealed = NULL WHERE account = $1 AND seq <= $2
+UPDATE credentials SET sealed = NULL, recipient = '' WHERE account = $1 AND seq <= $2
 `
 
 type DropCredentialsParams struct {

@@ -107,8 +107,17 @@ func (c *conn) startTLS(ctx context.Context, cfg *tls.Config) error {
 
 // Close ends the connection. It does not wait for the server.
 func (c *conn) Close() {
-	c.raw.Conn.Close()
+	c.abort()
 	go c.ldap.Close() // waits for its own goroutines only
+}
+
+// abort ends the connection at once and drops what was not sent yet: the system
+// would go on trying to deliver it for minutes.
+func (c *conn) abort() {
+	if tcp, ok := c.raw.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	c.raw.Conn.Close()
 }
 
 // do runs one exchange with the server and gives up when ctx ends: go-ldap
@@ -119,7 +128,7 @@ func (c *conn) do(ctx context.Context, exchange func() error) error {
 		return err
 	}
 	c.raw.left.Store(maxBytes)
-	stop := context.AfterFunc(ctx, func() { c.raw.Conn.Close() })
+	stop := context.AfterFunc(ctx, c.abort)
 	defer stop()
 	err := exchange()
 	switch {

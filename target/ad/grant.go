@@ -26,44 +26,42 @@ const (
 // Apply makes the account look like want on the preferred domain controller
 // that answers; the others learn it by replication.
 func (s *system) Apply(ctx context.Context, a access.Account, want access.Want, password secret.Text) error {
-	groups, err := s.wanted(want)
-	if err != nil {
-		return err
-	}
+	groups, refusal := s.wanted(want)
 	sv, _, silent, err := s.first(ctx)
 	if err != nil {
 		return err
 	}
 	defer sv.Close()
-	if sv.skew.Abs() > maxSkew {
-		return &access.Error{Kind: access.Unavailable, Text: fmt.Sprintf("The clock of %s is %s apart from the one here.", sv.dc, sv.skew.Abs().Round(time.Second)),
+	if refusal == nil && sv.skew.Abs() > maxSkew {
+		refusal = &access.Error{Kind: access.Unavailable, Text: fmt.Sprintf("The clock of %s is %s apart from the one here.", sv.dc, sv.skew.Abs().Round(time.Second)),
 			Hint: "Correct the clock that is wrong. Until then no access is given, because its end would come at the wrong time."}
 	}
 	g := granting{server: sv, a: a, want: want, groups: groups, password: password, until: want.Until.Add(sv.skew).Truncate(time.Second)}
-	return explain(g.run(ctx, len(silent) > 0), "prepare the account", sv.dc)
+	return explain(g.run(ctx, len(silent) > 0, refusal), "prepare the account", sv.dc)
 }
 
 // wanted turns entitlements into SIDs of groups; "" stands for Domain Admins,
-// whose SID only the domain knows.
-func (s *system) wanted(want access.Want) (sids []string, err error) {
+// whose SID only the domain knows. What is refused does not keep the rest from
+// being taken away, so both are reported.
+func (s *system) wanted(want access.Want) (sids []string, refused error) {
 	for _, e := range want.Entitlements {
 		switch {
 		case e.Name == DomainAdmin && s.domainAdmin:
 			sids = append(sids, "")
 		case e.Name == DomainAdmin:
-			return nil, &access.Error{Kind: access.Denied, Text: "Domain Admin may not be given on this domain.", Hint: "Ask for the delegated groups, or change the target's settings."}
+			refused = &access.Error{Kind: access.Denied, Text: "Domain Admin may not be given on this domain.", Hint: "Ask for the delegated groups, or change the target's settings."}
 		case e.Name == Delegated && len(s.groups) > 0:
 			sids = append(sids, s.groups...)
 		case e.Name == Delegated:
-			return nil, &access.Error{Kind: access.Invalid, Text: "No delegated groups are set for this domain.", Hint: "Name them in the target's settings."}
+			refused = &access.Error{Kind: access.Invalid, Text: "No delegated groups are set for this domain.", Hint: "Name them in the target's settings."}
 		default:
-			return nil, &access.Error{Kind: access.Invalid, Text: "Active Directory targets do not know that entitlement."}
+			refused = &access.Error{Kind: access.Invalid, Text: "Active Directory targets do not know that entitlement."}
 		}
 	}
-	if len(sids) == 0 || want.Until.IsZero() {
-		return nil, &access.Error{Kind: access.Internal, Text: "Nothing is wanted, or without an end."}
+	if refused == nil && (len(sids) == 0 || want.Until.IsZero()) {
+		refused = &access.Error{Kind: access.Internal, Text: "Nothing is wanted, or without an end."}
 	}
-	return sids, nil
+	return sids, refused
 }
 
 // A granting is one run of Apply.
@@ -76,7 +74,7 @@ type granting struct {
 	until    time.Time // by the server's clock
 }
 
-func (g *granting) run(ctx context.Context, unsure bool) error {
+func (g *granting) run(ctx context.Context, unsure bool, refusal error) error {
 	for i, sid := range g.groups {
 		if sid == "" {
 			g.groups[i] = g.rid(ridDomainAdmins)
@@ -85,6 +83,14 @@ func (g *granting) run(ctx context.Context, unsure bool) error {
 	acc, err := g.settle(ctx, unsure)
 	if err != nil {
 		return err
+	}
+	if acc != nil { // whatever cannot be given, what is over is taken
+		if err := g.limit(ctx, acc); err != nil {
+			return err
+		}
+	}
+	if refusal != nil {
+		return refusal
 	}
 	if !g.holdsAll(acc) {
 		if err := g.sound(ctx); err != nil {
@@ -96,9 +102,9 @@ func (g *granting) run(ctx context.Context, unsure bool) error {
 		if acc, err = g.create(ctx); err != nil {
 			return err
 		}
-	}
-	if err := g.limit(ctx, acc); err != nil {
-		return err
+		if err := g.limit(ctx, acc); err != nil {
+			return err
+		}
 	}
 	if acc, err = g.enable(ctx, acc, created); err != nil {
 		return err
@@ -247,7 +253,7 @@ func (g *granting) limit(ctx context.Context, acc *account) error {
 // so that a late one does not undo the clean-up of somebody faster.
 func (g *granting) enable(ctx context.Context, acc *account, created bool) (*account, error) {
 	password := g.password
-	if acc.mark.phase != phaseLive || !acc.canSignIn(g.now) { // whoever set one by hand in between must not get in with it
+	if acc.mark.phase != phaseLive || acc.disabled() { // whoever set one by hand in between must not get in with it; one that only expired keeps its own
 		password = cmp.Or(password, randomPassword())
 	}
 	own := acc.mark

@@ -15,6 +15,7 @@ type verdict struct {
 	enabled      bool
 	until        time.Time // when the domain ends it by itself; zero if never
 	entitlements []string
+	parts        []string // entitlements that it holds in part
 	extra, left  []string
 	mark         string // what the mark says is left; empty if the clean-up was sealed
 	facts        []access.Fact
@@ -189,12 +190,17 @@ func (j judge) memberships() {
 	}
 	if isAdmin && !slices.Contains(acc.token, admins) {
 		v.left = append(v.left, "member of Domain Admins, though not yet effective")
+		v.parts = append(v.parts, DomainAdmin)
 	}
 	if slices.Contains(acc.token, admins) {
 		v.entitlements = append(v.entitlements, DomainAdmin)
 	}
-	if len(delegated) > 0 && len(delegated) == len(sv.sys.groups) && containsAll(acc.token, delegated) {
+	switch {
+	case len(delegated) == 0:
+	case len(delegated) == len(sv.sys.groups) && containsAll(acc.token, delegated):
 		v.entitlements = append(v.entitlements, Delegated)
+	default:
+		v.parts = append(v.parts, Delegated)
 	}
 	member := "not a member"
 	if isAdmin {

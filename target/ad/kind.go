@@ -89,7 +89,7 @@ func shortName(a access.Account) string {
 
 func kindFields() []target.Field {
 	return []target.Field{
-		{Name: fieldDomain, Title: "Domain", Required: true, Example: "pedroaviary.local", Help: "The full DNS name of the Active Directory domain."},
+		{Name: fieldDomain, Title: "Domain", Required: true, Place: true, Example: "pedroaviary.local", Help: "The full DNS name of the Active Directory domain."},
 		{Name: fieldControllers, Title: "Domain controllers", Lines: true, Example: "dc1.pedroaviary.local",
 			Help: "One a line, the preferred one first, as its certificate names it. Empty: found by DNS. Other writable ones are found through the directory."},
 		{Name: fieldProtocol, Title: "Protection", Options: []string{protocolLDAPS, protocolStartTLS}, Help: "LDAPS (port 636) or StartTLS (port 389). There is no unprotected way."},
@@ -97,7 +97,7 @@ func kindFields() []target.Field {
 			Help: "The authority that issued the domain controllers' certificates, as PEM, or the full path of a PEM file on the server. Empty: what the server's system trusts."},
 		{Name: fieldBindName, Title: "Service account", Required: true, Example: "svc-jitney@pedroaviary.local", Help: "What Jitney signs in with."},
 		{Name: fieldBindPass, Title: "Its password", Required: true, Secret: true},
-		{Name: fieldOU, Title: "Organizational unit", Required: true, Example: "OU=Jitney,DC=pedroaviary,DC=local", Help: "Where temporary accounts live, and nothing else."},
+		{Name: fieldOU, Title: "Organizational unit", Required: true, Place: true, Example: "OU=Jitney,DC=pedroaviary,DC=local", Help: "Where temporary accounts live, and nothing else."},
 		{Name: fieldPrefix, Title: "Prefix of account names", Example: "adm-", Help: "Optional."},
 		{Name: fieldDomainAdmin, Title: "Domain Admin may be given", Options: []string{yes, no}},
 		{Name: fieldGroups, Title: "Delegated groups", Lines: true, Example: "S-1-5-21-1-2-3-1105 Helpdesk",

@@ -16,6 +16,9 @@ import (
 // factMark is the name of the fact that holds the number of the last change.
 const factMark = "Mark"
 
+// factDomain is the name of the fact that tells which domain was asked.
+const factDomain = "Domain"
+
 // maxTries is how many names are tried for a new account.
 const maxTries = 8
 
@@ -82,14 +85,51 @@ func (f *fleet) observe(ctx context.Context, a access.Account) (access.Observati
 		answered = append(answered, v)
 	}
 	o.At = time.Now().UTC()
+	if was := found(a.Seen, factDomain); was != "" && was != f.first().domainSID && !a.Seen.Clean() {
+		return o, &access.Error{Kind: access.Invalid, Text: "The target's settings lead to another domain than the one in which the account was made.",
+			Hint: "Set the former domain again until every grant there has ended, or take the access away there by hand. For another domain, add another target."}
+	}
 	if !slices.ContainsFunc(answered, func(v view) bool { return len(v.accounts) > 0 }) {
-		return f.absent(ctx, a, o, unsure)
+		o, err := f.absent(ctx, a, o, unsure)
+		f.unknown(a, &o, unsure)
+		return o, err
 	}
 	f.merge(&o, answered)
 	if unsure && behind(a.Seen, o) {
 		o.Left = append(o.Left, "a domain controller that does not answer ("+strings.Join(o.Silent, ", ")+") has newer changes of the account than those that do")
 	}
+	f.unknown(a, &o, unsure)
 	return o, nil
+}
+
+// late is how long after a change without an answer it can still take effect:
+// what a domain controller had received, and what a network held back.
+const late = 2 * time.Minute
+
+// unknown keeps a clean look from being believed while a change of which no
+// answer came may be on a server that does not answer, or still arrive.
+func (f *fleet) unknown(a access.Account, o *access.Observation, unsure bool) {
+	o.Facts = append(o.Facts, access.Fact{Name: factDomain, Found: f.first().domainSID, Clean: true})
+	if a.TriedAt.IsZero() || !o.Clean() {
+		return
+	}
+	switch {
+	case unsure:
+		o.Left = append(o.Left, "a domain controller that does not answer ("+strings.Join(o.Silent, ", ")+") may have made a change of which no answer came")
+	case time.Since(a.TriedAt) < late:
+		o.Settling = late - time.Since(a.TriedAt)
+		o.Left = append(o.Left, "a change of which no answer came can still arrive")
+	}
+}
+
+// found is what the fact of o with that name says; empty if there is none.
+func found(o access.Observation, name string) string {
+	for _, f := range o.Facts {
+		if f.Name == name {
+			return f.Found
+		}
+	}
+	return ""
 }
 
 // absent is what is observed when no server knows the account.
@@ -144,6 +184,7 @@ func (f *fleet) merge(o *access.Observation, views []view) {
 			}
 			o.Enabled = o.Enabled || verdict.enabled
 			o.Entitlements = union(o.Entitlements, verdict.entitlements)
+			o.Parts = union(o.Parts, verdict.parts)
 			o.Extra = union(o.Extra, verdict.extra)
 			o.Left = union(o.Left, at(verdict.all(), v.sv, f.first()))
 		}

@@ -95,7 +95,7 @@ func TestNewsOnASilentController(t *testing.T) {
 	if err != nil || o.Clean() || !slices.ContainsFunc(o.Left, func(l string) bool { return strings.Contains(l, "newer changes") }) {
 		t.Errorf("old news pass for clean: %+v, %v", o, err)
 	}
-	if err := unseen.Remove(t.Context(), a); access.KindOf(err) != access.Unavailable {
+	if err := unseen.Remove(t.Context(), a); access.KindOf(err) != access.Conflict {
 		t.Errorf("removing there claims to be enough: %v", err)
 	}
 	if err := unseen.Apply(t.Context(), a, hour(DomainAdmin), testPassword); access.KindOf(err) != access.Unavailable {

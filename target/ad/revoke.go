@@ -72,12 +72,12 @@ func (f *fleet) uncertain(a access.Account, views []view, known int64) error {
 	}
 	for _, v := range views {
 		for _, acc := range v.accounts {
-			if acc.mark.seq >= known {
+			if acc.mark.seq >= known && a.TriedAt.IsZero() {
 				return nil
 			}
 		}
 	}
-	return &access.Error{Kind: access.Unavailable, Text: strings.Join(f.silent, ", ") + " does not answer and may have the latest state of the account.",
+	return &access.Error{Kind: access.Conflict, Text: strings.Join(f.silent, ", ") + " does not answer and may have the latest state of the account.",
 		Hint: "Bring it back, or take it out of the target's settings if it is gone for good."}
 }
 
@@ -160,7 +160,7 @@ func stillThere(v *verdict, dc string) error {
 	if len(what) == 0 {
 		what = []string{"the password could not be reset"}
 	}
-	return &access.Error{Kind: access.Unavailable, Text: "The account is not clean yet on " + dc + ": " + strings.Join(what, ", ") + ".", Hint: "Jitney tries again."}
+	return &access.Error{Kind: access.Conflict, Text: "The account is not clean yet on " + dc + ": " + strings.Join(what, ", ") + ".", Hint: "Jitney tries again."}
 }
 
 // deleteInstead is the fail-safe: an account that cannot be cleaned is deleted,

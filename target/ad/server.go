@@ -174,17 +174,74 @@ func (s *system) first(ctx context.Context) (*server, []endpoint, []string, erro
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	var silent []string
-	var failure error
-	for i, e := range listed {
-		sv, err := s.connect(ctx, e)
-		if err == nil {
-			return sv, listed[i+1:], silent, nil
+	return s.race(ctx, listed)
+}
+
+// patience is how long a preferred domain controller may take before the next
+// is tried beside it: hung ones must not use up the time of a whole look.
+const patience = time.Second
+
+// race connects to the first of listed that answers, trying one after the other.
+func (s *system) race(ctx context.Context, listed []endpoint) (*server, []endpoint, []string, error) {
+	type answer struct {
+		i   int
+		sv  *server
+		err error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan answer, len(listed))
+	begun, pending := 0, 0
+	next := func() {
+		if begun < len(listed) {
+			i := begun
+			begun, pending = begun+1, pending+1
+			go func() {
+				sv, err := s.connect(ctx, listed[i])
+				answers <- answer{i, sv, err}
+			}()
 		}
-		silent = append(silent, e.String())
-		failure = errors.Join(failure, err)
-		if ctx.Err() != nil || access.KindOf(err) == access.Denied { // trying a refused password elsewhere could lock the account
-			return nil, nil, nil, err
+	}
+	abandon := func() { // whoever answers after all is not needed
+		go func(n int) {
+			for range n {
+				if a := <-answers; a.sv != nil {
+					a.sv.Close()
+				}
+			}
+		}(pending)
+	}
+	timer := time.NewTicker(patience)
+	defer timer.Stop()
+	failed, failure := make([]bool, len(listed)), error(nil)
+	for next(); pending > 0; {
+		select {
+		case <-timer.C:
+			next()
+			continue
+		case a := <-answers:
+			pending--
+			if a.err == nil {
+				abandon()
+				var rest []endpoint
+				var silent []string
+				for i, e := range listed {
+					switch {
+					case i == a.i:
+					case failed[i]:
+						silent = append(silent, e.String())
+					default:
+						rest = append(rest, e)
+					}
+				}
+				return a.sv, rest, silent, nil
+			}
+			failed[a.i], failure = true, errors.Join(failure, a.err)
+			if ctx.Err() != nil || access.KindOf(a.err) == access.Denied { // trying a refused password elsewhere could lock the account
+				abandon()
+				return nil, nil, nil, a.err
+			}
+			next()
 		}
 	}
 	worst, _ := errors.AsType[*access.Error](failure)

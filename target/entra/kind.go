@@ -115,7 +115,7 @@ func kindFields() []target.Field {
 		names = append(names, c.name)
 	}
 	return []target.Field{
-		{Name: fieldTenant, Title: "Entra tenant ID", Required: true, Example: "72f988bf-86f1-41af-91ab-2d7cd011db47", Help: "The GUID on the overview page of the customer's Entra admin center."},
+		{Name: fieldTenant, Title: "Entra tenant ID", Required: true, Place: true, Example: "72f988bf-86f1-41af-91ab-2d7cd011db47", Help: "The GUID on the overview page of the customer's Entra admin center."},
 		{Name: fieldApp, Title: "Application (client) ID", Required: true, Example: "3f2504e0-4f89-41d3-9a0c-0305e82c3301", Help: "Of the app registration that Jitney signs in as: one for all customers, or one in each customer's own Entra tenant, which keeps a lost key small."},
 		{Name: fieldAuth, Title: "Proves itself with", Options: []string{authCertificate, authSecret}, Help: "A certificate is better: its key never leaves this server."},
 		{Name: fieldCertificate, Title: "Certificate with its private key", Secret: true, Lines: true, Example: "-----BEGIN PRIVATE KEY-----",
@@ -129,7 +129,7 @@ func kindFields() []target.Field {
 		{Name: fieldRoles, Title: "Further roles", Lines: true, Example: "Exchange Administrator", Help: "One a line: a well-known name such as Global Reader, or a built-in role's template id and behind it what to call it."},
 		{Name: fieldPIM, Title: "Roles that end by themselves", Options: []string{no, yes},
 			Help: "Gives roles through Privileged Identity Management with an end, where the Entra tenant has P2; else directly."},
-		{Name: fieldCloud, Title: "Cloud", Options: append(names, cloudOther)},
+		{Name: fieldCloud, Title: "Cloud", Place: true, Options: append(names, cloudOther)},
 		{Name: fieldAuthority, Title: "Other cloud: sign-in address", Example: "https://login.example.net"},
 		{Name: fieldGraph, Title: "Other cloud: Graph address", Example: "https://graph.example.net"},
 		{Name: fieldCA, Title: "Other cloud: certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----"},

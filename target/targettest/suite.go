@@ -210,12 +210,17 @@ func want(d time.Duration, entitlements ...string) access.Want {
 func (r *run) apply(w access.Want, password secret.Text) {
 	r.Helper()
 	r.must("Apply", r.give(r.Open(r.T), w, password))
+	if r.a.ObjectID != "" {
+		r.a.TriedAt = time.Time{}
+	}
 }
 
 // give grants as a reconciler does: where the target makes the credential, it
 // is asked to, for a password that is not zero.
 func (r *run) give(sys target.System, w access.Want, password secret.Text) error {
-	r.a.TriedAt = time.Now().UTC()
+	if r.Virtual { // else nobody could wait until a call cannot arrive any more
+		r.a.TriedAt = time.Now().UTC()
+	}
 	issuer, ok := target.As[target.Issuer](sys)
 	if !ok || r.Drawn {
 		return sys.Apply(r.Context(), r.a, w, password)
