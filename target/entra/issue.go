@@ -2,6 +2,7 @@ package entra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -92,7 +93,8 @@ func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) 
 	if !s.tap {
 		return target.Issued{}, invalid("This target does not give Temporary Access Passes.", "")
 	}
-	if _, err := s.wanted(want); err != nil {
+	wanted, err := s.wanted(want)
+	if err != nil {
 		return target.Issued{}, err
 	}
 	policy, err := s.passPolicy(ctx)
@@ -108,9 +110,13 @@ func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) 
 	if err != nil {
 		return target.Issued{}, explain(err, "make the account")
 	}
-	made, err := m.newPass(ctx, u.ID, fresh, policy.minutes(time.Until(want.Until)), policy.Once)
+	minutes := policy.minutes(time.Until(want.Until))
+	made, err := m.newPass(ctx, u.ID, minutes, policy.Once)
+	if is(err, http.StatusForbidden) && !fresh {
+		made, err = m.passWithoutRole(ctx, granter{system: s, a: a, id: u.ID, wanted: wanted, until: want.Until}, minutes, policy.Once, err)
+	}
 	if err != nil {
-		return target.Issued{}, m.explainPass(err)
+		return target.Issued{}, m.explainPass(ctx, err)
 	}
 	return target.Issued{Text: secret.New(made.Value), ObjectID: u.ID, Username: u.UserPrincipalName}, nil
 }
@@ -200,24 +206,23 @@ func (s maker) adopt(ctx context.Context, a access.Account, upn string) (user, b
 	return user{}, false, &access.Error{Kind: access.Conflict, Text: "The name " + upn + " is taken, and the directory does not show by whom yet.", Hint: "Jitney looks again.", After: 15 * time.Second}
 }
 
-// newPass makes a pass in place of every earlier one.
-func (s maker) newPass(ctx context.Context, id string, fresh bool, minutes int, once bool) (pass, error) {
-	if !fresh {
-		old, _, err := s.graph.passes(ctx, id)
-		if err != nil && !isGone(err) {
+// newPass makes a pass. A user has one at most: a new one takes the place of
+// the old one, which is deleted only where Graph wants that.
+func (s maker) newPass(ctx context.Context, id string, minutes int, once bool) (pass, error) {
+	made, err := s.makePass(ctx, id, minutes, once)
+	if !is(err, http.StatusBadRequest, http.StatusConflict) {
+		return made, err
+	}
+	old, _, lerr := s.graph.passes(ctx, id)
+	if lerr != nil || len(old) == 0 {
+		return pass{}, err
+	}
+	for _, p := range old {
+		if err := s.dropPass(ctx, id, p.ID); err != nil {
 			return pass{}, err
 		}
-		for _, p := range old {
-			if err := s.dropPass(ctx, id, p.ID); err != nil {
-				return pass{}, err
-			}
-		}
 	}
-	made, err := s.makePass(ctx, id, minutes, once)
-	if is(err, http.StatusForbidden) && !fresh {
-		made, err = s.passWithoutRole(ctx, id, minutes, once, err)
-	}
-	return made, err
+	return s.makePass(ctx, id, minutes, once)
 }
 
 // makePass asks for a pass. A replica that does not know the account yet is
@@ -236,38 +241,48 @@ func (s maker) makePass(ctx context.Context, id string, minutes int, once bool) 
 }
 
 // passWithoutRole makes a pass for an account whose role forbids that to the
-// app: it takes the role off; Apply gives it back.
-func (s maker) passWithoutRole(ctx context.Context, id string, minutes int, once bool, refused error) (pass, error) {
-	held, _, err := s.assignments(ctx, id)
+// app: it takes the role off for some seconds. Whatever comes of it, the role
+// is given back at once, or its absence would count as taken away.
+func (s maker) passWithoutRole(ctx context.Context, g granter, minutes int, once bool, refused error) (made pass, err error) {
+	needsRole := &access.Error{Kind: access.Denied, Err: refused, Text: "The app may not make a new Temporary Access Pass for an account that holds the role.",
+		Hint: "Give the app the directory role Privileged Authentication Administrator; or end this grant and ask for another, which gets a pass of its own."}
+	if s.barred() {
+		return pass{}, needsRole
+	}
+	held, _, err := s.assignments(ctx, g.id)
 	if err != nil || len(held) == 0 {
 		return pass{}, refused
 	}
+	defer func() { err = errors.Join(err, g.give(context.WithoutCancel(ctx))) }()
 	for _, h := range held {
-		if err := s.unassign(ctx, h.ID); err != nil {
+		if err := (pim{s.system}).takeAway(ctx, g.id, h, nil); err != nil {
 			return pass{}, err
 		}
 	}
-	s.note(id, "the role was taken off and given again at "+stamp(time.Now())+", because the app may not make a pass for an account that holds it")
+	s.note(g.id, "the role was taken off for a moment and given again at "+stamp(time.Now())+", because the app may not make a pass for an account that holds it")
 	for try := range 4 {
 		if err := sleep(ctx, time.Duration(try)*s.pace.step); err != nil {
 			return pass{}, err
 		}
-		made, err := s.makePass(ctx, id, minutes, once)
+		made, err := s.makePass(ctx, g.id, minutes, once)
 		if !is(err, http.StatusForbidden) {
 			return made, err
 		}
 	}
-	return pass{}, &access.Error{Kind: access.Conflict, After: 30 * time.Second, Err: refused, Text: "The role was taken off to make a new pass, and the directory has not caught up with that yet.", Hint: "Jitney tries again."}
+	s.bar()
+	return pass{}, needsRole
 }
 
-func (s maker) explainPass(err error) error {
+// explainPass says what went wrong with a pass. The policy may have changed
+// since it was read.
+func (s maker) explainPass(ctx context.Context, err error) error {
 	e := explain(err, "make a Temporary Access Pass")
-	switch {
-	case is(err, http.StatusBadRequest) && mentions(err, "UserCredentialPolicy"), is(err, http.StatusBadRequest) && mentions(err, "policy"):
-		s.forgetPolicy()
+	if !is(err, http.StatusBadRequest) {
+		return e
+	}
+	s.forgetPolicy()
+	if p, perr := s.passPolicy(ctx); mentions(err, "UserCredentialPolicy") || perr == nil && p.State != "" && p.State != "enabled" {
 		return passesOff(err)
-	case is(err, http.StatusBadRequest):
-		s.forgetPolicy() // it may have changed since it was read
 	}
 	return e
 }

@@ -198,7 +198,7 @@ func (b *prober) makeOnePass(ctx context.Context) error {
 	if err != nil {
 		return ignore(err)
 	}
-	_, err = maker{b.system}.newPass(ctx, b.ids[0], true, p.minutes(time.Minute), p.Once)
+	_, err = maker{b.system}.newPass(ctx, b.ids[0], p.minutes(time.Minute), p.Once)
 	return ignore(err)
 }
 

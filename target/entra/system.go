@@ -43,6 +43,7 @@ type memory struct {
 	policy tapPolicy
 	read   time.Time            // when policy was
 	noPIM  time.Time            // until when roles are given directly, because PIM refused
+	noPass time.Time            // until when no role is taken off to make a pass, because that did not help
 	purged map[string]time.Time // object ids that this process was told were purged
 	notes  map[string]string    // what Issue did beside, by object id, for the evidence
 	set    map[string][32]byte  // hashes of the passwords with which this process made accounts, by object id
@@ -152,6 +153,20 @@ func (s *memory) made(id string, password secret.Text) bool {
 	defer s.mu.Unlock()
 	was, ok := s.set[id]
 	return ok && was == sha256.Sum256([]byte(id+password.Reveal()))
+}
+
+// bar notes that taking a role off did not help to make a pass, so that the
+// next tries do not take it off again for nothing.
+func (s *memory) bar() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noPass = time.Now().Add(time.Hour)
+}
+
+func (s *memory) barred() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Before(s.noPass)
 }
 
 // forgetPolicy has the policy for passes read again.
