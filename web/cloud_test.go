@@ -100,7 +100,7 @@ func TestWhatWasToldAfterTheEnd(t *testing.T) {
 	w := newWorld(t)
 	w.fill()
 	w.ask(t, maya, "/grants/told", nil).must(t, http.StatusOK, "Ended, verified", "What the account did", "Changed the mailbox of finance@pedroaviary.example.", "Found beyond this grant",
-		"The role Exchange Administrator of intern9 was left behind.")
+		"The role Exchange Administrator of intern9 was left behind.").lacks(t, "10:43:57.447Z")
 }
 
 func TestConnectingATargetThatNeedsConsent(t *testing.T) {
@@ -113,6 +113,8 @@ func TestConnectingATargetThatNeedsConsent(t *testing.T) {
 	}
 	w.ask(t, otto, "/targets/m365-aviary", nil).must(t, http.StatusOK, "Entra tenant ID").lacks(t, "Or send a link", "/consent\"")
 	w.ask(t, ada, "/targets/ad-aviary", nil).must(t, http.StatusOK).lacks(t, "three steps", "Import customers")
+	w.ask(t, ada, "/customers/aviary", nil).must(t, http.StatusOK, "Not connected yet")
+	w.ask(t, otto, "/customers/aviary", nil).must(t, http.StatusOK).lacks(t, "Not connected yet")
 
 	began := func() url.Values {
 		t.Helper()
@@ -170,6 +172,7 @@ func TestConnectingATargetThatNeedsConsent(t *testing.T) {
 	}
 	w.ask(t, ada, "/targets/m365-aviary/check", url.Values{}).must(t, http.StatusSeeOther)
 	w.ask(t, ada, "/targets/m365-aviary", nil).must(t, http.StatusOK, "Everything is in order", "Highest privileges that no grant explains: 2", "Break glass (bg@pedroaviary.example)", ">Connected<")
+	w.ask(t, ada, "/customers/aviary", nil).must(t, http.StatusOK, "Everything is in order").lacks(t, "Not connected yet")
 
 	target := w.targets["m365-aviary"]
 	target.Settings = nil
@@ -219,5 +222,9 @@ func TestImportingCustomers(t *testing.T) {
 	w.ask(t, ada, path, form).must(t, http.StatusOK, "0 imported, 3 connected already")
 	if len(w.customers) != before+1 {
 		t.Error("a second import made more")
+	}
+	w.shut = true
+	for _, f := range []url.Values{nil, form} {
+		w.ask(t, ada, path, f).must(t, http.StatusForbidden, "The permission DelegatedAdminRelationship.Read.All is missing.", "Give it to the app.", "Check connection")
 	}
 }

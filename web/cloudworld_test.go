@@ -76,13 +76,16 @@ func (w *world) m365() target.Kind {
 func (w *world) open(_ context.Context, id string) (target.System, error) {
 	t, err := find(w.memory, w.targets, id)
 	if err == nil && t.Kind == "entra" {
-		return tenant{}, nil
+		return tenant{w: w}, nil
 	}
 	return nothing{}, err
 }
 
 // A tenant is a cloud target that knows companies and who is powerful.
-type tenant struct{ nothing }
+type tenant struct {
+	nothing
+	w *world
+}
 
 func (tenant) Check(context.Context) ([]access.Finding, error) {
 	return []access.Finding{{Level: "ok", What: "The app signs in."}, {Level: "info", What: "Licence: P1."}}, nil
@@ -92,7 +95,10 @@ func (tenant) Unexplained(context.Context) ([]string, error) {
 	return []string{"Sam Admin (sam@pedroaviary.example)", "Break glass (bg@pedroaviary.example)"}, nil
 }
 
-func (tenant) Companies(context.Context) ([]target.Company, error) {
+func (t tenant) Companies(context.Context) ([]target.Company, error) {
+	if t.w.shut {
+		return nil, &access.Error{Kind: access.Denied, Text: "The permission DelegatedAdminRelationship.Read.All is missing.", Hint: "Give it to the app."}
+	}
 	all := []target.Company{{ID: "11111111-aaaa-4bbb-8ccc-d1d1d1d1d1d1", Name: "Aviary Foods", Domain: "pedroaviary.example", Source: "GDAP relationship until 2027-01-31"},
 		{ID: "11111111-aaaa-4bbb-8ccc-d1d1d1d1d1d2", Name: "Kestrel Logistics", Domain: "kestrel.example", Source: "Contract"},
 		{ID: "11111111-aaaa-4bbb-8ccc-d1d1d1d1d1d3", Name: "Wren <Garage> & Sons", Domain: "wren.example", Source: "GDAP relationship until 2026-12-01"},
@@ -125,7 +131,7 @@ func (w *world) fillCloud(now time.Time) {
 		if !gone {
 			role = "Global Administrator"
 		}
-		a.Seen.Facts = []access.Fact{{Name: "Role assignments", Found: role, Clean: gone}, {Name: "GET /users, 3 reads", Found: map[bool]string{true: "not found", false: "enabled"}[gone], Clean: gone}}
+		a.Seen.Facts = []access.Fact{{Name: "Role assignments", Found: role, Clean: gone}, {Name: "GET /users, 3 reads", Found: map[bool]string{true: "not found", false: "enabled"}[gone] + " since 2026-11-21T10:43:57.447Z", Clean: gone}}
 		w.accounts[a.ID] = a
 	}
 	over := func(g *access.Grant) {

@@ -140,7 +140,7 @@ func (b *grantBody) signIn(p broker.GrantPage) {
 }
 
 // instant finds instants in what a connector read.
-var instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+var instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
 func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 	b.ReadAt, b.EndLabel, b.Silent = p.Observation.At, "At the end", p.Observation.Silent

@@ -59,7 +59,7 @@ func (s importPages) companiesPage(v *visit, status int, outcome *importOutcome,
 	v.section = "/customers"
 	list, err := s.Broker.Places.Companies(v.ctx(), v.Person, id)
 	if err != nil && access.KindOf(err) != access.NotFound {
-		if _, err := problem(err); err == nil { // people can mend it: say so where they came from
+		if _, fault := problem(err); fault == nil { // people can mend it: say so where they came from
 			return places(s).targetAgain(v, err)
 		}
 	}
@@ -140,6 +140,9 @@ func (s importPages) importCompanies(v *visit) error {
 	if err != nil && len(done) == 0 {
 		if k := access.KindOf(err); k == access.NotFound || k == access.Internal {
 			return err
+		}
+		if len(broker.FieldsOf(err)) == 0 { // the target did not answer: it is not asked again at once
+			return places(s).targetAgain(v, err)
 		}
 		return s.companiesPage(v, http.StatusUnprocessableEntity, nil, err)
 	}

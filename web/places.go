@@ -61,7 +61,7 @@ func wrongOf(fields []access.FieldError) (out []wrongField) {
 
 type targetCard struct {
 	ID, Name, Kind, Icon, Policy, Checked, Offers string
-	Disabled                                      bool
+	Disabled, Unfinished                          bool // Unfinished: people must consent, and it was never checked
 	Settings                                      []option
 	Found                                         *foundView
 }
@@ -118,6 +118,7 @@ func (s places) customerPage(v *visit, status int, failed error) error {
 func cardOf(v *visit, t broker.TargetPage) targetCard {
 	card := targetCard{ID: t.Target.ID, Name: t.Target.Name, Kind: t.Kind.Title, Icon: t.Kind.Icon, Policy: t.Policy, Disabled: !t.Target.DisabledAt.IsZero(),
 		Checked: "never", Found: foundOf(t.Target.Findings), Offers: titles(t.Offers, 6)}
+	card.Unfinished = t.Kind.Consent != nil && t.Target.CheckedAt.IsZero()
 	if !t.Known {
 		card.Kind = t.Target.Kind + " (unknown to this version)"
 	}

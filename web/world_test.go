@@ -27,6 +27,7 @@ type world struct {
 	slow    atomic.Bool // the ticket system does not answer
 	kept    map[string]string
 	login   string // where Microsoft's pages are
+	shut    bool   // companies are not told
 }
 
 const (
