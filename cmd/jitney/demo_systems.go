@@ -53,6 +53,10 @@ func startDemoSystems(ctx context.Context, customers []demoCustomer) (_ *demoSys
 			t := cloud.AddTenant(entra.TenantSpec{ID: c.tenant, Name: c.name, Licence: entra.P1, Domains: []entra.Domain{{Name: c.m365, Initial: true, Default: true}},
 				TAP: &entra.TAPPolicy{Min: 10, Max: 480, Default: 60, Length: 12}})
 			t.Consent(app)
+			// As the guide recommends: with it the app can disable and delete
+			// an administrator at once, not only when the role's removal has
+			// reached every replica.
+			t.AppRole(app, entra.PrivilegedAuthenticationAdministrator)
 			s.tenants[c.m365] = t
 		}
 	}
