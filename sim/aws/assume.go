@@ -3,7 +3,6 @@ package aws
 import (
 	"bytes"
 	"compress/flate"
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -29,7 +28,11 @@ type assumption struct {
 	life       time.Duration
 }
 
-func assumeRole(x *exchange) ([]node, *failure) {
+// An assumer is a request for a session of a role.
+type assumer struct{ *exchange }
+
+func assumeRole(e *exchange) ([]node, *failure) {
+	x := assumer{e}
 	arn := x.str("RoleArn")
 	a, f := x.assumption()
 	if f != nil {
@@ -43,7 +46,7 @@ func assumeRole(x *exchange) ([]node, *failure) {
 	if f := a.inherit(x.who); f != nil {
 		return nil, f
 	}
-	if a.role, a.state = x.findRole(arn); a.role == nil || a.state == nil {
+	if a.role, a.state = findRole(x.exchange, arn); a.role == nil || a.state == nil {
 		return nil, denial(x.who, "sts:AssumeRole", arn, "")
 	}
 	facts := x.assumeFacts(a)
@@ -67,7 +70,7 @@ func assumeRole(x *exchange) ([]node, *failure) {
 }
 
 // assumption reads what both ways of assuming a role have: name and session policies.
-func (x *exchange) assumption() (*assumption, *failure) {
+func (x assumer) assumption() (*assumption, *failure) {
 	a := &assumption{name: x.str("RoleSessionName")}
 	text, arns := x.str("Policy"), x.all("PolicyArns", "arn")
 	if n := utf8.RuneCountInString(text + strings.Join(arns, "")); n > maxSessionPolicy {
@@ -83,7 +86,7 @@ func (x *exchange) assumption() (*assumption, *failure) {
 	for _, arn := range arns {
 		d := x.cloud.managed(arn)
 		if d == nil {
-			return nil, malformedPolicy(errors.New("The policy " + arn + " does not exist or is not attachable.")) // the text is a guess
+			return nil, malformedPolicy(malformed("The policy " + arn + " does not exist or is not attachable.")) // the text is a guess
 		}
 		a.policies = append(a.policies, d)
 	}
@@ -91,7 +94,7 @@ func (x *exchange) assumption() (*assumption, *failure) {
 }
 
 // tags reads the session tags of a form.
-func (x *exchange) tags() (map[string]string, *failure) {
+func (x assumer) tags() (map[string]string, *failure) {
 	keys, out := x.all("Tags", "Key"), map[string]string{}
 	vals := x.all("Tags", "Value")
 	if len(keys) != len(vals) {
@@ -141,10 +144,10 @@ func (a *assumption) inherit(who *principal) *failure {
 }
 
 // assumeFacts are what a trust policy's conditions, and the caller's own, may ask about a request for a session.
-func (x *exchange) assumeFacts(a *assumption) facts {
+func (x assumer) assumeFacts(a *assumption) facts {
 	var f facts
 	if x.who != nil {
-		f = x.who.facts(x)
+		f = x.who.facts(x.exchange)
 	} else {
 		f = x.facts()
 	}
@@ -173,7 +176,7 @@ func (x *exchange) assumeFacts(a *assumption) facts {
 
 // trusted asks the role's trust policy and the caller's own policies. Within an account either may be enough; between
 // accounts both must agree.
-func (x *exchange) trusted(a *assumption, f facts, action string) bool {
+func (x assumer) trusted(a *assumption, f facts, action string) bool {
 	arn := a.role.ARN()
 	own := x.who.judge(x.now, f, action, arn)
 	how := a.state.trust.ask(f, action, x.who.is)
@@ -187,7 +190,7 @@ func (x *exchange) trusted(a *assumption, f facts, action string) bool {
 }
 
 // settle decides how long the session may last, and whether what it carries fits.
-func (a *assumption) settle(x *exchange, chained bool) *failure {
+func (a *assumption) settle(x assumer, chained bool) *failure {
 	a.life = time.Duration(x.num("DurationSeconds", 3600)) * time.Second
 	switch {
 	case chained && a.life > time.Hour:
@@ -225,7 +228,7 @@ func (a *assumption) pack(room int) int {
 }
 
 // session makes the session and tells about it.
-func (x *exchange) session(a *assumption, who *principal) []node {
+func (x assumer) session(a *assumption, who *principal) []node {
 	who.account, who.role, who.session = a.role.account, a.role, a.name
 	who.policies, who.source, who.transitive = a.policies, a.source, a.transitive
 	who.tags = maps.Clone(a.keep)
@@ -234,7 +237,7 @@ func (x *exchange) session(a *assumption, who *principal) []node {
 	}
 	maps.Copy(who.tags, a.tags)
 	out := []node{
-		x.issue(who, a.life),
+		issue(x.exchange, who, a.life),
 		group("AssumedRoleUser", leaf("AssumedRoleId", who.userID()), leaf("Arn", who.ARN())),
 	}
 	if a.packed > 0 {

@@ -29,7 +29,7 @@ func (x *exchange) authenticate() *failure {
 		return f
 	}
 	if !slices.Contains(s.signed, "host") || subtle.ConstantTimeCompare([]byte(s.compute(x.req, x.body, key.secret)), []byte(s.value)) != 1 {
-		return x.mismatch("")
+		return mismatch("")
 	}
 	if !key.expires.IsZero() && !x.now.Before(key.expires) {
 		if x.service == serviceS3 {
@@ -59,7 +59,7 @@ func (x *exchange) unknownKey(key *credential) *failure {
 func (x *exchange) scoped(s *signature) *failure {
 	p := x.cloud.partition
 	if s.service != x.service {
-		return x.mismatch("Credential should be scoped to correct service: '" + x.service + "'. ")
+		return mismatch("Credential should be scoped to correct service: '" + x.service + "'. ")
 	}
 	regions := p.Regions
 	switch {
@@ -72,15 +72,15 @@ func (x *exchange) scoped(s *signature) *failure {
 		if x.service == serviceS3 {
 			return &failure{Status: 400, Code: "AuthorizationHeaderMalformed", Message: "The authorization header is malformed; the region '" + s.region + "' is wrong; expecting '" + regions[0] + "'"}
 		}
-		return x.mismatch("Credential should be scoped to a valid region. ")
+		return mismatch("Credential should be scoped to a valid region. ")
 	}
 	if s.day != s.at.UTC().Format("20060102") {
-		return x.mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" + s.day + "' != '" + s.at.UTC().Format("20060102") + "'. ")
+		return mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '" + s.day + "' != '" + s.at.UTC().Format("20060102") + "'. ")
 	}
 	return nil
 }
 
-func (x *exchange) mismatch(text string) *failure {
+func mismatch(text string) *failure {
 	if text == "" {
 		text = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
 	}

@@ -68,7 +68,7 @@ func (p pages) signedOut() answer {
 }
 
 // console shows who the visitor is, until when, and what that allows: decided anew at each look.
-func (x *exchange) console() answer {
+func (x visitor) console() answer {
 	v, _ := x.anyVisit()
 	if v == nil {
 		return x.cloud.pages.render(http.StatusForbidden, view{Title: "Not signed in", Problem: "You are not signed in to the simulated AWS console. It lets in who comes by a sign-in link."})
@@ -95,14 +95,14 @@ func (x *exchange) console() answer {
 }
 
 // look fills in what the session may see of S3 at this moment.
-func (x *exchange) look(out *view) {
+func (x visitor) look(out *view) {
 	all := "arn:" + x.cloud.partition.Name + ":s3:::*"
-	facts := x.who.facts(x)
+	facts := x.who.facts(x.exchange)
 	if v := x.who.judge(x.now, facts, "s3:ListAllMyBuckets", all); !v.allowed {
 		out.Denied = s3Denial(x.who, "s3:ListAllMyBuckets", all, v.why).Message
 		x.code = "AccessDenied"
 	}
-	for _, b := range x.cloud.bucketsOf(x.who.account) {
+	for _, b := range x.who.account.buckets() {
 		shown := bucketView{Name: b.name}
 		v := x.who.judge(x.now, facts, "s3:ListBucket", b.String())
 		switch {

@@ -17,10 +17,10 @@ const maxBody = 1 << 20
 
 // An exchange is one request on its way through the cloud.
 type exchange struct {
-	cloud   *Cloud
-	req     *http.Request
-	body    []byte
-	form    url.Values
+	cloud *Cloud
+	req   *http.Request
+	body  []byte
+	params
 	now     time.Time
 	service string
 	action  string
@@ -93,7 +93,7 @@ func (broken) Read([]byte) (int, error) { return 0, errLost }
 
 // exchange carries one request out, and writes it down.
 func (c *Cloud) exchange(r *http.Request) (answer, error) {
-	x := &exchange{cloud: c, req: r, id: c.requestID(), now: c.Now()}
+	x := &exchange{cloud: c, req: r, id: c.journal.requestID(), now: c.Now()}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return answer{}, errors.Join(errLost, err)
@@ -141,7 +141,7 @@ func (x *exchange) route() *failure {
 	x.service, x.region, x.bucket = x.cloud.partition.place(host)
 	x.named = x.service != ""
 	x.form = x.req.URL.Query()
-	if x.isForm() {
+	if isForm(x) {
 		form, err := url.ParseQuery(string(x.body))
 		if err != nil {
 			return &failure{Status: 400, Code: "MalformedInput", Message: "The form cannot be read."}
@@ -158,12 +158,12 @@ func (x *exchange) route() *failure {
 		x.region = x.cloud.partition.global(serviceSTS)
 	}
 	if x.service == serviceS3 {
-		x.action = x.s3Action()
+		x.action = storage{x}.s3Action()
 	}
 	return nil
 }
 
-func (x *exchange) isForm() bool {
+func isForm(x *exchange) bool {
 	return strings.HasPrefix(x.req.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 }
 
@@ -192,9 +192,9 @@ func (x *exchange) carryOut() answer {
 	case serviceSTS, serviceIAM:
 		return x.query()
 	case serviceS3:
-		return x.s3()
+		return storage{x}.s3()
 	case serviceSignIn:
-		return x.signIn()
+		return visitor{x}.signIn()
 	}
 	return x.refuse(&failure{Status: 404, Code: "UnknownOperationException", Message: "There is no such service here."})
 }
@@ -252,7 +252,7 @@ func (x *exchange) admit(op *operation) *failure {
 }
 
 // wait sits out d, or until the caller has gone.
-func (x *exchange) wait(d time.Duration) error {
+func wait(x *exchange, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

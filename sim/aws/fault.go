@@ -181,7 +181,7 @@ func (x *exchange) before(act Action) (a answer, err error, done bool) {
 		}
 		return x.refuse(&failure{Status: 400, Code: "Throttling", Message: "Rate exceeded"}), nil, true
 	case WaitBefore:
-		if err := x.wait(act.Delay); err != nil {
+		if err := wait(x, act.Delay); err != nil {
 			return answer{}, err, true
 		}
 	case DropBefore:
@@ -196,7 +196,7 @@ func (x *exchange) before(act Action) (a answer, err error, done bool) {
 func (x *exchange) after(act Action, a answer) (answer, error) {
 	switch act.Kind {
 	case WaitAfter:
-		return a, x.wait(act.Delay)
+		return a, wait(x, act.Delay)
 	case DropAfter:
 		return answer{}, errLost
 	case AnswerAfter:

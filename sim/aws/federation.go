@@ -30,7 +30,10 @@ type visit struct {
 	ends time.Time
 }
 
-func (x *exchange) signIn() answer {
+// A visitor is a browser at the federation endpoint or in the console, or a program that wants a sign-in token.
+type visitor struct{ *exchange }
+
+func (x visitor) signIn() answer {
 	c := x.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +58,7 @@ func badRequest(text string) *failure {
 }
 
 // signinToken changes the keys of a session for a token that opens the console.
-func (x *exchange) signinToken() answer {
+func (x visitor) signinToken() answer {
 	var s struct {
 		ID    string `json:"sessionId"`
 		Key   string `json:"sessionKey"`
@@ -92,7 +95,7 @@ func (x *exchange) signinToken() answer {
 }
 
 // login lets a browser in that brings a sign-in token.
-func (x *exchange) login() answer {
+func (x visitor) login() answer {
 	l := x.cloud.logins[x.str("SigninToken")]
 	if l == nil || !x.now.Before(l.expires) {
 		return x.refuse(badRequest("The sign-in token is not valid, or was not used in time."))
@@ -121,7 +124,7 @@ func redirect(to string) answer {
 }
 
 // destination is where a browser goes in the console: where it was asked to, or where the simulation has that.
-func (x *exchange) destination(text string) (string, bool) {
+func (x visitor) destination(text string) (string, bool) {
 	u, err := url.Parse(text)
 	if err != nil || text == "" || u.User != nil {
 		return "", false
@@ -151,7 +154,7 @@ func question(query string) string {
 }
 
 // visit is the browser's, if it is still let in; nil if not.
-func (x *exchange) visit() *visit {
+func (x visitor) visit() *visit {
 	v, _ := x.anyVisit()
 	if v == nil || !x.now.Before(v.ends) || v.key.disabled {
 		return nil
@@ -160,7 +163,7 @@ func (x *exchange) visit() *visit {
 }
 
 // anyVisit is the browser's, over or not, with its id.
-func (x *exchange) anyVisit() (*visit, string) {
+func (x visitor) anyVisit() (*visit, string) {
 	c, err := x.req.Cookie(cookie)
 	if err != nil {
 		return nil, ""
@@ -169,7 +172,7 @@ func (x *exchange) anyVisit() (*visit, string) {
 }
 
 // logout ends the visit, and goes on to the federation endpoint if it is told to.
-func (x *exchange) logout() answer {
+func (x visitor) logout() answer {
 	to := x.str("redirect_uri")
 	if to != "" && x.cloud.opt.MultiSession {
 		return x.refuse(badRequest("The request is not valid with multi-session support."))

@@ -1,6 +1,9 @@
 package aws_test
 
 import (
+	"io"
+	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -131,5 +134,45 @@ func TestNobodyIsLetInWithoutALogin(t *testing.T) {
 	w := newWorld(t, aws.Options{})
 	if status, page, _ := (&browser{w: w}).get(consoleURL); status != 403 || strings.Contains(page, "northwind") {
 		t.Errorf("got %d", status)
+	}
+}
+
+// TestABrowserOnLoopback takes the whole way over a socket, where the console has no name of its own.
+func TestABrowserOnLoopback(t *testing.T) {
+	w := newWorld(t, aws.Options{})
+	s, err := w.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, token := w.signinToken(w.assume(w.broker, w.request()), nil)
+	jar, _ := cookiejar.New(nil)
+	c := &http.Client{Jar: jar}
+	get := func(to string) (string, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, to, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := c.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, _ := io.ReadAll(res.Body)
+		return res.Request.URL.String(), string(b)
+	}
+	for _, destination := range []string{consoleURL, s.URL() + "/console/s3/home?region=eu-west-1"} {
+		at, page := get(strings.Replace(loginURL(token, destination), "https://signin.aws.amazon.com", s.URL(), 1))
+		if at != s.URL()+"/console/s3/home?region=eu-west-1" || !strings.Contains(page, "northwind-prod/ada-g1") {
+			t.Errorf("%s leads to %s", destination, at)
+		}
+	}
+	at, page := get(s.URL() + "/console/logout")
+	if !strings.Contains(page, "signed out") || at != s.URL()+"/console/logout" {
+		t.Errorf("logout leads to %s", at)
+	}
+	if _, page := get(s.URL() + "/console"); !strings.Contains(page, "not signed in") {
+		t.Error("after the logout the console is open")
 	}
 }

@@ -55,7 +55,7 @@ func roleResource(x *exchange) string {
 }
 
 // theRole finds the role that a request names, as reads see it.
-func (x *exchange) theRole() (*Role, *roleState, *failure) {
+func theRole(x *exchange) (*Role, *roleState, *failure) {
 	name := x.str("RoleName")
 	r := x.who.account.role(name, x.now)
 	if r == nil {
@@ -65,7 +65,7 @@ func (x *exchange) theRole() (*Role, *roleState, *failure) {
 }
 
 // change writes to a role, and notes that something changed.
-func (x *exchange) change(r *Role, f func(*roleState)) {
+func change(x *exchange, r *Role, f func(*roleState)) {
 	r.change(f)
 	x.effect = true
 }
@@ -93,8 +93,8 @@ func tagNodes(tags map[string]string) node {
 }
 
 // formTags reads the tags of a form; those of IAM.
-func (x *exchange) formTags() (map[string]string, *failure) {
-	tags, f := x.tags()
+func formTags(x *exchange) (map[string]string, *failure) {
+	tags, f := assumer{x}.tags()
 	if f != nil {
 		f.Code = "InvalidInput"
 	}
@@ -102,7 +102,7 @@ func (x *exchange) formTags() (map[string]string, *failure) {
 }
 
 // page cuts a list into pages: the part that is asked for, and how it goes on.
-func (x *exchange) page(name string, list []node) ([]node, *failure) {
+func (x params) page(name string, list []node) ([]node, *failure) {
 	from := 0
 	if m := x.str("Marker"); m != "" {
 		b, err := base64.StdEncoding.DecodeString(m)
@@ -119,7 +119,7 @@ func (x *exchange) page(name string, list []node) ([]node, *failure) {
 }
 
 // read reads a policy that came with a request, and holds it to a quota.
-func (x *exchange) read(text string, kind policyKind) (*document, *failure) {
+func read(x *exchange, text string, kind policyKind) (*document, *failure) {
 	d, err := parse(text, kind)
 	if err != nil {
 		return nil, malformedPolicy(err)
@@ -132,8 +132,8 @@ func (x *exchange) read(text string, kind policyKind) (*document, *failure) {
 	}
 	for _, s := range d.statements {
 		for _, name := range slices.Concat(s.Principal["AWS"], s.NotPrincipal["AWS"]) {
-			if !x.exists(name) {
-				return nil, malformedPolicy(fmt.Errorf(`Invalid principal in policy: "AWS":"%s"`, name)) //nolint:staticcheck // AWS's own text
+			if !exists(x, name) {
+				return nil, malformedPolicy(malformed(`Invalid principal in policy: "AWS":"` + name + `"`))
 			}
 		}
 	}
@@ -141,7 +141,7 @@ func (x *exchange) read(text string, kind policyKind) (*document, *failure) {
 }
 
 // exists reports whether a trust policy may name this principal.
-func (x *exchange) exists(name string) bool {
+func exists(x *exchange, name string) bool {
 	if name == "*" || x.cloud.accounts[name] != nil {
 		return true
 	}

@@ -38,12 +38,12 @@ func iamPolicyOperations() []*operation {
 }
 
 func putRolePolicy(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
 	name := x.str("PolicyName")
-	d, f := x.read(x.str("PolicyDocument"), identityPolicy)
+	d, f := read(x, x.str("PolicyDocument"), identityPolicy)
 	if f != nil {
 		return nil, f
 	}
@@ -56,7 +56,7 @@ func putRolePolicy(x *exchange) ([]node, *failure) {
 	if size > maxInline {
 		return nil, &failure{Status: 409, Code: "LimitExceeded", Message: fmt.Sprintf("Maximum policy size of %d bytes exceeded for role %s", maxInline, r.Name)}
 	}
-	x.change(r, func(s *roleState) { s.inline[name] = d })
+	change(x, r, func(s *roleState) { s.inline[name] = d })
 	return nil, nil
 }
 
@@ -72,7 +72,7 @@ func visibleRunes(text string) int {
 }
 
 func getRolePolicy(x *exchange) ([]node, *failure) {
-	r, s, f := x.theRole()
+	r, s, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -85,7 +85,7 @@ func getRolePolicy(x *exchange) ([]node, *failure) {
 }
 
 func deleteRolePolicy(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -93,12 +93,12 @@ func deleteRolePolicy(x *exchange) ([]node, *failure) {
 	if r.newest().inline[name] == nil {
 		return nil, noSuchEntity("The role policy with name %s cannot be found.", name)
 	}
-	x.change(r, func(s *roleState) { delete(s.inline, name) })
+	change(x, r, func(s *roleState) { delete(s.inline, name) })
 	return nil, nil
 }
 
 func listRolePolicies(x *exchange) ([]node, *failure) {
-	_, s, f := x.theRole()
+	_, s, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -110,7 +110,7 @@ func listRolePolicies(x *exchange) ([]node, *failure) {
 }
 
 func attachRolePolicy(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -125,12 +125,12 @@ func attachRolePolicy(x *exchange) ([]node, *failure) {
 	if len(have) >= maxAttach {
 		return nil, &failure{Status: 409, Code: "LimitExceeded", Message: fmt.Sprintf("Cannot exceed quota for PoliciesPerRole: %d", maxAttach)}
 	}
-	x.change(r, func(s *roleState) { s.managed = append(s.managed, arn) })
+	change(x, r, func(s *roleState) { s.managed = append(s.managed, arn) })
 	return nil, nil
 }
 
 func detachRolePolicy(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -138,14 +138,14 @@ func detachRolePolicy(x *exchange) ([]node, *failure) {
 	if !slices.Contains(r.newest().managed, arn) {
 		return nil, noSuchEntity("Policy %s was not found.", arn)
 	}
-	x.change(r, func(s *roleState) {
+	change(x, r, func(s *roleState) {
 		s.managed = slices.DeleteFunc(s.managed, func(a string) bool { return a == arn })
 	})
 	return nil, nil
 }
 
 func listAttachedRolePolicies(x *exchange) ([]node, *failure) {
-	_, s, f := x.theRole()
+	_, s, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -160,7 +160,7 @@ func listAttachedRolePolicies(x *exchange) ([]node, *failure) {
 func simulatePrincipalPolicy(x *exchange) ([]node, *failure) {
 	arn := x.str("PolicySourceArn")
 	var docs []*document
-	r, s := x.findRole(arn)
+	r, s := findRole(x, arn)
 	u := x.who.account.users[arn[strings.LastIndexByte(arn, '/')+1:]]
 	switch {
 	case r != nil && s != nil && r.account == x.who.account:

@@ -81,7 +81,7 @@ func createProvider(x *exchange) ([]node, *failure) {
 	case len(a.providers) >= 100:
 		return nil, &failure{Status: 409, Code: "LimitExceeded", Message: "Cannot exceed quota for OpenIdConnectProvidersPerAccount: 100"}
 	}
-	tags, f := x.formTags()
+	tags, f := formTags(x)
 	if f != nil {
 		return nil, f
 	}
@@ -100,7 +100,7 @@ func listProviders(x *exchange) ([]node, *failure) {
 }
 
 // theProvider finds the provider that a request names.
-func (x *exchange) theProvider() (*provider, *failure) {
+func theProvider(x *exchange) (*provider, *failure) {
 	arn := x.str("OpenIDConnectProviderArn")
 	for _, p := range x.who.account.providers {
 		if p.arn() == arn {
@@ -111,7 +111,7 @@ func (x *exchange) theProvider() (*provider, *failure) {
 }
 
 func getProvider(x *exchange) ([]node, *failure) {
-	p, f := x.theProvider()
+	p, f := theProvider(x)
 	if f != nil {
 		return nil, f
 	}
@@ -127,7 +127,7 @@ func getProvider(x *exchange) ([]node, *failure) {
 }
 
 func deleteProvider(x *exchange) ([]node, *failure) {
-	p, f := x.theProvider()
+	p, f := theProvider(x)
 	if f != nil {
 		return nil, f
 	}
@@ -137,7 +137,7 @@ func deleteProvider(x *exchange) ([]node, *failure) {
 }
 
 func addClientID(x *exchange) ([]node, *failure) {
-	p, f := x.theProvider()
+	p, f := theProvider(x)
 	if f != nil {
 		return nil, f
 	}
@@ -149,7 +149,7 @@ func addClientID(x *exchange) ([]node, *failure) {
 }
 
 func removeClientID(x *exchange) ([]node, *failure) {
-	p, f := x.theProvider()
+	p, f := theProvider(x)
 	if f != nil {
 		return nil, f
 	}
@@ -160,7 +160,7 @@ func removeClientID(x *exchange) ([]node, *failure) {
 }
 
 func updateThumbprint(x *exchange) ([]node, *failure) {
-	p, f := x.theProvider()
+	p, f := theProvider(x)
 	if f != nil {
 		return nil, f
 	}

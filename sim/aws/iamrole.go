@@ -35,11 +35,11 @@ func createRole(x *exchange) ([]node, *failure) {
 			return nil, &failure{Status: 409, Code: "EntityAlreadyExists", Message: "Role with name " + name + " already exists."}
 		}
 	}
-	trust, f := x.read(x.str("AssumeRolePolicyDocument"), trustPolicy)
+	trust, f := read(x, x.str("AssumeRolePolicyDocument"), trustPolicy)
 	if f != nil {
 		return nil, f
 	}
-	tags, f := x.formTags()
+	tags, f := formTags(x)
 	if f != nil {
 		return nil, f
 	}
@@ -59,7 +59,7 @@ func createRole(x *exchange) ([]node, *failure) {
 }
 
 func getRole(x *exchange) ([]node, *failure) {
-	r, s, f := x.theRole()
+	r, s, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -68,11 +68,11 @@ func getRole(x *exchange) ([]node, *failure) {
 
 // updateRole sets the length of sessions back to one hour if it is not given, which is what AWS says it does.
 func updateRole(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
-	x.change(r, func(s *roleState) {
+	change(x, r, func(s *roleState) {
 		s.max = time.Duration(x.num("MaxSessionDuration", 3600)) * time.Second
 		if about, ok := x.form["Description"]; ok {
 			s.description = about[0]
@@ -82,7 +82,7 @@ func updateRole(x *exchange) ([]node, *failure) {
 }
 
 func deleteRole(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
@@ -94,33 +94,33 @@ func deleteRole(x *exchange) ([]node, *failure) {
 	case len(s.managed) > 0:
 		return nil, conflict("Cannot delete entity, must detach all policies first.")
 	}
-	x.change(r, func(s *roleState) { s.gone = true })
+	change(x, r, func(s *roleState) { s.gone = true })
 	return nil, nil
 }
 
 func updateAssumeRolePolicy(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
-	trust, f := x.read(x.str("PolicyDocument"), trustPolicy)
+	trust, f := read(x, x.str("PolicyDocument"), trustPolicy)
 	if f != nil {
 		return nil, f
 	}
-	x.change(r, func(s *roleState) { s.trust = trust })
+	change(x, r, func(s *roleState) { s.trust = trust })
 	return nil, nil
 }
 
 func tagRole(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
-	tags, f := x.formTags()
+	tags, f := formTags(x)
 	if f != nil {
 		return nil, f
 	}
-	x.change(r, func(s *roleState) {
+	change(x, r, func(s *roleState) {
 		if s.tags == nil {
 			s.tags = map[string]string{}
 		}
@@ -130,11 +130,11 @@ func tagRole(x *exchange) ([]node, *failure) {
 }
 
 func untagRole(x *exchange) ([]node, *failure) {
-	r, _, f := x.theRole()
+	r, _, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}
-	x.change(r, func(s *roleState) {
+	change(x, r, func(s *roleState) {
 		for _, k := range x.all("TagKeys", "") {
 			delete(s.tags, k)
 		}
@@ -143,7 +143,7 @@ func untagRole(x *exchange) ([]node, *failure) {
 }
 
 func listRoleTags(x *exchange) ([]node, *failure) {
-	_, s, f := x.theRole()
+	_, s, f := theRole(x)
 	if f != nil {
 		return nil, f
 	}

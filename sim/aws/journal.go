@@ -87,7 +87,7 @@ func (x *exchange) asked() map[string]string {
 		}
 	}
 	if x.service == serviceS3 {
-		out["bucket"], out["key"] = x.object()
+		out["bucket"], out["key"] = storage{x}.object()
 	}
 	return out
 }
@@ -101,9 +101,9 @@ func (j *journal) breach(err error) {
 }
 
 // requestID makes the next request's id.
-func (c *Cloud) requestID() string {
-	c.journal.mu.Lock()
-	defer c.journal.mu.Unlock()
-	c.journal.requests++
-	return fmt.Sprintf("51400000-0000-4000-8000-%012x", c.journal.requests)
+func (j *journal) requestID() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.requests++
+	return fmt.Sprintf("51400000-0000-4000-8000-%012x", j.requests)
 }

@@ -95,13 +95,18 @@ func (p *principals) UnmarshalJSON(b []byte) error {
 	return err
 }
 
+// malformed is what AWS says about a policy that it does not take, in its own words.
+type malformed string
+
+func (m malformed) Error() string { return string(m) }
+
 // errSyntax is what AWS says about most mistakes.
-var errSyntax = errors.New("Syntax errors in policy.") //nolint:staticcheck // AWS's own text
+const errSyntax = malformed("Syntax errors in policy.")
 
 // parse reads a policy document. Its errors are texts as AWS gives them.
 func parse(text string, kind policyKind) (*document, error) {
 	if !json.Valid([]byte(text)) {
-		return nil, errors.New("This policy contains invalid Json") //nolint:staticcheck // AWS's own text
+		return nil, malformed("This policy contains invalid Json")
 	}
 	var raw struct {
 		Version   string          `json:"Version"`
@@ -126,7 +131,7 @@ func parse(text string, kind policyKind) (*document, error) {
 	for i := range d.statements {
 		s := &d.statements[i]
 		if s.Sid != "" && sids[s.Sid] {
-			return nil, errors.New("Statement IDs (SID) in a single policy must be unique.") //nolint:staticcheck // AWS's own text
+			return nil, malformed("Statement IDs (SID) in a single policy must be unique.")
 		}
 		sids[s.Sid] = true
 		if err := s.check(kind); err != nil {
@@ -159,11 +164,11 @@ func (s *statement) check(kind policyKind) error {
 		return errSyntax
 	}
 	if !regexp.MustCompile(`^[A-Za-z0-9]*$`).MatchString(s.Sid) && kind != trustPolicy {
-		return fmt.Errorf("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*") //nolint:staticcheck // AWS's own text
+		return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
 	}
 	for _, a := range slices.Concat(s.Action, s.NotAction) {
 		if a != "*" && !regexp.MustCompile(`^[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+$`).MatchString(a) {
-			return errors.New("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.") //nolint:staticcheck // AWS's own text
+			return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
 		}
 	}
 	if err := s.checkSubject(kind); err != nil {
@@ -187,28 +192,28 @@ func (s *statement) checkSubject(kind policyKind) error {
 	if kind == trustPolicy {
 		switch {
 		case s.Resource != nil || s.NotResource != nil:
-			return errors.New("Has prohibited field Resource") //nolint:staticcheck // AWS's own text
+			return malformed("Has prohibited field Resource")
 		case !who:
-			return errors.New("Missing required field Principal") //nolint:staticcheck // AWS's own text
+			return malformed("Missing required field Principal")
 		case s.Principal != nil && s.NotPrincipal != nil:
 			return errSyntax
 		}
 		for _, a := range slices.Concat(s.Action, s.NotAction) {
 			if !strings.HasPrefix(strings.ToLower(a), "sts:") {
-				return errors.New("AssumeRole policy may only specify STS AssumeRole actions.") //nolint:staticcheck // AWS's own text
+				return malformed("AssumeRole policy may only specify STS AssumeRole actions.")
 			}
 		}
 		return nil
 	}
 	if who {
-		return errors.New("Policy document should not specify a principal.") //nolint:staticcheck // AWS's own text
+		return malformed("Policy document should not specify a principal.")
 	}
 	if (s.Resource == nil) == (s.NotResource == nil) {
-		return errors.New("Policy statement must contain resources.") //nolint:staticcheck // AWS's own text
+		return malformed("Policy statement must contain resources.")
 	}
 	for _, r := range resources {
 		if r != "*" && !strings.HasPrefix(r, "arn:") && !strings.HasPrefix(r, "*") {
-			return fmt.Errorf(`Resource %s must be in ARN format or "*".`, r) //nolint:staticcheck // AWS's own text
+			return malformed("Resource " + r + ` must be in ARN format or "*".`)
 		}
 	}
 	return nil

@@ -154,11 +154,14 @@ func place(name string) string {
 	return strings.Join(parts, ".")
 }
 
+// params are what a request asks for: its form.
+type params struct{ form url.Values }
+
 // str is a parameter's value.
-func (x *exchange) str(name string) string { return x.form.Get(name) }
+func (x params) str(name string) string { return x.form.Get(name) }
 
 // num is a number that has been checked, or the default if it is not there.
-func (x *exchange) num(name string, def int) int {
+func (x params) num(name string, def int) int {
 	n, err := strconv.Atoi(x.form.Get(name))
 	if err != nil {
 		return def
@@ -167,7 +170,7 @@ func (x *exchange) num(name string, def int) int {
 }
 
 // all are the values of a list: all("TransitiveTagKeys", "") or all("PolicyArns", "arn").
-func (x *exchange) all(list, part string) []string {
+func (x params) all(list, part string) []string {
 	var out []string
 	for i := 1; i <= len(x.form); i++ {
 		name := fmt.Sprintf("%s.member.%d", list, i)

@@ -2,7 +2,7 @@ package aws
 
 import (
 	"cmp"
-	"crypto/md5" //nolint:gosec // S3's ETags are MD5
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -28,9 +28,9 @@ type object struct {
 	modified time.Time
 }
 
-// etag is the object's, with quotes.
+// etag is the object's, with quotes: S3 makes it of MD5.
 func (o object) etag() string {
-	sum := md5.Sum(o.body) //nolint:gosec // S3's ETags are MD5
+	sum := md5.Sum(o.body)
 	return `"` + hex.EncodeToString(sum[:]) + `"`
 }
 
@@ -60,8 +60,11 @@ func (c *Cloud) Object(name, key string) (string, bool) {
 	return string(o.body), ok
 }
 
+// A storage request is one to S3.
+type storage struct{ *exchange }
+
 // object is the bucket and the key that a request is about.
-func (x *exchange) object() (name, key string) {
+func (x storage) object() (name, key string) {
 	path := strings.TrimPrefix(x.req.URL.Path, "/")
 	if x.bucket != "" {
 		return x.bucket, path
@@ -71,7 +74,7 @@ func (x *exchange) object() (name, key string) {
 }
 
 // s3Action names what a request wants of S3.
-func (x *exchange) s3Action() string {
+func (x storage) s3Action() string {
 	name, key := x.object()
 	q := x.req.URL.Query()
 	at := "service"
@@ -107,7 +110,7 @@ func (x *exchange) s3Action() string {
 }
 
 // s3 carries a request to S3 out.
-func (x *exchange) s3() answer {
+func (x storage) s3() answer {
 	c := x.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,7 +132,7 @@ func (x *exchange) s3() answer {
 	if !ok {
 		return x.refuse(&failure{Status: 501, Code: "NotImplemented", Message: "A header you provided implies functionality that is not implemented"})
 	}
-	facts := x.who.facts(x)
+	facts := x.who.facts(x.exchange)
 	if need[0] == "s3:ListBucket" {
 		facts.set("s3:prefix", x.req.URL.Query().Get("prefix"))
 	}
@@ -151,7 +154,7 @@ func s3Denial(who *principal, action, resource, why string) *failure {
 	return denial(who, action, `"`+resource+`"`, why)
 }
 
-func (x *exchange) onBucket(b *bucket, key string) answer {
+func (x storage) onBucket(b *bucket, key string) answer {
 	switch x.action {
 	case "HeadBucket":
 		return answer{status: 200, header: http.Header{"X-Amz-Bucket-Region": {x.cloud.partition.Regions[0]}}}
@@ -176,19 +179,20 @@ func (x *exchange) onBucket(b *bucket, key string) answer {
 	}}
 }
 
-func (x *exchange) listBuckets() answer {
-	if v := x.who.judge(x.now, x.who.facts(x), "s3:ListAllMyBuckets", "arn:"+x.cloud.partition.Name+":s3:::*"); !v.allowed {
+func (x storage) listBuckets() answer {
+	if v := x.who.judge(x.now, x.who.facts(x.exchange), "s3:ListAllMyBuckets", "arn:"+x.cloud.partition.Name+":s3:::*"); !v.allowed {
 		return x.refuse(s3Denial(x.who, "s3:ListAllMyBuckets", "arn:"+x.cloud.partition.Name+":s3:::*", v.why))
 	}
 	list := group("Buckets")
-	for _, b := range x.cloud.bucketsOf(x.who.account) {
+	for _, b := range x.who.account.buckets() {
 		list.kids = append(list.kids, group("Bucket", leaf("Name", b.name), leaf("CreationDate", s3Time(b.created))))
 	}
 	owner := group("Owner", leaf("ID", x.who.account.Number), leaf("DisplayName", cmp.Or(x.who.account.Alias, x.who.account.Number)))
 	return x.xmlAnswer(200, group(`ListAllMyBucketsResult xmlns="`+x.namespace()+`"`, owner, list))
 }
 
-func (c *Cloud) bucketsOf(a *Account) []*bucket {
+func (a *Account) buckets() []*bucket {
+	c := a.cloud
 	var out []*bucket
 	for _, name := range slices.Sorted(maps.Keys(c.buckets)) {
 		if c.buckets[name].account == a {
@@ -201,7 +205,7 @@ func (c *Cloud) bucketsOf(a *Account) []*bucket {
 func s3Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // listObjects lists by prefix and delimiter; at most 1000, and never a second page.
-func (x *exchange) listObjects(b *bucket) answer {
+func (x storage) listObjects(b *bucket) answer {
 	q := x.req.URL.Query()
 	prefix, delimiter := q.Get("prefix"), q.Get("delimiter")
 	var found []node
@@ -233,7 +237,7 @@ func (x *exchange) listObjects(b *bucket) answer {
 	return x.xmlAnswer(200, group(`ListBucketResult xmlns="`+x.namespace()+`"`, kids...))
 }
 
-func (x *exchange) putObject(b *bucket, key string) answer {
+func (x storage) putObject(b *bucket, key string) answer {
 	body := x.body
 	if strings.HasPrefix(x.req.Header.Get("X-Amz-Content-Sha256"), "STREAMING-") {
 		var ok bool

@@ -50,7 +50,7 @@ func getSessionToken(x *exchange) ([]node, *failure) {
 		return nil, &failure{Status: 403, Code: "AccessDenied", Message: "Cannot call GetSessionToken with session credentials"}
 	}
 	life := time.Duration(x.num("DurationSeconds", 43200)) * time.Second
-	k := x.issue(&principal{account: x.who.account, user: x.who.user, how: "GetSessionToken"}, life)
+	k := issue(x, &principal{account: x.who.account, user: x.who.user, how: "GetSessionToken"}, life)
 	return []node{k}, nil
 }
 
@@ -64,7 +64,7 @@ func getAccessKeyInfo(x *exchange) ([]node, *failure) {
 }
 
 // issue makes the keys of a session, which begins now.
-func (x *exchange) issue(who *principal, life time.Duration) node {
+func issue(x *exchange, who *principal, life time.Duration) node {
 	who.issued = x.now.Truncate(time.Second)
 	who.expires = who.issued.Add(life)
 	k := x.cloud.grant(who, who.expires)
@@ -87,7 +87,7 @@ func (c *Cloud) forget(now time.Time) {
 }
 
 // findRole finds the role that an ARN names as it counts now; nil if there is none, or not yet.
-func (x *exchange) findRole(arn string) (*Role, *roleState) {
+func findRole(x *exchange, arn string) (*Role, *roleState) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[1] != x.cloud.partition.Name || parts[2] != serviceIAM {
 		return nil, nil

@@ -36,7 +36,7 @@ func TestASessionIsWhatWasAskedForAndDiesOnTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := out.Credentials.Expiration.Sub(time.Now()); got != 15*time.Minute {
+		if got := time.Until(*out.Credentials.Expiration); got != 15*time.Minute {
 			t.Errorf("the keys live %v", got)
 		}
 		k := keys(out.Credentials)

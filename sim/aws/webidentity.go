@@ -53,7 +53,8 @@ func noWebIdentity() *failure {
 }
 
 // checkWebIdentity verifies the token, which means asking its issuer for keys.
-func checkWebIdentity(x *exchange) *failure {
+func checkWebIdentity(e *exchange) *failure {
+	x := assumer{e}
 	jws, err := readJWS(x.str("WebIdentityToken"))
 	var c claims
 	if err == nil {
@@ -117,7 +118,7 @@ func (c claims) check() *failure {
 }
 
 // provider finds the issuer's provider in the account of the role that is asked for.
-func (x *exchange) provider(issuer string) (string, *provider) {
+func (x assumer) provider(issuer string) (string, *provider) {
 	parts := strings.SplitN(x.str("RoleArn"), ":", 6)
 	name, ok := strings.CutPrefix(issuer, "https://")
 	if !ok && x.cloud.opt.AnyIssuer {
@@ -143,23 +144,23 @@ func (c *Cloud) fetchKeys(ctx context.Context, issuer string) (keySet, error) {
 		Issuer string `json:"issuer"`
 		Keys   string `json:"jwks_uri"`
 	}
-	if err := c.fetch(ctx, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &about); err != nil {
+	if err := fetch(ctx, c.issuers, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &about); err != nil {
 		return keySet{}, err
 	}
 	if about.Issuer != issuer || !strings.HasPrefix(about.Keys, "https://") && !c.opt.AnyIssuer {
 		return keySet{}, fmt.Errorf("aws: the document of %s is about %s", issuer, about.Issuer)
 	}
 	var keys keySet
-	err := c.fetch(ctx, about.Keys, &keys)
+	err := fetch(ctx, c.issuers, about.Keys, &keys)
 	return keys, err
 }
 
-func (c *Cloud) fetch(ctx context.Context, url string, into any) error {
+func fetch(ctx context.Context, c *http.Client, url string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
 	}
-	res, err := c.issuers.Do(req)
+	res, err := c.Do(req)
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,8 @@ func (c *Cloud) fetch(ctx context.Context, url string, into any) error {
 	return json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(into)
 }
 
-func assumeRoleWithWebIdentity(x *exchange) ([]node, *failure) {
+func assumeRoleWithWebIdentity(e *exchange) ([]node, *failure) {
+	x := assumer{e}
 	a, f := x.assumption()
 	if f != nil {
 		return nil, f
@@ -179,7 +181,7 @@ func assumeRoleWithWebIdentity(x *exchange) ([]node, *failure) {
 	for k, v := range x.token.claims.Tags.Principal {
 		a.tags[k] = v[0]
 	}
-	if a.role, a.state = x.findRole(x.str("RoleArn")); a.role == nil || a.state == nil {
+	if a.role, a.state = findRole(x.exchange, x.str("RoleArn")); a.role == nil || a.state == nil {
 		return nil, noWebIdentity()
 	}
 	about := map[string]string{"aws:FederatedProvider": x.token.provider, x.token.issuer + ":aud": x.token.audience, x.token.issuer + ":sub": x.token.subject}
