@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"jitney/sim/entra"
 	"jitney/target"
 )
+
+var seeds = flag.Int("seeds", 4, "how many seeds of bad luck")
 
 // faultKinds are what a fifth of all requests suffers in the soak.
 var faultKinds = []entra.Action{
@@ -27,11 +30,11 @@ func TestBadLuck(t *testing.T) {
 	if testing.Short() {
 		grants = 6
 	}
-	for seed := uint64(1); seed <= 4; seed++ {
+	for seed := uint64(1); seed <= uint64(*seeds); seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			s := worldSpec{strong: seed%2 == 0, options: entra.Options{Seed: seed, Routing: entra.Random,
-				Delays: entra.Delays{Objects: entra.Uniform(0, time.Duration(seed)*3*time.Minute), Roles: entra.Uniform(0, 10*time.Minute)}}}
-			if seed == 3 {
+			s := worldSpec{strong: seed%2 == 0, options: entra.Options{Seed: seed, Routing: entra.Routing(seed % 3),
+				Delays: entra.Delays{Objects: entra.Uniform(0, time.Duration(1+seed%5)*3*time.Minute), Roles: entra.Uniform(0, 10*time.Minute)}}}
+			if seed%4 == 3 {
 				s.tenant.Licence, s.values = entra.P2, map[string]string{fieldPIM: yes}
 			}
 			lives(t, s, func(t *testing.T, w *world) { badLuck(t, w, grants, seed) })
