@@ -49,7 +49,7 @@ func canary(t *testing.T, where *place) {
 		Secrets: map[string]secret.Text{"bind_password": domain.AdminPassword()}}
 	chosen := target
 	chosen.Name, chosen.Policy = "choosing", "form"
-	microsoft, tenant := canaryCloud(t)
+	microsoft, tenant, _ := canaryCloud(t)
 	people := []broker.PersonInput{{Login: "tech@msp.example", Name: "Tech", Roles: []access.Role{access.Requester}},
 		{Login: "ada@msp.example", Name: "Ada", Roles: []access.Role{access.Administrator}}}
 	logins := furnish(t, where, []broker.TargetInput{target, chosen, microsoft}, people, form)
@@ -172,7 +172,7 @@ func finish(t *testing.T, v *visitor, grant string) {
 }
 
 // canaryCloud starts a Microsoft 365, and reports what connects a customer.
-func canaryCloud(t *testing.T) (broker.TargetInput, *entra.Tenant) {
+func canaryCloud(t *testing.T) (broker.TargetInput, *entra.Tenant, *entra.Cloud) {
 	cloud := entra.New(entra.Options{Seed: 1})
 	password := secret.Password(32)
 	app := cloud.AddApp(entra.AppSpec{Name: "Jitney", Secrets: []entra.AppSecret{{Value: password}}, Permissions: m365Permissions()})
@@ -184,7 +184,7 @@ func canaryCloud(t *testing.T) (broker.TargetInput, *entra.Tenant) {
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	return broker.TargetInput{Kind: "entra", Name: tenant.InitialDomain(), Policy: "default", Values: m365Values(server, tenant.ID, app.ID),
-		Secrets: map[string]secret.Text{"secret": password}}, tenant
+		Secrets: map[string]secret.Text{"secret": password}}, tenant, cloud
 }
 
 // walkM365 lets the technician reveal a pass, and another one; then the

@@ -29,14 +29,26 @@ func doctorCommand(sh *shell) *cobra.Command {
 	var asJSON bool
 	var only string
 	var timeout time.Duration
+	var probe liveProbe
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the installation and every target, and say what to fix",
 		Long: `Check the data directory, the keys, the database, the audit log and every target:
 whether access could be given and, above all, ended. Nothing is changed on a
-target. The exit code is 1 if there is an error.`,
+target. The exit code is 1 if there is an error.
+
+With --live-probe something else happens: on an Entra tenant for tests, a
+throw-away account gets Global Administrator for some minutes and is deleted, to
+learn what Microsoft's documentation leaves open. Requests and answers go to a
+file that only you can read, without secrets.`,
+		Example: `  jitney doctor
+  jitney doctor --target contoso.onmicrosoft.com
+  jitney doctor --target contoso-test.onmicrosoft.com --live-probe --` + confirmProbe + ` --record probe.ndjson`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if probe.wanted {
+				return probe.run(cmd.Context(), sh, p, only)
+			}
 			found, err := examine(cmd.Context(), sh, p, only, timeout)
 			if err != nil {
 				return err
@@ -47,6 +59,7 @@ target. The exit code is 1 if there is an error.`,
 	p.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a finding")
 	cmd.Flags().StringVar(&only, "target", "", "only the target with this name or ID")
+	probe.register(cmd)
 	cmd.Flags().DurationVar(&timeout, "timeout", 45*time.Second, "for each target")
 	return cmd
 }
