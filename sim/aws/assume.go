@@ -84,7 +84,7 @@ func (x assumer) assumption() (*assumption, *failure) {
 		a.policies = append(a.policies, d)
 	}
 	for _, arn := range arns {
-		d := x.cloud.managed(arn)
+		d := x.cloud.managed[arn]
 		if d == nil {
 			return nil, malformedPolicy(malformed("The policy " + arn + " does not exist or is not attachable.")) // the text is a guess
 		}

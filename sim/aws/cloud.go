@@ -47,6 +47,7 @@ type Cloud struct {
 	opt        Options
 	partition  partition
 	operations map[string]*operation
+	managed    map[string]*document // AWS's own policies, by ARN
 	issuers    *http.Client
 	pages      pages
 	skew       atomic.Int64
@@ -76,8 +77,12 @@ func New(o Options) *Cloud {
 		accounts: map[string]*Account{}, keys: map[string]*credential{}, logins: map[string]*login{}, visits: map[string]*visit{},
 		buckets: map[string]*bucket{}, delay: o.Delay, late: o.ReadDelay,
 	}
+	c.managed = managedPolicies(p)
 	c.operations = map[string]*operation{}
 	for _, op := range slices.Concat(stsOperations(), iamRoleOperations(), iamPolicyOperations(), iamProviderOperations()) {
+		for i := range op.fields {
+			op.fields[i] = op.fields[i].compiled()
+		}
 		c.operations[op.service+":"+op.name] = op
 	}
 	c.faults.dice = rand.New(rand.NewPCG(o.Seed, 2))

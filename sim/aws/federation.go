@@ -112,6 +112,11 @@ func (x visitor) login() answer {
 	if !l.ends.IsZero() {
 		ends = l.ends
 	}
+	for id, old := range x.cloud.visits {
+		if old.ends.Before(x.now.Add(-time.Hour)) {
+			delete(x.cloud.visits, id)
+		}
+	}
 	id := newID("", 26)
 	x.cloud.visits[id] = &visit{key: l.key, ends: ends}
 	a := redirect(to)

@@ -115,7 +115,7 @@ func attachRolePolicy(x *exchange) ([]node, *failure) {
 		return nil, f
 	}
 	arn := x.str("PolicyArn")
-	if x.cloud.managed(arn) == nil {
+	if x.cloud.managed[arn] == nil {
 		return nil, noSuchEntity("Policy %s does not exist or is not attachable.", arn)
 	}
 	have := r.newest().managed

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -163,11 +162,12 @@ func (s *statement) check(kind policyKind) error {
 	if s.Effect != "Allow" && s.Effect != "Deny" || (s.Action == nil) == (s.NotAction == nil) {
 		return errSyntax
 	}
-	if !regexp.MustCompile(`^[A-Za-z0-9]*$`).MatchString(s.Sid) && kind != trustPolicy {
+	if kind != trustPolicy && !made(s.Sid, "") {
 		return malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
 	}
 	for _, a := range slices.Concat(s.Action, s.NotAction) {
-		if a != "*" && !regexp.MustCompile(`^[A-Za-z0-9*?-]+:[A-Za-z0-9*?]+$`).MatchString(a) {
+		service, name, ok := strings.Cut(a, ":")
+		if a != "*" && (!ok || service == "" || name == "" || !made(service, "*?-") || !made(name, "*?")) {
 			return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
 		}
 	}
@@ -184,6 +184,13 @@ func (s *statement) check(kind policyKind) error {
 		}
 	}
 	return nil
+}
+
+// made reports whether a text is made of letters, digits and some more characters.
+func made(text, more string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(more, r)
+	})
 }
 
 // checkSubject holds a statement to whom and what its kind of policy names.

@@ -33,6 +33,19 @@ type field struct {
 	pattern  string
 	list     int // the most entries of a list; 0: no list, or no bound
 	hidden   bool
+	value    *regexp.Regexp // pattern, compiled
+	entries  *regexp.Regexp // matches the names of a list's entries; nil: no list
+}
+
+// compiled is the field, ready for use.
+func (f field) compiled() field {
+	if f.pattern != "" {
+		f.value = compile(f.pattern)
+	}
+	if strings.Contains(f.name, ".N") {
+		f.entries = compile(strings.ReplaceAll(regexp.QuoteMeta(f.name), `\.N`, `\.\d+`))
+	}
+	return f
 }
 
 // required marks fields as required.
@@ -55,7 +68,7 @@ const (
 	pathPattern       = `(\u002F)|(\u002F[\u0021-\u007E]+\u002F)`
 )
 
-// compile reads a pattern of AWS's, which are Java's.
+// compile reads a pattern of AWS's; those are Java's.
 func compile(pattern string) *regexp.Regexp {
 	pattern = regexp.MustCompile(`\\u([0-9A-F]{4,6})`).ReplaceAllString(pattern, `\x{$1}`)
 	return regexp.MustCompile(`^(?:` + pattern + `)$`)
@@ -77,7 +90,7 @@ func (op *operation) check(form url.Values) *failure {
 }
 
 func (f field) check(form url.Values) (wrong []string) {
-	if !strings.Contains(f.name, ".N") {
+	if f.entries == nil {
 		v, there := form[f.name]
 		if !there || v[0] == "" && f.required && f.number {
 			if f.required {
@@ -87,10 +100,9 @@ func (f field) check(form url.Values) (wrong []string) {
 		}
 		return f.one(f.name, v[0])
 	}
-	pattern := compile(strings.ReplaceAll(regexp.QuoteMeta(f.name), `\.N`, `\.\d+`))
 	heads := map[string]bool{}
 	for _, name := range sortedKeys(form) {
-		if pattern.MatchString(name) {
+		if f.entries.MatchString(name) {
 			wrong = append(wrong, f.one(name, form.Get(name))...)
 			heads[strings.Join(strings.Split(name, ".")[:3], ".")] = true
 		}
@@ -127,7 +139,7 @@ func (f field) one(name, v string) (wrong []string) {
 		return wrong
 	}
 	n := utf8.RuneCountInString(v)
-	if f.pattern != "" && !compile(f.pattern).MatchString(v) {
+	if f.value != nil && !f.value.MatchString(v) {
 		add("Member must satisfy regular expression pattern: %s", f.pattern)
 	}
 	if f.max > 0 && n > f.max {

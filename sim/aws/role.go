@@ -187,26 +187,25 @@ func (r *Role) change(f func(*roleState)) {
 func (s *roleState) documents(c *Cloud) []*document {
 	out := slices.Collect(maps.Values(s.inline))
 	for _, arn := range s.managed {
-		if d := c.managed(arn); d != nil {
+		if d := c.managed[arn]; d != nil {
 			out = append(out, d)
 		}
 	}
 	return out
 }
 
-// managed finds one of AWS's own policies; nil if the simulation does not have it.
-func (c *Cloud) managed(arn string) *document {
-	name, ok := strings.CutPrefix(arn, "arn:"+c.partition.Name+":iam::aws:policy/")
-	text, known := map[string]string{
-		"AdministratorAccess":    `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
-		"PowerUserAccess":        `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],"Resource":"*"}]}`,
-		"ReadOnlyAccess":         `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Get*","s3:List*","iam:Get*","iam:List*","iam:Simulate*","sts:GetAccessKeyInfo"],"Resource":"*"}]}`,
-		"AmazonS3ReadOnlyAccess": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:Get*","s3:List*"],"Resource":"*"}]}`,
-		"AmazonS3FullAccess":     `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`,
-		"IAMFullAccess":          `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"}]}`,
-	}[name]
-	if !ok || !known {
-		return nil
+// managedPolicies are those of AWS's own policies that the simulation has, by ARN.
+func managedPolicies(p partition) map[string]*document {
+	out := map[string]*document{}
+	for name, statement := range map[string]string{
+		"AdministratorAccess":    `"Action":"*"`,
+		"PowerUserAccess":        `"NotAction":["iam:*","organizations:*","account:*"]`,
+		"ReadOnlyAccess":         `"Action":["s3:Get*","s3:List*","iam:Get*","iam:List*","iam:Simulate*","sts:GetAccessKeyInfo"]`,
+		"AmazonS3ReadOnlyAccess": `"Action":["s3:Get*","s3:List*"]`,
+		"AmazonS3FullAccess":     `"Action":"s3:*"`,
+		"IAMFullAccess":          `"Action":"iam:*"`,
+	} {
+		out["arn:"+p.Name+":iam::aws:policy/"+name] = mustParse(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow",`+statement+`,"Resource":"*"}]}`, identityPolicy)
 	}
-	return mustParse(text, identityPolicy)
+	return out
 }

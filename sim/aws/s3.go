@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/md5"
 	"crypto/sha256"
@@ -267,8 +268,8 @@ func (x *exchange) bodyAsSigned() *failure {
 // unchunk takes aws-chunked apart: hexadecimal length, signature, contents, until a length of zero; then trailers.
 func unchunk(body []byte) (out []byte, ok bool) {
 	for {
-		head, rest, found := strings.Cut(string(body), "\r\n")
-		length, _, _ := strings.Cut(head, ";")
+		head, rest, found := bytes.Cut(body, []byte("\r\n"))
+		length, _, _ := strings.Cut(string(head[:min(len(head), 200)]), ";")
 		n, err := strconv.ParseInt(length, 16, 32)
 		if !found || err != nil || n < 0 || int(n) > len(rest) {
 			return nil, false
@@ -277,11 +278,9 @@ func unchunk(body []byte) (out []byte, ok bool) {
 			return out, true
 		}
 		out = append(out, rest[:n]...)
-		rest, found = strings.CutPrefix(rest[n:], "\r\n")
-		if !found {
+		if body, found = bytes.CutPrefix(rest[n:], []byte("\r\n")); !found {
 			return nil, false
 		}
-		body = []byte(rest)
 	}
 }
 

@@ -42,6 +42,14 @@ func TestTheSDKReadsItsOwnProfile(t *testing.T) {
 	if err != nil || !strings.HasSuffix(*me.Arn, "assumed-role/northwind-prod/ada-g1") {
 		t.Fatalf("got %v", err)
 	}
+	base, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{file}), config.WithSharedCredentialsFiles([]string{}),
+		config.WithSharedConfigProfile("base"), config.WithRegion("eu-central-1"), config.WithBaseEndpoint(s.URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := iam.NewFromConfig(base).GetRole(t.Context(), &iam.GetRoleInput{RoleName: sdk.String("Admin")}); err != nil {
+		t.Error(err)
+	}
 	w.breaches(false)
 }
 
@@ -103,5 +111,15 @@ func TestPresignedIdentity(t *testing.T) {
 	req, _ = http.NewRequestWithContext(t.Context(), signed.Method, signed.URL, http.NoBody)
 	if status, _ := w.send(req); status != 403 {
 		t.Errorf("16 minutes later it gets %d", status)
+	}
+}
+
+func BenchmarkAssumeRole(b *testing.B) {
+	w := newWorld(b, aws.Options{Check: func(*http.Request, []byte, int, http.Header, []byte) error { return nil }})
+	c := w.sts(w.broker)
+	for b.Loop() {
+		if _, err := c.AssumeRole(b.Context(), w.request()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

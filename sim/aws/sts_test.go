@@ -178,6 +178,20 @@ func TestChainedRoles(t *testing.T) {
 	w.breaches(false)
 }
 
+func TestARoleMayNotRenewItselfIfItsSessionPolicySaysSo(t *testing.T) {
+	w := newWorld(t, aws.Options{})
+	self := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + home + `"},"Action":"sts:AssumeRole"}}`
+	r := w.home.AddRole(aws.RoleSpec{Name: "Loop", Trust: self, Managed: []string{"arn:aws:iam::aws:policy/AdministratorAccess"}})
+	in := &sts.AssumeRoleInput{RoleArn: sdk.String(r.ARN()), RoleSessionName: sdk.String("ada")}
+	k := w.assume(w.broker, in)
+	k = w.assume(k, in) // and so on for ever
+	in.Policy = sdk.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"sts:AssumeRole*","Resource":"*"}]}`)
+	k = w.assume(k, in)
+	if _, err := w.sts(k).AssumeRole(t.Context(), in); code(err) != "AccessDenied" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOtherOperationsOfSTS(t *testing.T) {
 	w := newWorld(t, aws.Options{})
 	ctx := t.Context()

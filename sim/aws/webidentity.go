@@ -104,13 +104,13 @@ func (c claims) check() *failure {
 		return invalidToken("The token has more than 50 principal tags")
 	}
 	for k, v := range c.Tags.Principal {
-		key := field{name: "key", min: 1, max: 128, pattern: tagKeyPattern}
-		value := field{name: "value", max: 256, pattern: tagValuePattern}
+		key := field{name: "key", min: 1, max: 128, pattern: tagKeyPattern}.compiled()
+		value := field{name: "value", max: 256, pattern: tagValuePattern}.compiled()
 		if len(v) != 1 || len(key.one("key", k))+len(value.one("value", v[0])) > 0 {
 			return invalidToken("A principal tag of the token is not valid: each has one value")
 		}
 	}
-	source := field{name: "source", min: 2, max: 64, pattern: wordPattern}
+	source := field{name: "source", min: 2, max: 64, pattern: wordPattern}.compiled()
 	if c.Source != "" && len(source.one("source", c.Source)) > 0 {
 		return invalidToken("The source identity of the token is not valid")
 	}
