@@ -103,7 +103,7 @@ func (s *system) where(ctx context.Context, stale string) (string, error) {
 func (s *system) do(ctx context.Context, call reach.Call) (reach.Answer, error) {
 	codebase, err := s.where(ctx, "")
 	if err != nil {
-		return reach.Answer{}, asDown(err)
+		return reach.Answer{}, err
 	}
 	path := call.Path
 	call.Path = codebase + "/apis/3.0/" + path
@@ -121,15 +121,6 @@ func (s *system) do(ctx context.Context, call reach.Call) (reach.Answer, error) 
 	call.Path = now + "/apis/3.0/" + path
 	answer, err = s.api.Do(ctx, call)
 	return answer, s.explain(answer, err)
-}
-
-// asDown makes sure that a call which was not made for want of an address is
-// not taken for one that may have had effect.
-func asDown(err error) error {
-	if ticket.TroubleOf(err) == ticket.Doubtful {
-		return &ticket.Trouble{Kind: ticket.Down, Text: "ConnectWise PSA gave no answer.", Err: err}
-	}
-	return err
 }
 
 // explain tells the refusals apart that come with the same status.
