@@ -27,7 +27,11 @@ func TestConsentAndImportInABrowser(t *testing.T) {
 		http.Redirect(w, r, r.FormValue("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
 	}))
 	t.Cleanup(login.Close)
-	b.login = login.URL
+	first := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // one more hop, at another site
+		http.Redirect(w, r, login.URL+r.URL.RequestURI(), http.StatusFound)
+	}))
+	t.Cleanup(first.Close)
+	b.login = first.URL
 	ask := func() {
 		t.Helper()
 		b.open(t, "/targets/m365-aviary")

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -59,7 +60,7 @@ type onboarding struct {
 }
 
 // onboarding tells how far connecting the target of p is; nil if its kind
-// needs no consent. It lets the form of the page lead to the consent page.
+// needs no consent.
 func (s *Server) onboarding(v *visit, p broker.TargetPage) (*onboarding, error) {
 	kind := p.Kind.Consent
 	if !p.Consent.Needed || kind == nil {
@@ -104,25 +105,15 @@ func (s *Server) onboarding(v *visit, p broker.TargetPage) (*onboarding, error) 
 	if err != nil {
 		return nil, err
 	}
-	o.Link, v.formTo = link, originOf(link)
+	o.Link = link
 	return &o, nil
 }
 
-// originOf is the site of an address, as a content policy names it; empty if
-// it is none that a policy may name.
-func originOf(address string) string {
-	u, err := url.Parse(address)
-	odd := func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.-:[]", r)
-	}
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsFunc(strings.ToLower(u.Host), odd) {
-		return ""
-	}
-	return u.Scheme + "://" + strings.ToLower(u.Host)
-}
+type leavingBody struct{ To, Host, Customer string }
 
 // askConsent sends the visitor to the page at which the customer's people
-// admit jitney to the target.
+// admit jitney to the target. It is no redirect of the form, because our
+// policy would have a browser stop that, also at every later hop.
 func (s consentPages) askConsent(v *visit) error {
 	id := v.r.PathValue("id")
 	p, err := s.Broker.Places.Target(v.ctx(), v.Person, id)
@@ -137,13 +128,21 @@ func (s consentPages) askConsent(v *visit) error {
 	if err != nil {
 		return err
 	}
+	customer, err := s.Broker.Places.Customer(v.ctx(), v.Person, a.Customer)
+	if err != nil {
+		return err
+	}
 	kept, err := json.Marshal(a)
 	if err != nil {
 		return err
 	}
 	s.SignIn.Swap(v.ctx(), "consent:"+id, string(kept))
-	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
-	return nil
+	site, err := url.Parse(to)
+	if err != nil || site.Host == "" || site.Scheme != "https" && site.Scheme != "http" {
+		return fmt.Errorf("the page for the consent to target %s has no address that a browser may go to", id)
+	}
+	v.w.Header().Set("Refresh", "0; url="+site.String())
+	return s.show(v, http.StatusOK, "leaving", "On to the consent", leavingBody{To: site.String(), Host: site.Host, Customer: customer.Customer.Name})
 }
 
 type consentBody struct {
@@ -192,9 +191,6 @@ func (s consentPages) takeConsent(v *visit) error {
 		b.Title, b.Icon, b.Tone = "Agreed", "circle-check", "ok"
 	}
 	b.Button = p.Kind.Consent.Title
-	if to, err := s.Broker.Places.ConsentURL(v.ctx(), v.Person, a.Target, s.address(v.r)+"/consent", "x"); err == nil {
-		v.formTo = originOf(to)
-	}
 	return s.show(v, http.StatusOK, "consent", b.Title, b)
 }
 

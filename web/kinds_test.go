@@ -58,7 +58,7 @@ func TestTheSettingsOfRealKinds(t *testing.T) {
 	k := entra.Kind()
 	s := target.Settings{Values: map[string]string{"tenant": "72f988bf-86f1-41af-91ab-2d7cd011db47", "app": "3f2504e0-4f89-41d3-9a0c-0305e82c3301"}}
 	to, err := k.Consent.URL(s, "https://jitney.example/consent", "state.with.dots")
-	if err != nil || originOf(to) != "https://login.microsoftonline.com" {
+	if err != nil || !strings.HasPrefix(to, "https://login.microsoftonline.com/") {
 		t.Errorf("consent at %q, %v", to, err)
 	}
 	if err := k.Consent.Answer(s, url.Values{"tenant": {"72F988BF-86F1-41AF-91AB-2D7CD011DB47"}, "admin_consent": {"True"}}); err != nil {

@@ -26,7 +26,6 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	Person  access.Person // zero where nobody needs to be signed in
-	formTo  string        // another site that a form of the page may lead to, as its origin
 	section string        // address of the part of the website that the page belongs to; empty if its own tells
 	clock
 }
@@ -194,7 +193,7 @@ func (s *Server) show(v *visit, status int, name, title string, body any) error 
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", contentPolicy(nonce, v.formTo))
+	h.Set("Content-Security-Policy", contentPolicy(nonce))
 	h.Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
 	_, err := out.WriteTo(v.w)
