@@ -1,0 +1,216 @@
+package autotask
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// route answers what the real one has more of.
+func (s *Server) route(w http.ResponseWriter, r *http.Request, path []string) {
+	get, post := r.Method == http.MethodGet, r.Method == http.MethodPost
+	where := strings.Join(path, "/")
+	switch {
+	case get && where == "ThresholdInformation":
+		send(w, http.StatusOK, object{"externalRequestThreshold": 10000, "requestThresholdTimeframe": 60, "currentTimeframeRequestCount": s.Calls()})
+	case get && len(path) == 3 && path[1] == "entityInformation" && path[2] == "fields":
+		s.fields(w, path[0])
+	case post && len(path) == 2 && path[1] == "query":
+		s.query(w, r, path[0])
+	case get && len(path) == 2 && path[0] == "Tickets":
+		s.showTicket(w, path[1])
+	case post && len(path) == 3 && path[0] == "Tickets" && path[2] == "Notes":
+		s.addNote(w, r, path[1])
+	default:
+		s.complain("no caller needs %s %s", r.Method, r.URL.Path)
+		fail(w, http.StatusNotFound, "No HTTP resource was found")
+	}
+}
+
+func choice(value int, label string, system, standard bool) object {
+	return object{"value": strconv.Itoa(value), "label": label, "isDefaultValue": standard, "isActive": true, "isSystem": system, "sortOrder": value}
+}
+
+// fields answers with what a kind of thing has, and its pick lists.
+func (s *Server) fields(w http.ResponseWriter, entity string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pick := func(name string, values ...object) object {
+		return object{"name": name, "dataType": "integer", "isPickList": true, "isRequired": true, "picklistValues": values}
+	}
+	switch entity {
+	case "Tickets":
+		send(w, http.StatusOK, object{"fields": []object{pick("status", choice(StatusNew, "New", true, true), choice(StatusComplete, "Complete", true, false), choice(StatusInvoiced, "Invoiced", false, false))}})
+	case "TicketNotes":
+		inside := []object{choice(PublishAll, "All Autotask Users", true, false), choice(PublishInside, "Internal Project Team", true, false)}
+		if s.switches.TwoInside {
+			inside = append(inside, choice(4, "Internal & Co-Managed", true, false))
+		}
+		send(w, http.StatusOK, object{"fields": []object{
+			pick("publish", inside...), pick("noteType", choice(13, "Workflow Rule Note", true, false), choice(NoteSummary, "Task Notes", false, false)),
+			{"name": "description", "dataType": "string", "length": 32000}}})
+	default:
+		fail(w, http.StatusNotFound, "No such entity")
+	}
+}
+
+// A row is one thing, with what filters can look at.
+type row = map[string]any
+
+func stamp(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.Format("2006-01-02T15:04:05.99Z")
+}
+
+func (s *Server) rows(entity string) (rows []row, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch entity {
+	case "Companies":
+		for _, c := range s.companies {
+			rows = append(rows, row{"id": c.id, "companyName": c.name, "companyType": c.kind, "isActive": c.active})
+		}
+	case "Tickets":
+		for _, t := range s.tickets {
+			if !t.gone {
+				rows = append(rows, t.row())
+			}
+		}
+	case "TicketNotes":
+		for _, n := range s.notes {
+			rows = append(rows, row{"id": n.id, "ticketID": n.ticket, "title": n.title, "description": n.text, "noteType": n.kind, "publish": n.publish, "createDateTime": stamp(n.created)})
+		}
+	default:
+		return nil, false
+	}
+	return rows, true
+}
+
+func (t *ticket) row() row {
+	o := row{"id": t.id, "ticketNumber": "T" + t.created.Format("20060102") + "." + strconv.Itoa(t.id), "title": t.title, "status": t.status, "companyID": t.company,
+		"createDate": stamp(t.created), "lastActivityDate": stamp(t.updated), "completedDate": stamp(t.completed), "assignedResourceID": nil}
+	if t.resource > 0 {
+		o["assignedResourceID"] = t.resource
+	}
+	return o
+}
+
+// query answers with what filters let through: the oldest first, at most 500.
+func (s *Server) query(w http.ResponseWriter, r *http.Request, entity string) {
+	var q struct {
+		Filter        []condition `json:"filter"`
+		MaxRecords    int
+		IncludeFields []string
+	}
+	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&q); err != nil || len(q.Filter) == 0 {
+		s.complain("a query for %s that cannot be read: %v", entity, err)
+		fail(w, http.StatusInternalServerError, "The query could not be read")
+		return
+	}
+	rows, ok := s.rows(entity)
+	if !ok {
+		fail(w, http.StatusNotFound, "No such entity")
+		return
+	}
+	most := 500
+	if q.MaxRecords > 0 && q.MaxRecords < most {
+		most = q.MaxRecords
+	}
+	s.mu.Lock()
+	ignore := s.switches.IgnoreCompany
+	s.mu.Unlock()
+	items, next := []row{}, any(nil)
+	for _, o := range rows {
+		if !all(q.Filter, o, ignore) {
+			continue
+		}
+		if len(items) == most { // never to be followed
+			next = "https://somewhere-else.invalid/ATServicesRest/V1.0/" + entity + "/query/next"
+			break
+		}
+		shown := row{}
+		for _, f := range q.IncludeFields {
+			if v, ok := o[f]; ok {
+				shown[f] = v
+			} else {
+				s.complain("%s have no field %s", entity, f)
+			}
+		}
+		items = append(items, shown)
+	}
+	send(w, http.StatusOK, object{"items": items, "pageDetails": object{"count": len(items), "requestCount": most, "prevPageUrl": nil, "nextPageUrl": next}})
+}
+
+// showTicket answers with null for what is not there.
+func (s *Server) showTicket(w http.ResponseWriter, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.ticket(id); t != nil {
+		send(w, http.StatusOK, object{"item": t.row()})
+		return
+	}
+	send(w, http.StatusOK, object{"item": nil})
+}
+
+// addNote stores a note, unless a switch says otherwise.
+func (s *Server) addNote(w http.ResponseWriter, r *http.Request, id string) {
+	var in struct {
+		Title, Description string
+		NoteType, Publish  int
+	}
+	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		s.complain("a note with %v", err)
+	}
+	s.mu.Lock()
+	s.posts++
+	n, sw, there := s.posts, s.switches, s.ticket(id) != nil
+	s.mu.Unlock()
+	ticketID, _ := strconv.Atoi(id)
+	made := &note{ticket: ticketID, publish: in.Publish, kind: in.NoteType, title: in.Title, text: in.Description}
+	switch {
+	case every(n, sw.LoseRequests):
+		panic(http.ErrAbortHandler)
+	case every(n, sw.LateEvery):
+		s.late.Go(func() {
+			<-time.After(sw.Late)
+			s.store(made)
+		})
+		panic(http.ErrAbortHandler)
+	case !there:
+		fail(w, http.StatusInternalServerError, "Could not find the parent entity")
+		return
+	case sw.NoNotes:
+		fail(w, http.StatusInternalServerError, "The logged in Resource does not have the adequate permissions to create this entity type.")
+		return
+	case sw.Moody:
+		fail(w, http.StatusInternalServerError, "Object reference not set")
+		return
+	case in.Title == "" || len(in.Title) > 250 || in.Publish == 0 || in.NoteType == 0:
+		fail(w, http.StatusInternalServerError, "Field: title is required.")
+		return
+	case sw.Refused200:
+		send(w, http.StatusOK, object{"itemId": nil, "errors": []string{"Value is not in the picklist: publish"}})
+		return
+	}
+	s.store(made)
+	if every(n, sw.LoseAnswers) {
+		panic(http.ErrAbortHandler)
+	}
+	send(w, http.StatusOK, object{"itemId": made.id})
+}
+
+func (s *Server) store(n *note) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.id, n.created = 30001+len(s.notes), time.Now().UTC()
+	s.notes = append(s.notes, n)
+}

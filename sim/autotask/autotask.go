@@ -1,0 +1,317 @@
+// Package autotask simulates the part of Autotask PSA's REST interface that
+// jitney calls, with its oddities: a zone that is asked for first and can
+// change, missing things that come as null with status 200, missing rights and
+// records that come with status 500, refusals inside of status 200, the oldest
+// first always, pages of 500, at most three calls at a time. It speaks HTTP
+// through its handler, keeps everything in memory and is for tests and
+// demonstrations; it never calls anyone.
+package autotask
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"jitney/secret"
+)
+
+// What the one API user is called.
+const (
+	User = "jitney@aviary.example"
+	Code = "TRACKING0001"
+)
+
+// The numbers of some choices.
+const (
+	StatusNew      = 1
+	StatusComplete = 5
+	StatusInvoiced = 21 // closed in fact, but for the tenant to say
+	PublishAll     = 1
+	PublishInside  = 2
+	NoteSummary    = 3
+)
+
+// Switches are the oddities that can be turned on.
+type Switches struct {
+	LoseRequests  int           // every n-th note never arrives
+	LoseAnswers   int           // every n-th note is stored without an answer
+	LateEvery     int           // every n-th note is stored Late after its caller lost the connection
+	Late          time.Duration // see LateEvery
+	ErrorPages    int           // every n-th call is answered with a gateway's error page
+	Throttle      int           // every n-th call is answered with 429
+	IgnoreCompany bool          // filters on companies hold for all tickets
+	NoNotes       bool          // the security level does not allow to add notes: status 500 and words
+	Refused200    bool          // notes are refused inside of an answer with status 200
+	TwoInside     bool          // two choices of Publish are called internal
+	Zone          string        // address that the finder names instead of its own
+	Slow          time.Duration // of every call
+	Moody         bool          // notes fail with status 500 and words that say nothing
+}
+
+// A Server is one simulated Autotask.
+type Server struct {
+	mu        sync.Mutex
+	switches  Switches
+	password  secret.Text
+	zone      string
+	companies []*company
+	tickets   []*ticket
+	notes     []*note
+	busy      map[string]int
+	calls     int
+	posts     int
+	odd       []string
+	late      sync.WaitGroup
+}
+
+type company struct {
+	id, kind int
+	name     string
+	active   bool
+}
+
+type ticket struct {
+	id, company, status int
+	title               string
+	resource            int
+	created, updated    time.Time
+	completed           time.Time
+	gone                bool
+}
+
+type note struct {
+	id, ticket, publish, kind int
+	title, text               string
+	created                   time.Time
+}
+
+// New makes a server whose API user has this secret. The company with number
+// 0 is the one that owns it.
+func New(sw Switches, password secret.Text) *Server {
+	return &Server{switches: sw, password: password, zone: "ww1", busy: map[string]int{}, companies: []*company{{0, 1, "Aviary MSP", true}}}
+}
+
+// Set changes the switches from now on.
+func (s *Server) Set(sw Switches) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.switches = sw
+}
+
+// Rotate gives the API user another secret.
+func (s *Server) Rotate(password secret.Text) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.password = password
+}
+
+// Move puts the account into another zone; the old one accepts it no more.
+func (s *Server) Move(zone string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zone = zone
+}
+
+// AddCompany makes a company of a type (1 is a customer) and reports its id.
+func (s *Server) AddCompany(name string, kind int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := 29683500 + len(s.companies)
+	s.companies = append(s.companies, &company{id, kind, name, true})
+	return strconv.Itoa(id)
+}
+
+// Retire makes a company inactive.
+func (s *Server) Retire(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.companies {
+		c.active = c.active && strconv.Itoa(c.id) != id
+	}
+}
+
+// AddTicket opens a ticket of a company and reports its id.
+func (s *Server) AddTicket(companyID, title string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, _ := strconv.Atoi(companyID)
+	now := time.Now().UTC()
+	id := 7001 + len(s.tickets)
+	s.tickets = append(s.tickets, &ticket{id: id, company: n, status: StatusNew, title: title, created: now, updated: now})
+	return strconv.Itoa(id)
+}
+
+// SetStatus gives a ticket a status.
+func (s *Server) SetStatus(id string, status int) {
+	s.change(id, func(t *ticket) { t.status = status })
+}
+
+// Complete sets the completion date of a ticket.
+func (s *Server) Complete(id string) {
+	s.change(id, func(t *ticket) { t.completed = time.Now().UTC() })
+}
+
+// Assign gives a ticket to a resource.
+func (s *Server) Assign(id string, resource int) {
+	s.change(id, func(t *ticket) { t.resource = resource })
+}
+
+// Transfer gives a ticket to another company.
+func (s *Server) Transfer(id, companyID string) {
+	s.change(id, func(t *ticket) { t.company, _ = strconv.Atoi(companyID) })
+}
+
+// Remove deletes a ticket.
+func (s *Server) Remove(id string) { s.change(id, func(t *ticket) { t.gone = true }) }
+
+func (s *Server) change(id string, f func(*ticket)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.ticket(id); t != nil {
+		f(t)
+		t.updated = time.Now().UTC()
+	}
+}
+
+// Notes reports the texts of notes that carry part, and whether all of them
+// stay inside.
+func (s *Server) Notes(part string) (texts []string, internal bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	internal = true
+	for _, n := range s.notes {
+		if strings.Contains(n.text, part) {
+			texts = append(texts, n.text)
+			internal = internal && n.publish == PublishInside
+		}
+	}
+	return texts, internal
+}
+
+// Fill writes n notes of other people to a ticket.
+func (s *Server) Fill(ticketID string, n int) {
+	id, _ := strconv.Atoi(ticketID)
+	for i := range n {
+		s.store(&note{ticket: id, publish: PublishAll, kind: 1, title: "Call", text: "Called back, attempt " + strconv.Itoa(i)})
+	}
+}
+
+// Calls reports how many calls were made.
+func (s *Server) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
+}
+
+// Odd reports what callers asked that the real interface does not know, or
+// that no caller should ask.
+func (s *Server) Odd() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.odd)
+}
+
+// Wait returns when every late note is stored.
+func (s *Server) Wait() { s.late.Wait() }
+
+func (s *Server) ticket(id string) *ticket {
+	n, err := strconv.Atoi(id)
+	if err != nil || n <= 7000 || n > 7000+len(s.tickets) || s.tickets[n-7001].gone {
+		return nil
+	}
+	return s.tickets[n-7001]
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.EqualFold(r.URL.Path, "/atservicesrest/v1.0/zoneInformation") {
+		s.findZone(w, r)
+		return
+	}
+	s.mu.Lock()
+	s.calls++
+	n, sw, zone, password := s.calls, s.switches, s.zone, s.password.Reveal()
+	s.mu.Unlock()
+	path, here := strings.CutPrefix(r.URL.Path, "/"+zone+"/ATServicesRest/V1.0/")
+	endpoint, _, _ := strings.Cut(path, "/")
+	if done, ok := s.enter(endpoint); ok {
+		defer done()
+	} else {
+		s.complain("more than three calls to %s at a time", endpoint)
+		fail(w, http.StatusTooManyRequests, "thread limit")
+		return
+	}
+	if sw.Slow > 0 {
+		<-time.After(sw.Slow)
+	}
+	switch {
+	case every(n, sw.ErrorPages):
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		fmt.Fprint(w, "<html><h1>Bad gateway</h1></html>")
+	case every(n, sw.Throttle):
+		w.Header().Set("Retry-After", "1")
+		fail(w, http.StatusTooManyRequests, "Exceeded the request threshold")
+	case !here || r.Header.Get("UserName") != User || r.Header.Get("ApiIntegrationCode") != Code || r.Header.Get("Secret") != password:
+		fail(w, http.StatusUnauthorized, "Unauthorized")
+	default:
+		s.route(w, r, strings.Split(path, "/"))
+	}
+}
+
+// enter counts the calls to an endpoint that are under way.
+func (s *Server) enter(endpoint string) (done func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy[endpoint] >= 3 {
+		return nil, false
+	}
+	s.busy[endpoint]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.busy[endpoint]--
+	}, true
+}
+
+func (s *Server) findZone(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Secret") != "" || r.Header.Get("ApiIntegrationCode") != "" {
+		s.complain("the zone was asked for with credentials")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.URL.Query().Get("user") != User { // it does not say so any better
+		fail(w, http.StatusInternalServerError, "Zone information could not be determined")
+		return
+	}
+	at := "http://" + r.Host + "/" + s.zone + "/ATServicesRest/"
+	if s.switches.Zone != "" {
+		at = s.switches.Zone
+	}
+	send(w, http.StatusOK, object{"zoneName": "Zone " + s.zone, "url": at, "webUrl": "http://" + r.Host + "/", "ci": 1})
+}
+
+func (s *Server) complain(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.odd = append(s.odd, fmt.Sprintf(format, args...))
+}
+
+func every(n, of int) bool { return of > 0 && n%of == 0 }
+
+type object = map[string]any
+
+func fail(w http.ResponseWriter, status int, message string) {
+	send(w, status, object{"errors": []string{message}})
+}
+
+func send(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
