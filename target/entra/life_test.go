@@ -21,6 +21,7 @@ type life struct {
 	pass secret.Text
 
 	entitlement string
+	answered    bool // the last change, so that it cannot arrive any more
 	fails       int
 	looks       int
 	errs        []error // what Remove and Observe said, for tests that look at it
@@ -104,8 +105,9 @@ func (l *life) run() (time.Duration, error) {
 			l.pass, l.c.Account.ObjectID, l.c.Account.Username = made.Text, made.ObjectID, made.Username
 			l.c.Credential = access.Credential{Seq: 1, Sealed: []byte("x")}
 		}
+		l.answered = false
 		if err = sys.Apply(ctx, l.c.Account, plan.Want, secret.New("Correct-Horse-7-Battery")); err == nil {
-			l.c.Credential.SetAt = time.Now()
+			l.c.Credential.SetAt, l.answered = time.Now(), true
 		}
 	case access.StepRemove:
 		err = sys.Remove(ctx, l.c.Account)
@@ -134,6 +136,9 @@ func (l *life) observe(sys target.System) (access.Plan, error) {
 	l.c.Account.Seen, l.c.Account.Username = seen, seen.Username
 	if seen.Exists && seen.ObjectID != "" {
 		l.c.Account.ObjectID = seen.ObjectID
+	}
+	if l.c.Account.ObjectID != "" && (l.answered || time.Since(l.c.Account.TriedAt) > 2*time.Minute) {
+		l.c.Account.TriedAt = time.Time{}
 	}
 	for _, g := range plan.Grants {
 		l.c.Grants[0] = g

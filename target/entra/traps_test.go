@@ -17,7 +17,6 @@ func lives(t *testing.T, s worldSpec, body func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, s)
-		w.pace = usualPace()
 		body(t, w)
 	})
 }
@@ -112,6 +111,21 @@ func TestTheAnswerToTheCreateIsLostAndThenTheGrantIsStopped(t *testing.T) {
 		l.ended(time.Hour)
 		w.gone(t, l)
 	})
+}
+
+func TestAGrantIsStoppedBeforeAnyReplicaShowsIt(t *testing.T) {
+	for seed := range uint64(12) {
+		lives(t, worldSpec{options: entra.Options{Seed: seed, Routing: entra.Routing(seed % 3), Delays: entra.Delays{Objects: entra.Fixed(14 * time.Minute)}}}, func(t *testing.T, w *world) {
+			l := w.life(t, nil)
+			l.request(time.Hour)
+			for range 1 + seed%4 {
+				time.Sleep(min(max(l.look(), time.Second), time.Minute))
+			}
+			l.stop()
+			l.ended(2 * time.Hour)
+			w.gone(t, l)
+		})
+	}
 }
 
 func TestNothingWasMadeIfTheCreateNeverArrived(t *testing.T) {

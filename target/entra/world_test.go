@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"jitney/access"
 	"jitney/secret"
@@ -36,17 +35,12 @@ type worldSpec struct {
 	without []string // permissions
 }
 
-// brisk is a pace for tests that do not run in a bubble of virtual time.
-func brisk() pace {
-	return pace{reads: 3, over: 4 * time.Millisecond, late: 20 * time.Millisecond, step: time.Millisecond, retry: time.Millisecond, grace: 30 * time.Minute}
-}
-
 func newWorld(t *testing.T, s worldSpec) *world {
 	t.Helper()
 	s.options.Check = contract.Check
 	c := entra.New(s.options)
 	s.tenant.Name = "Contoso"
-	w := &world{cloud: c, tenant: c.AddTenant(s.tenant), pace: brisk(), values: s.values}
+	w := &world{cloud: c, tenant: c.AddTenant(s.tenant), pace: usualPace(), values: s.values}
 	w.app = c.AddApp(entra.AppSpec{ID: testApp, Name: "Jitney", Secrets: []entra.AppSecret{{Value: secret.New(testSecret)}}})
 	w.other = c.AddApp(entra.AppSpec{Name: "Customer's own", Secrets: []entra.AppSecret{{Value: secret.New(testSecret)}}})
 	permissions := append(all(), "User-PasswordProfile.ReadWrite.All")
@@ -134,36 +128,52 @@ func (w *world) signIn(_ *testing.T, username string, credential secret.Text) bo
 	return err == nil && s != nil
 }
 
-// peer is w as the shared suite wants it.
-func (w *world) peer() targettest.Peer {
+// peer is a world of s for each test, as the shared suite wants it.
+func peer(s worldSpec) targettest.Peer {
+	var mu sync.Mutex
+	worlds := map[*testing.T]*world{}
+	in := func(t *testing.T) *world { // made inside the test's bubble
+		mu.Lock()
+		defer mu.Unlock()
+		if worlds[t] == nil {
+			worlds[t] = newWorld(t, s)
+		}
+		return worlds[t]
+	}
 	return targettest.Peer{
-		Open:         func(t *testing.T) target.System { return w.open(t) },
-		Account:      w.account,
+		Open:         func(t *testing.T) target.System { return in(t).open(t) },
+		Account:      func(t *testing.T) access.Account { return in(t).account(t) },
 		Entitlements: []string{GlobalAdmin, rolePrefix + roleID("Global Reader")},
-		Once:         true, Drawn: w.values[fieldCredential] == credentialPass,
-		SignIn: w.signIn,
-		Meddle: func(t *testing.T, a access.Account) {
-			must(t, w.admin(t).assign(t.Context(), w.mustUser(t, a).ID, roleID("Exchange Administrator")))
-		},
-		TakeAway: func(t *testing.T, a access.Account) {
-			s := w.admin(t)
-			held, _, err := s.assignments(t.Context(), w.mustUser(t, a).ID)
-			must(t, err)
-			for _, h := range held {
-				must(t, s.unassign(t.Context(), h.ID))
-			}
-		},
-		Squat: func(t *testing.T, a access.Account) func() bool {
-			id := w.tenant.AddUser(entra.UserSpec{UPN: alias(a.Holder.Login, a.ID) + "@" + w.tenant.InitialDomain(), Name: "The boss", Password: "Her-Own-Password-1"})
-			return func() bool {
-				u, ok := w.tenant.User(id)
-				return ok && u.Enabled && u.Deleted.IsZero() && len(u.Roles) == 0 && u.Passes == 0 && w.tenant.PasswordFits(id, "Her-Own-Password-1")
-			}
-		},
+		Once:         true, Virtual: true, Drawn: s.values[fieldCredential] == credentialPass,
+		SignIn:   func(t *testing.T, username string, p secret.Text) bool { return in(t).signIn(t, username, p) },
+		Meddle:   func(t *testing.T, a access.Account) { in(t).meddle(t, a) },
+		TakeAway: func(t *testing.T, a access.Account) { in(t).takeAway(t, a) },
+		Squat:    func(t *testing.T, a access.Account) func() bool { return in(t).squat(a) },
 		Faulty: func(t *testing.T, n int, f targettest.Fault) (target.System, func() bool) {
-			b := &breaker{to: w.cloud.Transport(), n: n, fault: f}
-			return w.openOver(t, b, w.app.ID), b.struck
+			b := &breaker{to: in(t).cloud.Transport(), n: n, fault: f}
+			return in(t).openOver(t, b, in(t).app.ID), b.struck
 		},
+	}
+}
+
+func (w *world) meddle(t *testing.T, a access.Account) {
+	must(t, w.admin(t).assign(t.Context(), w.mustUser(t, a).ID, roleID("Exchange Administrator")))
+}
+
+func (w *world) takeAway(t *testing.T, a access.Account) {
+	s := w.admin(t)
+	held, _, err := s.assignments(t.Context(), w.mustUser(t, a).ID)
+	must(t, err)
+	for _, h := range held {
+		must(t, s.unassign(t.Context(), h.ID))
+	}
+}
+
+func (w *world) squat(a access.Account) func() bool {
+	id := w.tenant.AddUser(entra.UserSpec{UPN: alias(a.Holder.Login, a.ID) + "@" + w.tenant.InitialDomain(), Name: "The boss", Password: "Her-Own-Password-1"})
+	return func() bool {
+		u, ok := w.tenant.User(id)
+		return ok && u.Enabled && u.Deleted.IsZero() && len(u.Roles) == 0 && u.Passes == 0 && w.tenant.PasswordFits(id, "Her-Own-Password-1")
 	}
 }
 
