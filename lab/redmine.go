@@ -30,7 +30,7 @@ func RunRedmine(t testing.TB) Redmine {
 	} else {
 		env, err = once("redmine", func() (map[string]string, error) {
 			if os.Geteuid() != 0 {
-				return nil, errors.New("Debian's Redmine needs root for an instance of its own")
+				return nil, errors.New("an instance of Debian's Redmine needs root")
 			}
 			if _, err := os.Stat("/usr/share/redmine/config.ru"); err != nil {
 				return nil, err

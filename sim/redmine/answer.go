@@ -28,23 +28,23 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, u *user) {
 	case !ok:
 		page(w, http.StatusNotFound, "Page not found")
 	case get && path == "users/current":
-		s.showUser(w, u)
+		showUser(s, w, u)
 	case get && len(parts) == 2 && parts[0] == "roles":
-		s.showRole(w, parts[1])
+		showRole(s, w, parts[1])
 	case get && path == "projects":
-		s.listProjects(w, r, u)
+		listProjects(s, w, r, u)
 	case get && path == "issue_statuses":
 		send(w, http.StatusOK, object{"issue_statuses": []object{{"id": 1, "name": "New", "is_closed": false}, {"id": 5, "name": "Closed", "is_closed": true}}})
 	case get && path == "issues":
-		s.listIssues(w, r, u, 0)
+		listIssues(s, w, r, u, 0)
 	case get && len(parts) == 3 && parts[0] == "projects" && parts[2] == "issues":
 		n, err := strconv.Atoi(parts[1])
 		if err != nil || n < 1 {
 			n = -1
 		}
-		s.listIssues(w, r, u, n)
+		listIssues(s, w, r, u, n)
 	case get && len(parts) == 2 && parts[0] == "issues":
-		s.showIssue(w, r, u, parts[1])
+		showIssue(s, w, r, u, parts[1])
 	case r.Method == http.MethodPut && len(parts) == 2 && parts[0] == "issues":
 		s.update(w, r, u, parts[1])
 	default:
@@ -59,7 +59,7 @@ func (s *Server) complain(format string, args ...any) {
 	s.odd = append(s.odd, fmt.Sprintf(format, args...))
 }
 
-func (s *Server) showUser(w http.ResponseWriter, u *user) {
+func showUser(s *Server, w http.ResponseWriter, u *user) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	members := []object{}
@@ -69,7 +69,7 @@ func (s *Server) showUser(w http.ResponseWriter, u *user) {
 	send(w, http.StatusOK, object{"user": object{"id": 5, "login": u.login, "admin": u.admin, "api_key": "not for anybody", "memberships": members}})
 }
 
-func (s *Server) showRole(w http.ResponseWriter, id string) {
+func showRole(s *Server, w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, err := strconv.Atoi(id)
@@ -97,7 +97,7 @@ func cut(q url.Values, all []object) []object {
 	return append([]object{}, all[offset:min(offset+min(limit, 100), len(all))]...)
 }
 
-func (s *Server) listProjects(w http.ResponseWriter, r *http.Request, u *user) {
+func listProjects(s *Server, w http.ResponseWriter, r *http.Request, u *user) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []object
@@ -111,7 +111,7 @@ func (s *Server) listProjects(w http.ResponseWriter, r *http.Request, u *user) {
 
 // listIssues answers a search, in one project or its subprojects, or in all
 // if project is 0.
-func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, u *user, project int) {
+func listIssues(s *Server, w http.ResponseWriter, r *http.Request, u *user, project int) {
 	q := r.URL.Query()
 	if fields := q["f[]"]; q.Get("sort") != "id:desc" || len(fields) > 0 && q.Get("set_filter") != "1" {
 		s.complain("a search with %v", q)
@@ -128,7 +128,7 @@ func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, u *user, pro
 	}
 	var all []object
 	for _, i := range slices.Backward(s.issues) {
-		if !i.gone && s.may(u, i.project, "view_issues") && s.within(q, i, project) && wanted(q, i) {
+		if !i.gone && s.may(u, i.project, "view_issues") && within(s, q, i, project) && wanted(q, i) {
 			all = append(all, s.fields(i))
 		}
 	}
@@ -141,7 +141,7 @@ func (s *Server) listIssues(w http.ResponseWriter, r *http.Request, u *user, pro
 
 // within reports whether a ticket is in a project; those of subprojects are,
 // unless a filter takes them out.
-func (s *Server) within(q url.Values, i *issue, project int) bool {
+func within(s *Server, q url.Values, i *issue, project int) bool {
 	if project == 0 || i.project == project || s.switches.IgnoreCompany {
 		return true
 	}
@@ -196,7 +196,7 @@ func (s *Server) fields(i *issue) object {
 	return o
 }
 
-func (s *Server) showIssue(w http.ResponseWriter, r *http.Request, u *user, id string) {
+func showIssue(s *Server, w http.ResponseWriter, r *http.Request, u *user, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.switches.Swap[id]; other != "" {

@@ -30,21 +30,21 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, u user, path []st
 	case get && len(path) == 1 && path[0] == "rt":
 		send(w, http.StatusOK, object{"Version": "5.0.3"})
 	case get && len(path) == 2 && path[0] == "user":
-		s.showUser(w, path[1])
+		showUser(s, w, path[1])
 	case get && len(path) == 2 && path[0] == "queues" && path[1] == "all":
-		s.listQueues(w, r, u)
+		listQueues(s, w, r, u)
 	case get && len(path) == 2 && path[0] == "queue":
-		s.showQueue(w, u, path[1])
+		showQueue(s, w, u, path[1])
 	case get && len(path) == 1 && path[0] == "tickets":
-		s.listTickets(w, r, u)
+		listTickets(s, w, r, u)
 	case get && len(path) == 2 && path[0] == "ticket":
-		s.showTicket(w, u, path[1])
+		showTicket(s, w, u, path[1])
 	case get && len(path) == 1 && path[0] == "transactions":
-		s.listEntries(w, r, u)
+		listEntries(s, w, r, u)
 	case get && len(path) == 2 && path[0] == "transaction":
-		s.showEntry(w, u, path[1])
+		showEntry(s, w, u, path[1])
 	case r.Method == http.MethodPost && len(path) == 3 && path[0] == "ticket" && path[2] == "attachments":
-		s.listTexts(w, r, u, path[1])
+		listTexts(s, w, r, u, path[1])
 	case r.Method == http.MethodPost && len(path) == 3 && path[0] == "ticket" && path[2] == "comment":
 		s.comment(w, r, u, path[1])
 	default:
@@ -59,7 +59,7 @@ func (s *Server) complain(format string, args ...any) {
 	s.odd = append(s.odd, fmt.Sprintf(format, args...))
 }
 
-func (s *Server) showUser(w http.ResponseWriter, id string) {
+func showUser(s *Server, w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, u := range s.tokens {
@@ -72,7 +72,7 @@ func (s *Server) showUser(w http.ResponseWriter, id string) {
 	say(w, http.StatusNotFound, "Not Found")
 }
 
-func (s *Server) listQueues(w http.ResponseWriter, r *http.Request, u user) {
+func listQueues(s *Server, w http.ResponseWriter, r *http.Request, u user) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var items []object
@@ -84,7 +84,7 @@ func (s *Server) listQueues(w http.ResponseWriter, r *http.Request, u user) {
 	paged(w, r, items, false)
 }
 
-func (s *Server) showQueue(w http.ResponseWriter, u user, id string) {
+func showQueue(s *Server, w http.ResponseWriter, u user, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, err := strconv.Atoi(id)
@@ -136,7 +136,7 @@ func (t *ticket) fields(id any) object {
 	return o
 }
 
-func (s *Server) showTicket(w http.ResponseWriter, u user, id string) {
+func showTicket(s *Server, w http.ResponseWriter, u user, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if other := s.switches.Swap[id]; other != "" {
@@ -153,7 +153,7 @@ func (s *Server) showTicket(w http.ResponseWriter, u user, id string) {
 	}
 }
 
-func (s *Server) listTickets(w http.ResponseWriter, r *http.Request, u user) {
+func listTickets(s *Server, w http.ResponseWriter, r *http.Request, u user) {
 	q := r.URL.Query()
 	for name := range q {
 		if !slices.Contains([]string{"query", "fields", "orderby", "order", "per_page", "page"}, name) {
@@ -169,7 +169,7 @@ func (s *Server) listTickets(w http.ResponseWriter, r *http.Request, u user) {
 	}
 	var items []object
 	for _, t := range slices.Backward(s.tickets) { // as orderby=id, order=DESC
-		hit := match(s.ticketValue(t))
+		hit := match(ticketValue(s, t))
 		if hit && t.effective == t.id && t.status != "deleted" && u.sees(t.queue) {
 			o := t.fields(strconv.Itoa(t.id)) // a string here
 			if !strings.Contains(q.Get("fields"), "CustomFields") {
@@ -182,7 +182,7 @@ func (s *Server) listTickets(w http.ResponseWriter, r *http.Request, u user) {
 }
 
 // ticketValue reports what a ticket has in a field of a query.
-func (s *Server) ticketValue(t *ticket) func(field string) (string, bool) {
+func ticketValue(s *Server, t *ticket) func(field string) (string, bool) {
 	return func(field string) (string, bool) {
 		switch strings.ToLower(field) {
 		case "id":
@@ -209,7 +209,7 @@ func (s *Server) ticketValue(t *ticket) func(field string) (string, bool) {
 	}
 }
 
-func (s *Server) listEntries(w http.ResponseWriter, r *http.Request, u user) {
+func listEntries(s *Server, w http.ResponseWriter, r *http.Request, u user) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	match, err := parse(r.URL.Query().Get("query"))
@@ -243,7 +243,7 @@ func (e *entry) fields() []object {
 	return []object{{"id": "2", "name": KeyField, "values": values}}
 }
 
-func (s *Server) showEntry(w http.ResponseWriter, u user, id string) {
+func showEntry(s *Server, w http.ResponseWriter, u user, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, err := strconv.Atoi(id)
@@ -258,7 +258,7 @@ func (s *Server) showEntry(w http.ResponseWriter, u user, id string) {
 
 // listTexts finds texts on a ticket. Asked for a ticket that was merged, it
 // finds nothing; asked for the one that it became a part of, it finds both.
-func (s *Server) listTexts(w http.ResponseWriter, r *http.Request, u user, id string) {
+func listTexts(s *Server, w http.ResponseWriter, r *http.Request, u user, id string) {
 	var filters []struct{ Field, Operator, Value string }
 	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&filters); err != nil || len(filters) != 1 || filters[0].Field != "Content" || filters[0].Operator != "LIKE" {
 		s.complain("a search for texts with %v", filters)

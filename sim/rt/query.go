@@ -29,14 +29,14 @@ func parse(query string) (func(values) bool, error) {
 	for rest := query; strings.TrimSpace(rest) != ""; {
 		m := token.FindString(rest)
 		if m == "" {
-			return nil, fmt.Errorf("Wrong query, expecting a AGGREGATOR in '%s'", query)
+			return nil, fmt.Errorf("wrong query, expecting a AGGREGATOR in '%s'", query)
 		}
 		p.tokens = append(p.tokens, strings.TrimSpace(m))
 		rest = rest[len(m):]
 	}
 	match, err := p.or()
 	if err == nil && len(p.tokens) > 0 {
-		err = fmt.Errorf("Wrong query, expecting a AGGREGATOR in '%s'", query)
+		err = fmt.Errorf("wrong query, expecting a AGGREGATOR in '%s'", query)
 	}
 	return match, err
 }
@@ -84,19 +84,19 @@ func (p *parser) one() (func(values) bool, error) {
 	if p.word("(") {
 		match, err := p.or()
 		if err == nil && !p.word(")") {
-			err = fmt.Errorf("Incomplete query, missing ) in '%s'", p.query)
+			err = fmt.Errorf("incomplete query, missing ) in '%s'", p.query)
 		}
 		return match, err
 	}
 	field, op, value := p.next(), strings.ToUpper(p.next()), p.next()
 	if value == "" || strings.ContainsAny(field[:1], `'"()=<>!`) {
-		return nil, fmt.Errorf("Incomplete query, last element is not close paren or value in '%s'", p.query)
+		return nil, fmt.Errorf("incomplete query, last element is not close paren or value in '%s'", p.query)
 	}
 	if value[0] == '\'' || value[0] == '"' {
 		value = regexp.MustCompile(`(?s)\\(.)`).ReplaceAllString(value[1:len(value)-1], "$1")
 	}
 	if op != "LIKE" && strings.Trim(op, "!<=>") != "" {
-		return nil, fmt.Errorf("Wrong query, %s is no operator in '%s'", op, p.query)
+		return nil, fmt.Errorf("wrong query, %s is no operator in '%s'", op, p.query)
 	}
 	return func(v values) bool {
 		have, ok := v(field)
