@@ -268,3 +268,28 @@ func TestProbeCleansUpWhenItIsStopped(t *testing.T) {
 		}
 	})
 }
+
+func TestGrantsWithMoreAndFewerPermissions(t *testing.T) {
+	for name, c := range map[string]struct{ without, with []string }{
+		"the policy for passes may not be read":      {[]string{"Policy.Read.All"}, nil},
+		"every way to sign in, and groups, are read": {nil, []string{"UserAuthenticationMethod.Read.All", "GroupMember.Read.All"}},
+		"the narrow ones instead of the wide one":    {[]string{"User.ReadWrite.All"}, []string{"User.Create", "User.Read.All", "User.EnableDisableAccount.All"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lives(t, worldSpec{without: c.without}, func(t *testing.T, w *world) {
+				if c.with != nil {
+					w.tenant.Consent(w.app, c.with...)
+				}
+				l := w.life(t, nil)
+				l.request(time.Hour)
+				l.active(time.Minute)
+				l.look()
+				if told(l.c.Account.Seen, "Temporary Access Pass") == "" {
+					t.Errorf("no pass in the evidence: %+v", l.c.Account.Seen.Facts)
+				}
+				l.ended(2 * time.Hour)
+				w.gone(t, l)
+			})
+		})
+	}
+}

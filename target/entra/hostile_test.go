@@ -338,3 +338,30 @@ func decode(t *testing.T, text string, into any) {
 		t.Fatal(err)
 	}
 }
+
+func TestAGroupThatCarriesRolesIsAnExtra(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testAccount()
+		a.Seen = access.Observation{At: time.Now(), Exists: true, Enabled: true, Entitlements: []string{GlobalAdmin}, ObjectID: testUser}
+		c := &cable{roles: append(all(), "GroupMember.Read.All"), graph: func(r *http.Request, _ string) (int, string) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/transitiveMemberOf"):
+				return 200, `{"value":[{"@odata.type":"#microsoft.graph.group","id":"g1","displayName":"Everybody"},{"@odata.type":"#microsoft.graph.group","id":"g2","displayName":"Secret \u0000 admins","isAssignableToRole":true}]}`
+			case strings.HasSuffix(r.URL.Path, "/roleAssignments"):
+				return 200, `{"value":[{"id":"x-1","principalId":"` + testUser + `","roleDefinitionId":"` + globalAdminID + `","directoryScopeId":"/"}]}`
+			case strings.HasSuffix(r.URL.Path, "/temporaryAccessPassMethods"):
+				return 200, `{"value":[]}`
+			}
+			return 200, `{"id":"` + testUser + `","userPrincipalName":"` + a.Username + `","accountEnabled":true,"signInActivity":{"unheard":"of"}}`
+		}}
+		s := c.open(t, nil)
+		o, err := s.Observe(t.Context(), a)
+		if err != nil || len(o.Extra) != 1 || !strings.Contains(o.Extra[0], "Secret   admins") || !o.Shows(GlobalAdmin) {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		a.Seen = o
+		if err := s.Apply(t.Context(), a, anHour(GlobalAdmin), secret.Text{}); access.KindOf(err) != access.Denied {
+			t.Errorf("what the app may not undo must be told: %v", err)
+		}
+	})
+}

@@ -220,7 +220,7 @@ type group struct {
 
 // groups lists the groups that can carry roles, and that a user is in.
 func (c graph) groups(ctx context.Context, id string) (out []group, r reply, err error) {
-	all, r, err := list[group](ctx, c.client, call{path: "/users/" + id + "/transitiveMemberOf", query: url.Values{"$select": {"id,displayName,isAssignableToRole"}}, needs: mayGroups})
+	all, r, err := list[group](ctx, c.client, call{path: "/users/" + id + "/transitiveMemberOf", needs: mayGroups})
 	for _, g := range all {
 		if g.Assigned {
 			out = append(out, g)
