@@ -166,6 +166,10 @@ func TestHostileInputIsNoFault(t *testing.T) {
 		"/me":                {"name", "time_zone", "version"},
 		"/theme":             {"theme", "back"},
 		"/grants/active/end": {"x"},
+
+		"/targets/m365-aviary":           {"name", "policy", "field-tenant", "field-certificate", "field-roles", "field-cloud", "version"},
+		"/targets/m365-aviary/companies": {"id", "policy", "q"},
+		"/targets/m365-aviary/consent":   {"x"},
 	}
 	for path, fields := range forms {
 		for _, field := range fields {
@@ -175,6 +179,16 @@ func TestHostileInputIsNoFault(t *testing.T) {
 					t.Errorf("POST %s with %s=%.20q: %d", path, field, text, a.StatusCode)
 				}
 			}
+		}
+	}
+	for _, text := range odd {
+		for _, field := range []string{"state", "tenant", "error", "error_description"} {
+			if a := w.ask(t, ada, "/consent?"+url.Values{field: {text}}.Encode(), nil); a.StatusCode >= 500 {
+				t.Errorf("GET /consent with %s=%.20q: %d", field, text, a.StatusCode)
+			}
+		}
+		if a := w.ask(t, ada, "/targets/m365-aviary/companies?"+url.Values{"q": {text}}.Encode(), nil); a.StatusCode >= 500 {
+			t.Errorf("GET companies with q=%.20q: %d", text, a.StatusCode)
 		}
 	}
 	for _, path := range []string{"/grants/%00", "/customers/a%00b", "/people/%ff", "/grants/%ff/events"} {
