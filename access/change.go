@@ -32,7 +32,7 @@ type Note struct {
 // Work is something to be done beside the grants: one row of the work table.
 type Work struct {
 	ID        string
-	Kind      string // "note", "history" or "sweep"
+	Kind      string // "note", "history", "mail" or "sweep"
 	Key       string // unique
 	Group     string // what shares limits and a circuit breaker, such as a ticket system's connection
 	Lane      string // what must stay in order: the rows of one lane are done one after the other

@@ -45,6 +45,7 @@ type Grant struct {
 	Account       string // ID of the temporary account that carries it
 
 	// Written by people, through package broker.
+	Patience    time.Duration // how long its end may take before that is a fault; zero means OverdueAfter
 	SubmittedAt time.Time
 	ApprovedAt  time.Time     // zero until approved
 	ApprovedBy  string        // person ID, or "policy"
@@ -84,8 +85,18 @@ const (
 	NotGiven  State = "not given" // denied, withdrawn, refused or lapsed, and nothing is there
 )
 
-// OverdueAfter is how long a grant may be ending before that is a fault.
+// OverdueAfter is how long a grant may be ending before that is a fault, where
+// the kind of target does not say otherwise.
 const OverdueAfter = time.Minute
+
+// Late reports whether g should have ended for longer than it may take.
+func (g Grant) Late(now time.Time) bool {
+	after := OverdueAfter
+	if g.Patience > 0 {
+		after = g.Patience
+	}
+	return g.EndedAt.IsZero() && !g.ApprovedAt.IsZero() && !g.Wanted(now) && now.Sub(g.EndsAt()) > after
+}
 
 // ExpiresAt is the instant at which g ends by itself; zero until its clock runs.
 func (g Grant) ExpiresAt() time.Time {
@@ -131,7 +142,7 @@ func (g Grant) State(now time.Time) State {
 		return Pending
 	case !g.Wanted(now) && g.Blocked != "":
 		return Blocked
-	case !g.Wanted(now) && now.Sub(g.EndsAt()) > OverdueAfter:
+	case g.Late(now):
 		return Overdue
 	case !g.Wanted(now):
 		return Ending

@@ -311,3 +311,16 @@ func FuzzNext(f *testing.F) {
 		}
 	})
 }
+
+func TestLateIsUpToTheKindOfTarget(t *testing.T) {
+	g := verified(grant("a", "admin", time.Hour))
+	for _, tt := range []struct {
+		patience, after time.Duration
+		want            State
+	}{{0, 59 * time.Second, Ending}, {0, 61 * time.Second, Overdue}, {5 * time.Minute, 4 * time.Minute, Ending}, {5 * time.Minute, 6 * time.Minute, Overdue}} {
+		g.Patience = tt.patience
+		if got := g.State(g.EndsAt().Add(tt.after)); got != tt.want {
+			t.Errorf("with patience %s, %s after its end it is %s, want %s", tt.patience, tt.after, got, tt.want)
+		}
+	}
+}

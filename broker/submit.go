@@ -88,7 +88,7 @@ func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (a
 		return access.Grant{}, &Invalid{Fields: c.Wrong}
 	}
 	now := time.Now().UTC()
-	g := access.Grant{ID: newID(), Request: c.request, Policy: c.Policy.Name, PolicyVersion: c.Policy.Version, SubmittedAt: now}
+	g := access.Grant{ID: newID(), Request: c.request, Policy: c.Policy.Name, PolicyVersion: c.Policy.Version, Patience: c.Kind.Patience, SubmittedAt: now}
 	submitted := by(c.who, access.EventSubmitted, g.Customer, g.ID, g.Target,
 		fmt.Sprintf("Asked for %s on %s for %s, ticket %s.", c.Entitlement.Title, c.target.Name, access.Length(g.Duration), g.Ticket.Number))
 	submitted.Data = map[string]string{"policy": fmt.Sprintf("%s v%d", g.Policy, g.PolicyVersion), "minutes": fmt.Sprint(int64(g.Duration / time.Minute))}

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -134,10 +133,7 @@ func (r *Reconciler) answered(ctx context.Context, item schedule.Item[access.Wor
 	kctx, cancel := r.keep(ctx)
 	defer cancel()
 	if err := r.Outbox.Finish(kctx, item.Lease, result, false, events...); err != nil {
-		if errors.Is(err, schedule.ErrLost) {
-			return schedule.Result{}, err
-		}
-		return schedule.Result{}, fmt.Errorf("record what account did: %w", err)
+		return schedule.Result{}, fmt.Errorf("record that work %s is done: %w", item.Value.Key, err)
 	}
 	return schedule.Recorded(), nil
 }

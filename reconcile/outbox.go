@@ -19,6 +19,7 @@ import (
 const (
 	WorkNote    = "note"
 	WorkHistory = "history"
+	WorkMail    = "mail"
 	WorkSweep   = "sweep"
 )
 
@@ -31,6 +32,8 @@ func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) 
 	switch item.Value.Kind {
 	case WorkNote:
 		return r.write(ctx, item)
+	case WorkMail:
+		return r.post(ctx, item)
 	case WorkHistory:
 		return r.history(ctx, item)
 	case WorkSweep:

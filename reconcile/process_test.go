@@ -43,7 +43,11 @@ func (w *world) start() *process {
 	p.broker = broker.New(broker.Ports{Grants: gatedGrants{s.Grants, p}, Credentials: gatedCredentials{s.Credentials, p}, People: s.People, Customers: s.Customers,
 		Targets: s.Targets, Rules: s.Rules, Log: s.Log, Notes: s.Outbox, Sealer: w.sealer, Desk: s.Desk, Records: s.Log,
 		Kinds: kinds, Open: p.open, Desks: w.desks, Password: password})
-	p.reconciler = reconcile.New(reconcile.Ports{Cases: gatedCases{s.Accounts, p}, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
+	var mailer reconcile.Mailer
+	if w.mailer != nil {
+		mailer = w.mailer
+	}
+	p.reconciler = reconcile.New(reconcile.Ports{Mailer: mailer, Staff: s.People, Cases: gatedCases{s.Accounts, p}, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
 		Log: s.Log, Sealer: w.sealer, Open: p.open, Desks: w.desks, Tickets: p.tickets, Kinds: kinds, Password: password},
 		reconcile.Config{Address: "https://jitney.example"})
 	look := p.reconciler.Look

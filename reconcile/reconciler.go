@@ -42,6 +42,8 @@ type Ports struct {
 	Tickets  Tickets
 	Kinds    []target.Kind
 	Password func() secret.Text // makes a password that was never made before
+	Mailer   Mailer             // nil if no mail can be sent
+	Staff    Staff              // needed with Mailer
 }
 
 // A Config are the times and texts that a Reconciler goes by. A zero field

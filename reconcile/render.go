@@ -48,8 +48,9 @@ func (l scribe) noteN(g access.Grant, kind string, n int64, subject string, line
 		lines = append(lines, "Grant: "+strings.TrimSuffix(l.r.cfg.Address, "/")+"/grants/"+g.ID)
 	}
 	lines = append(lines, "["+key+"]")
-	l.change.Notes = append(l.change.Notes, access.Note{Key: key, Grant: g.ID, Ticket: g.Ticket,
-		Subject: "Jitney: " + subject, Body: strings.Join(lines, "\n")})
+	written := access.Note{Key: key, Grant: g.ID, Ticket: g.Ticket, Subject: "Jitney: " + subject, Body: strings.Join(lines, "\n")}
+	l.change.Notes = append(l.change.Notes, written)
+	l.mail(g, kind, written)
 }
 
 // reissued queues the notice that somebody else than the holder has the

@@ -109,8 +109,7 @@ func (l alarm) unblocked(now time.Time) {
 // that nobody can say.
 func (l alarm) overdue(now time.Time, text string) {
 	for _, g := range slices.Clone(l.c.Grants) {
-		late := !g.ApprovedAt.IsZero() && g.EndedAt.IsZero() && !g.Wanted(now) && now.Sub(g.EndsAt()) > access.OverdueAfter
-		if !late || !g.OverdueAt.IsZero() {
+		if !g.Late(now) || !g.OverdueAt.IsZero() {
 			continue
 		}
 		g.OverdueAt = now

@@ -30,6 +30,7 @@ type world struct {
 	sealer *secret.Sealer
 	realms map[string]*fake.Realm // by target ID
 	paper  *paper
+	mailer *pigeon // nil if no mail can be sent
 
 	customer access.Customer
 	targets  []access.Target

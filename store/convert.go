@@ -42,7 +42,7 @@ func grantOf(r db.Grant) (access.Grant, error) {
 			Ticket: access.TicketRef{System: r.TicketSystem, ID: r.TicketID, Number: r.TicketNumber, Title: r.TicketTitle},
 			Reason: r.Reason, Duration: span(r.Duration),
 		},
-		Policy: r.Policy, PolicyVersion: r.PolicyVersion, Account: r.Account,
+		Policy: r.Policy, PolicyVersion: r.PolicyVersion, Account: r.Account, Patience: span(r.Patience),
 		SubmittedAt: instant(r.SubmittedAt), ApprovedAt: instant(r.ApprovedAt), ApprovedBy: r.ApprovedBy,
 		StartBy: instant(r.StartBy), Extension: span(r.Extension),
 		StoppedAt: instant(r.StoppedAt), StoppedBy: r.StoppedBy, StopCause: access.Cause(r.StopCause), StopReason: r.StopReason,
@@ -55,7 +55,7 @@ func grantRow(g access.Grant) db.InsertGrantParams {
 	return db.InsertGrantParams{
 		ID: g.ID, Requester: g.Requester, Customer: g.Customer, Target: g.Target, Entitlement: g.Entitlement,
 		TicketSystem: g.Ticket.System, TicketID: g.Ticket.ID, TicketNumber: g.Ticket.Number, TicketTitle: g.Ticket.Title,
-		Reason: g.Reason, Duration: g.Duration.Microseconds(), Policy: g.Policy, PolicyVersion: g.PolicyVersion, Account: g.Account,
+		Reason: g.Reason, Duration: g.Duration.Microseconds(), Policy: g.Policy, PolicyVersion: g.PolicyVersion, Account: g.Account, Patience: g.Patience.Microseconds(),
 		SubmittedAt: micros(g.SubmittedAt), ApprovedAt: micros(g.ApprovedAt), ApprovedBy: g.ApprovedBy,
 		StartBy: micros(g.StartBy), Extension: g.Extension.Microseconds(),
 		StoppedAt: micros(g.StoppedAt), StoppedBy: g.StoppedBy, StopCause: string(g.StopCause), StopReason: g.StopReason,

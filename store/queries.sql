@@ -109,11 +109,11 @@ SELECT * FROM grants WHERE account = @account AND ended_at = 0 ORDER BY submitte
 
 -- name: InsertGrant :exec
 INSERT INTO grants (id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title,
-    reason, duration, policy, policy_version, account, submitted_at,
+    reason, duration, policy, policy_version, account, patience, submitted_at,
     approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason,
     verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version)
 VALUES (@id, @requester, @customer, @target, @entitlement, @ticket_system, @ticket_id, @ticket_number, @ticket_title,
-    @reason, @duration, @policy, @policy_version, @account, @submitted_at,
+    @reason, @duration, @policy, @policy_version, @account, @patience, @submitted_at,
     @approved_at, @approved_by, @start_by, @extension, @stopped_at, @stopped_by, @stop_cause, @stop_reason,
     @verified_at, @lost_at, @removing_at, @overdue_at, @ended_at, @continued_by, @findings, 1);
 

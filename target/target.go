@@ -152,7 +152,11 @@ type Kind struct {
 	Handover func(s Settings) Handover
 	// Confirm is how long access must be missing to count as taken away. Zero
 	// means a few seconds; a system whose reads lag needs longer.
-	Confirm  time.Duration
+	Confirm time.Duration
+	// Patience is how long an end may take to be read back before that is a
+	// fault. Zero means a minute; a system whose reads lag needs longer.
+	Patience time.Duration
+
 	Shared   bool   // grants of one person share one account; else every grant has its own
 	AtTheEnd string // what happens at the end, one sentence for the form
 	Outlives string // what may outlive the end, one honest sentence; may be empty

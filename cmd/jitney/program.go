@@ -9,6 +9,7 @@ import (
 	"jitney/access"
 	"jitney/audit"
 	"jitney/broker"
+	"jitney/notify"
 	"jitney/reconcile"
 	"jitney/schedule"
 	"jitney/secret"
@@ -30,7 +31,8 @@ type program struct {
 	tickets *bureaus
 	witness *audit.FileSink
 	notary  *audit.Notary
-	metrics *metrics // nil unless somebody can ask for them
+	metrics *metrics       // nil unless somebody can ask for them
+	mailer  *notify.Mailer // nil if no mail can be sent
 }
 
 // open opens an installation. It migrates the database, and makes keys if
@@ -84,7 +86,12 @@ func (p *program) reconciler(base string) *reconcile.Reconciler {
 	open := func(ctx context.Context, id string) (target.System, error) {
 		return p.opener.systemFrom(ctx, targets, id)
 	}
+	var mailer reconcile.Mailer
+	if p.mailer != nil {
+		mailer = p.mailer
+	}
 	return reconcile.New(reconcile.Ports{
+		Mailer: mailer, Staff: p.store.People,
 		Cases: p.store.Accounts, Targets: targets, Rules: p.store.Rules, Outbox: p.store.Outbox, Log: p.store.Log,
 		Sealer: p.sealer, Open: open, Desks: p.tickets.of, Tickets: p.tickets.system, Kinds: p.kinds, Password: newPassword,
 	}, cfg)

@@ -20,6 +20,7 @@ import (
 type service struct {
 	*place
 	*front
+	post
 	log    *slog.Logger
 	kinds  []target.Kind
 	banner string // above every page and in the log; empty for a real installation
@@ -54,6 +55,7 @@ the first administrator is made.`,
 		},
 	}
 	s.place.register(cmd)
+	s.post.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address of the website")
 	flags.StringVar(&s.metricsListen, "metrics-listen", "127.0.0.1:9464", "address of /metrics, /healthz and /readyz; empty for none")
@@ -87,6 +89,9 @@ func (s *service) run(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
+	if p.mailer, err = s.post.open(); err != nil {
+		return err
+	}
 	p.metrics = newMetrics()
 	p.opener.count = p.metrics.called
 

@@ -22,7 +22,7 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 	if s.behindProxy {
 		door = p.doorBehindProxy(strings.HasPrefix(base, "https://"))
 	}
-	server := &web.Server{Broker: p.brokers(p.store.People), SignIn: door, Setup: door, Accounts: accounts{door}, Banner: s.banner, LoginHint: s.hint}
+	server := &web.Server{Broker: p.brokers(p.store.People), Address: base, SignIn: door, Setup: door, Accounts: accounts{door}, Banner: s.banner, LoginHint: s.hint}
 	pages, err := server.Open(p.zone(ctx))
 	if err != nil {
 		return nil, nil, err

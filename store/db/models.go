@@ -169,6 +169,7 @@ type Grant struct {
 	Findings      string `json:"findings"`
 	Version       int64  `json:"version"`
 	Blocked       string `json:"blocked"`
+	Patience      int64  `json:"patience"`
 }
 
 type Mapping struct {

@@ -155,7 +155,7 @@ func (q *Queries) ClaimedCredentials(ctx context.Context, arg ClaimedCredentials
 }
 
 const claimedGrants = `-- name: ClaimedGrants :many
-SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.removing_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version, g.blocked FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
+SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.removing_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version, g.blocked, g.patience FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
 WHERE a.lease_owner = $1 AND a.claim = $2 AND a.lease_owner <> ''
 ORDER BY g.account, g.submitted_at, g.id
 `
@@ -207,6 +207,7 @@ func (q *Queries) ClaimedGrants(ctx context.Context, arg ClaimedGrantsParams) ([
 			&i.Findings,
 			&i.Version,
 			&i.Blocked,
+			&i.Patience,
 		); err != nil {
 			return nil, err
 		}
@@ -966,7 +967,7 @@ func (q *Queries) FinishWork(ctx context.Context, arg FinishWorkParams) (int64, 
 }
 
 const grant = `-- name: Grant :one
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked FROM grants WHERE id = $1
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked, patience FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -1005,6 +1006,7 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.Findings,
 		&i.Version,
 		&i.Blocked,
+		&i.Patience,
 	)
 	return i, err
 }
@@ -1154,13 +1156,13 @@ func (q *Queries) InsertDeskTicket(ctx context.Context, arg InsertDeskTicketPara
 
 const insertGrant = `-- name: InsertGrant :exec
 INSERT INTO grants (id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title,
-    reason, duration, policy, policy_version, account, submitted_at,
+    reason, duration, policy, policy_version, account, patience, submitted_at,
     approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason,
     verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14, $15,
-    $16, $17, $18, $19, $20, $21, $22, $23,
-    $24, $25, $26, $27, $28, $29, $30, 1)
+    $10, $11, $12, $13, $14, $15, $16,
+    $17, $18, $19, $20, $21, $22, $23, $24,
+    $25, $26, $27, $28, $29, $30, $31, 1)
 `
 
 type InsertGrantParams struct {
@@ -1178,6 +1180,7 @@ type InsertGrantParams struct {
 	Policy        string `json:"policy"`
 	PolicyVersion int64  `json:"policy_version"`
 	Account       string `json:"account"`
+	Patience      int64  `json:"patience"`
 	SubmittedAt   int64  `json:"submitted_at"`
 	ApprovedAt    int64  `json:"approved_at"`
 	ApprovedBy    string `json:"approved_by"`
@@ -1212,6 +1215,7 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error 
 		arg.Policy,
 		arg.PolicyVersion,
 		arg.Account,
+		arg.Patience,
 		arg.SubmittedAt,
 		arg.ApprovedAt,
 		arg.ApprovedBy,
@@ -1644,7 +1648,7 @@ func (q *Queries) OpenAccountsOf(ctx context.Context, target string) ([]Account,
 }
 
 const openGrants = `-- name: OpenGrants :many
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked, patience FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
 `
 
 func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, error) {
@@ -1689,6 +1693,7 @@ func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, erro
 			&i.Findings,
 			&i.Version,
 			&i.Blocked,
+			&i.Patience,
 		); err != nil {
 			return nil, err
 		}

@@ -28,6 +28,7 @@ func kindAt(rt http.RoundTripper, p pace) target.Kind {
 		Entitlements: entitlements,
 		Handover:     handover,
 		Confirm:      confirm,
+		Patience:     patience,
 		AtTheEnd:     "The role is taken away, sessions are revoked, and the account is deleted and purged from the bin.",
 		Outlives:     outlives,
 		ByHand: "In the Entra admin center open Users, find {account}, and take {right} away under Assigned roles.\n" +
@@ -50,6 +51,10 @@ func kindAt(rt http.RoundTripper, p pace) target.Kind {
 // of the directory may differ for up to 15 minutes.
 // https://learn.microsoft.com/entra/identity/role-based-access-control (service limits)
 const confirm = 16 * time.Minute
+
+// patience is how long an end usually takes at most: the directory has to
+// catch up with itself, and to be read several times.
+const patience = 5 * time.Minute
 
 // outlives is what Microsoft does not end at once.
 const outlives = "Access tokens that were issued before the end can work for up to about an hour in services that do not check continuously; new sign-ins and new tokens are refused."
