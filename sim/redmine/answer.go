@@ -254,10 +254,12 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, u *user, id stri
 	case every(n, sw.LoseRequests):
 		panic(http.ErrAbortHandler)
 	case every(n, sw.LateEvery):
+		s.mu.Lock() // so that who waits has seen it begin
 		s.late.Go(func() {
 			<-time.After(sw.Late)
 			store()
 		})
+		s.mu.Unlock()
 		panic(http.ErrAbortHandler)
 	case i == nil:
 		silent(w, http.StatusNotFound)

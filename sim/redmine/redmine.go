@@ -193,7 +193,10 @@ func (s *Server) Odd() []string {
 }
 
 // Wait returns when every late note is stored.
-func (s *Server) Wait() { s.late.Wait() }
+func (s *Server) Wait() {
+	s.Calls() // what was counted has begun
+	s.late.Wait()
+}
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -293,20 +293,23 @@ func (s *Server) comment(w http.ResponseWriter, r *http.Request, u user, id stri
 	s.mu.Lock()
 	s.comments++
 	n, sw, t := s.comments, s.switches, s.whole(id)
+	allowed := t != nil && u.sees(t.queue) && u.comment
 	s.mu.Unlock()
 	switch {
 	case every(n, sw.LoseRequests):
 		panic(http.ErrAbortHandler)
 	case every(n, sw.LateEvery):
+		s.mu.Lock() // so that who waits has seen it begin
 		s.late.Go(func() {
 			<-time.After(sw.Late)
 			s.store(u, t, c.Content, c.TxnCustomFields[KeyField])
 		})
+		s.mu.Unlock()
 		panic(http.ErrAbortHandler)
 	case c.ContentType == "":
 		say(w, http.StatusBadRequest, "ContentType is a required field for application/json")
 		return
-	case t == nil || !u.sees(t.queue) || !u.comment:
+	case !allowed:
 		say(w, http.StatusBadRequest, "Permission Denied")
 		return
 	}

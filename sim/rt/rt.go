@@ -180,7 +180,10 @@ func (s *Server) Odd() []string {
 }
 
 // Wait returns when every late comment is stored.
-func (s *Server) Wait() { s.late.Wait() }
+func (s *Server) Wait() {
+	s.Calls() // what was counted has begun
+	s.late.Wait()
+}
 
 // ticket finds a ticket by id, merged or not; nil if there is none.
 func (s *Server) ticket(id string) *ticket {

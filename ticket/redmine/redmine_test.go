@@ -1,6 +1,7 @@
 package redmine_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"slices"
@@ -320,5 +321,18 @@ func TestSettings(t *testing.T) {
 		if err := redmine.Kind(here).Valid(ticket.Settings{Values: map[string]string{"url": "https://redmine.example.com"}, Secrets: map[string]secret.Text{"key": secret.New(bad)}}); err == nil {
 			t.Errorf("key %q is taken", bad)
 		}
+	}
+}
+
+func TestASlowSystemHoldsNobodyUp(t *testing.T) {
+	s, url := serve(t)
+	ours := s.AddProject("Aviary", "")
+	sys := connect(t, url, s.Key("jitney", full, ours))
+	s.Set(sim.Switches{Slow: time.Minute})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := sys.Tickets(ctx, ticket.Query{Company: ours}); ticket.TroubleOf(err) != ticket.Down || time.Since(began) > 10*time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 }

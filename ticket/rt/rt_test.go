@@ -1,6 +1,7 @@
 package rt_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -346,5 +347,18 @@ func TestSettings(t *testing.T) {
 		if err == nil || bad != "" && strings.Contains(err.Error(), bad) {
 			t.Errorf("token %q: %v", bad, err)
 		}
+	}
+}
+
+func TestASlowSystemHoldsNobodyUp(t *testing.T) {
+	s, url := serve(t, sim.Switches{})
+	ours := s.AddQueue("Aviary")
+	sys := connect(t, url, s.Token("jitney", true))
+	s.Set(sim.Switches{Slow: time.Minute})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	if _, err := sys.Tickets(ctx, ticket.Query{Company: ours}); ticket.TroubleOf(err) != ticket.Down || time.Since(began) > 10*time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 }
