@@ -5,6 +5,11 @@ import (
 	"jitney/target/ad"
 	"jitney/target/entra"
 	"jitney/ticket"
+	"jitney/ticket/autotask"
+	"jitney/ticket/connectwise"
+	"jitney/ticket/reach"
+	"jitney/ticket/redmine"
+	"jitney/ticket/rt"
 )
 
 // targetKinds are the kinds of target that this binary knows, one line each.
@@ -16,7 +21,12 @@ func targetKinds() []target.Kind {
 }
 
 // ticketKinds are the kinds of ticket system that this binary knows beside the
-// built-in desk, one line each.
-func ticketKinds() []ticket.Kind {
-	return []ticket.Kind{}
+// built-in desk, one line each. They call addresses by rules.
+func ticketKinds(rules reach.Rules) []ticket.Kind {
+	return []ticket.Kind{
+		rt.Kind(rules),
+		redmine.Kind(rules),
+		connectwise.Kind(rules),
+		autotask.Kind(rules),
+	}
 }

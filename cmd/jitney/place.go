@@ -14,15 +14,17 @@ import (
 
 // A place is where an installation keeps what it must not forget.
 type place struct {
-	data     string // directory
-	database string // path of a SQLite file or URL of PostgreSQL; empty means a file in data
-	keyFile  string // empty means a file in data
+	data     string   // directory
+	database string   // path of a SQLite file or URL of PostgreSQL; empty means a file in data
+	keyFile  string   // empty means a file in data
+	private  []string // hosts and networks that are not public, and that ticket systems may be at
 }
 
 func (p *place) register(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&p.data, "data", defaultData(), "directory of the database, the keys and the audit checkpoints")
 	flags.StringVar(&p.database, "database", "", "postgres://… for a PostgreSQL database; else a SQLite file in the data directory")
+	flags.StringSliceVar(&p.private, "allow-private", nil, "host names, addresses or networks that are not public, where ticket systems may be")
 	flags.StringVar(&p.keyFile, "key-file", "", "file of the keys; else jitney.keys in the data directory")
 }
 

@@ -16,6 +16,7 @@ import (
 	"jitney/store"
 	"jitney/target"
 	"jitney/ticket/desk"
+	"jitney/ticket/reach"
 )
 
 // A program is an opened installation: database, keys, and the services over
@@ -52,7 +53,7 @@ func (p *place) open(ctx context.Context, log *slog.Logger, kinds []target.Kind)
 	return &program{
 		place: p, log: log, kinds: kinds, store: s, keys: keys, sealer: sealer, witness: witness,
 		opener:  &opener{kinds: kinds, store: s.Targets, sealer: sealer},
-		tickets: &bureaus{kinds: ticketKinds(), store: s.Connections, rules: s.Rules, sealer: sealer, builtIn: desk.System{Store: s.Desk}},
+		tickets: &bureaus{kinds: ticketKinds(reach.Rules{Private: p.private}), store: s.Connections, rules: s.Rules, sealer: sealer, builtIn: desk.System{Store: s.Desk}},
 		notary:  &audit.Notary{Book: s.Log, Signing: keys.SigningKey(), Sinks: []audit.Sink{witness}, Log: log},
 	}, nil
 }
