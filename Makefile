@@ -10,7 +10,7 @@ TOOL     = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 CORE := ./access ./secret ./audit ./schedule/... ./store/... ./broker/... ./ticket/... ./target/fake/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test need verify race crash bench screenshots css sqlc clean
+.PHONY: help build demo test need verify race crash proof bench screenshots css sqlc clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ demo: ## Try everything in a browser, with simulated systems; nothing to install
 	@$(BUILD) -o jitney ./cmd/jitney
 	@exec ./jitney demo
 
-test: need verify race crash ## Run every test, against real peers (installs them as root where they are missing)
+test: need verify race crash proof ## Run every test, against real peers (installs them as root where they are missing)
 	JITNEY_TEST_REQUIRE=1 $(GO) test -timeout 9m ./...
 
 need: # Install the peers of the tests: Samba AD DC, PostgreSQL, Chromium
@@ -40,7 +40,10 @@ race: ## Run the tests of the core under the race detector
 	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m -skip 'PlantedBug|Lapsing|CannotBeReadBack' ./reconcile -args -seeds 3 # hours of virtual time are slow under the detector
 
 crash: ## kill -9 the real server at every crash point, on both databases
-	JITNEY_TEST_REQUIRE=1 $(GO) test -tags crashpoints -timeout 6m -run 'Crash' ./cmd/jitney
+	JITNEY_TEST_REQUIRE=1 $(GO) test -tags crashpoints -parallel 16 -timeout 6m -run 'Crash' ./cmd/jitney
+
+proof: ## Microsoft 365 at full size in virtual time: a thousand grants with faults, 200 Entra tenants throttled, every answer lost
+	$(GO) test -timeout 9m ./proof/entra -args -full
 
 bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up
 	$(GO) run ./cmd/jitney-bench

@@ -19,15 +19,18 @@ import (
 // crashesM365 are the places at which the server is killed with a Microsoft
 // 365 behind it: those where its way differs from that of a directory. Its
 // accounts are made before they get any power, and its ends take many looks.
+// One that dies right after the purge, before it wrote down that Graph had
+// confirmed it, waits a quarter of an hour for late replicas: that, and every
+// other call, is proved in virtual time in proof/entra.
 var crashesM365 = []string{
-	"look.issue.before:1", "look.issue.after:1", "look.apply.before:1", "look.apply.after:1",
-	"look.record.before:1", "look.record.before:2", "look.record.before:3", "look.record.before:5", "look.record.before:7",
-	"look.remove.before:1", "look.remove.after:1", "note.tried:2", "store.commit.before:9", "store.commit.after:8", "store.commit.after:16",
+	"look.issue.before:1", "look.issue.after:1", "look.apply.before:1", "look.apply.after:1", "look.remove.before:1",
+	"look.record.before:2", "look.record.before:3", "store.commit.before:9", "store.commit.after:8",
 }
 
 // The real server is killed at one place and started again, while the
 // simulated Microsoft 365, which lives on, is reached over TLS.
 func TestCrashWithM365AtEveryPoint(t *testing.T) {
+	t.Parallel()
 	cloud := entra.New(entra.Options{Seed: 1, Check: contract.Check, Delays: entra.Delays{Objects: entra.Uniform(0, 2*time.Second), Roles: entra.Fixed(time.Second)}})
 	password := secret.Password(32)
 	app := cloud.AddApp(entra.AppSpec{Name: "Jitney", Secrets: []entra.AppSecret{{Value: password}}, Permissions: m365Permissions()})
@@ -49,6 +52,7 @@ func TestCrashWithM365AtEveryPoint(t *testing.T) {
 				name := fmt.Sprintf("m%c%02d", engine[0]|0x20, i)
 				tenant := cloud.AddTenant(entra.TenantSpec{Name: "Crash " + name})
 				tenant.Consent(app)
+				tenant.AppRole(app, entra.PrivilegedAuthenticationAdministrator)
 				crash(t, &customer365{t: t, cloud: cloud, server: server, tenant: tenant, app: app.ID, secret: password}, database(t), point, name)
 			})
 		}

@@ -34,6 +34,7 @@ var crashes = []string{
 // and everything must come right: access that ends, each record and each note
 // once, no password twice.
 func TestCrashAtEveryPoint(t *testing.T) {
+	t.Parallel()
 	domain := lab.Samba(t, 0)
 	engines := map[string]func(t *testing.T) string{"SQLite": func(*testing.T) string { return "" }, "PostgreSQL": func(t *testing.T) string { return lab.Postgres(t) }}
 	for engine, database := range engines {

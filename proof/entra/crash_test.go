@@ -84,7 +84,7 @@ func TestOneAnswerAtATimeIsLost(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	for _, kind := range []sim.Kind{sim.DropBefore, sim.DropAfter, sim.AnswerAfter, sim.Truncate} {
+	for _, kind := range []sim.Kind{sim.DropAfter, sim.AnswerAfter, sim.DropBefore, sim.Truncate}[:sized(4, 1)] {
 		for n := 1; n <= sent; n++ {
 			t.Run(fmt.Sprintf("%s %d", kind, n), func(t *testing.T) {
 				t.Parallel()
