@@ -27,6 +27,7 @@ func openRedmine(t *testing.T, url, key string) ticket.System {
 // TestEachNoteIsThereOnceOnRedmine is the trial where a note has no id and its
 // answer no word.
 func TestEachNoteIsThereOnceOnRedmine(t *testing.T) {
+	t.Parallel()
 	s := simredmine.New(simredmine.Switches{})
 	srv := httptest.NewServer(s)
 	defer srv.Close()
@@ -38,7 +39,7 @@ func TestEachNoteIsThereOnceOnRedmine(t *testing.T) {
 	}
 	const late = 200 * time.Millisecond // and the grace long enough for a busy machine
 	l, proxied := newLossy(t, srv.URL, late, isUpdate)
-	once(t, l, openRedmine(t, proxied, key), openRedmine(t, srv.URL, key), 15*late, tickets, 5)
+	once(t, l, openRedmine(t, proxied, key), openRedmine(t, srv.URL, key), 10*late, tickets, 5)
 	if all, public := len(s.Notes("[jitney:trial-", false)), len(s.Notes("", true)); all != 200 || public != 0 {
 		t.Errorf("the server holds %d notes, %d of them public; want 200, none public", all, public)
 	}

@@ -31,8 +31,10 @@ func openRT(t *testing.T, url, token, field string) ticket.System {
 // TestEachNoteIsThereOnceOnRequestTracker writes 200 notes while the network
 // loses three of ten answers and delays three of ten requests.
 func TestEachNoteIsThereOnceOnRequestTracker(t *testing.T) {
+	t.Parallel()
 	for _, field := range []string{simrt.KeyField, ""} {
 		t.Run(fmt.Sprintf("key field %q", field), func(t *testing.T) {
+			t.Parallel()
 			s := simrt.New(simrt.Switches{})
 			srv := httptest.NewServer(s)
 			defer srv.Close()
@@ -43,7 +45,7 @@ func TestEachNoteIsThereOnceOnRequestTracker(t *testing.T) {
 			}
 			const late = 200 * time.Millisecond // and the grace long enough for a busy machine
 			l, proxied := newLossy(t, srv.URL, late, isComment)
-			once(t, l, openRT(t, proxied, token, field), openRT(t, srv.URL, token, field), 15*late, tickets, 5)
+			once(t, l, openRT(t, proxied, token, field), openRT(t, srv.URL, token, field), 10*late, tickets, 5)
 			if n := len(s.Comments("[jitney:trial-")); n != 200 {
 				t.Errorf("the server holds %d notes; want 200", n)
 			}
@@ -54,6 +56,7 @@ func TestEachNoteIsThereOnceOnRequestTracker(t *testing.T) {
 // TestWithoutTheGraceNotesAreThereTwice shows that the trial can fail: who
 // looks only once before writing again writes twice.
 func TestWithoutTheGraceNotesAreThereTwice(t *testing.T) {
+	t.Parallel()
 	s := simrt.New(simrt.Switches{})
 	srv := httptest.NewServer(s)
 	defer srv.Close()
