@@ -1,0 +1,222 @@
+package halo
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// route answers what the real one has more of.
+func (s *Server) route(w http.ResponseWriter, r *http.Request, path []string) {
+	get := r.Method == http.MethodGet
+	where := strings.Join(path, "/")
+	switch {
+	case get && where == "Agent/me":
+		send(w, http.StatusOK, object{"id": 7, "name": "Jitney"})
+	case get && where == "Client":
+		s.listClients(w, r)
+	case get && where == "Status":
+		send(w, http.StatusOK, []object{{"id": StatusNew, "name": "New"}, {"id": StatusClosed, "name": "Closed"}, {"id": StatusBilled, "name": "Billed"}})
+	case get && where == "Outcome":
+		s.listOutcomes(w)
+	case get && where == "Tickets":
+		s.listTickets(w, r)
+	case get && len(path) == 2 && path[0] == "Tickets":
+		s.showTicket(w, path[1])
+	case get && where == "Actions":
+		s.listActions(w, r)
+	case r.Method == http.MethodPost && where == "Actions":
+		s.addAction(w, r)
+	default:
+		s.complain("no caller needs %s %s", r.Method, r.URL.Path)
+		send(w, http.StatusNotFound, "Not found")
+	}
+}
+
+// paged sends one page of items, or everything to those who do not ask for
+// pages in its own spelling.
+func (s *Server) paged(w http.ResponseWriter, q url.Values, name string, items []object) {
+	s.mu.Lock()
+	sw := s.switches
+	s.mu.Unlock()
+	count := len(items)
+	if q.Get("pageinate") == "true" && !sw.NoPages {
+		size, _ := strconv.Atoi(q.Get("page_size"))
+		size = min(max(size, 1), 100)
+		if sw.PageCap > 0 {
+			size = min(size, sw.PageCap)
+		}
+		n, _ := strconv.Atoi(q.Get("page_no"))
+		from := min((max(n, 1)-1)*size, count)
+		items = items[from:min(from+size, count)]
+	}
+	send(w, http.StatusOK, object{"record_count": count, name: append([]object{}, items...)})
+}
+
+func (s *Server) listClients(w http.ResponseWriter, r *http.Request) {
+	var items []object
+	s.mu.Lock()
+	for _, c := range s.clients {
+		if !c.hidden && (!c.inactive || r.URL.Query().Get("includeinactive") == "true") {
+			items = append(items, object{"id": c.id, "name": c.name, "inactive": c.inactive})
+		}
+	}
+	s.mu.Unlock()
+	s.paged(w, r.URL.Query(), "clients", items)
+}
+
+func (s *Server) listOutcomes(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.switches.NoOutcomes {
+		send(w, http.StatusForbidden, "Forbidden")
+		return
+	}
+	send(w, http.StatusOK, []object{{"id": 4, "outcome": "Email User"}, {"id": 7, "outcome": "Private Note"}})
+}
+
+func (t *ticket) shown() object {
+	stamp := func(at time.Time) string {
+		if at.IsZero() {
+			return "1900-01-01T00:00:00" // what is not set
+		}
+		return at.Format("2006-01-02T15:04:05.999")
+	}
+	return object{"id": t.id, "summary": t.summary, "status_id": t.status, "client_id": t.client, "client_name": "Some client", "agent_id": 1, "agent_name": t.agent,
+		"dateoccurred": stamp(t.opened), "dateclosed": stamp(t.closed), "lastactiondate": stamp(t.updated), "hasbeenclosed": !t.closed.IsZero(), "inactive": t.inactive}
+}
+
+func (s *Server) listTickets(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	var items []object
+	s.mu.Lock()
+	sw := s.switches
+	for _, t := range slices.Backward(s.tickets) { // as order=dateoccurred, orderdesc=true
+		open := t.status != StatusClosed
+		switch {
+		case !s.sees(t):
+		case !sw.IgnoreClient && q.Get("client_id") != "" && q.Get("client_id") != strconv.Itoa(t.client):
+		case !sw.IgnoreOpen && !open && (q.Get("open_only") == "true" || q.Get("includeclosed") != "true"):
+		case !sw.IgnoreIDs && q.Get("ticketids") != "" && !slices.Contains(strings.Split(q.Get("ticketids"), ","), strconv.Itoa(t.id)):
+		case !strings.Contains(strings.ToLower(t.summary), strings.ToLower(q.Get("search"))):
+		default:
+			items = append(items, t.shown())
+		}
+	}
+	s.mu.Unlock()
+	s.paged(w, q, "tickets", items)
+}
+
+func (s *Server) showTicket(w http.ResponseWriter, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch t := s.ticket(id); {
+	case s.sees(t):
+		send(w, http.StatusOK, t.shown())
+	case s.switches.EmptyMissing:
+		send(w, http.StatusOK, object{})
+	default:
+		send(w, http.StatusNotFound, "Not found")
+	}
+}
+
+func (s *Server) listActions(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	most, _ := strconv.Atoi(q.Get("count"))
+	if most <= 0 {
+		most = 50
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.sees(s.ticket(q.Get("ticket_id"))) {
+		send(w, http.StatusNotFound, "Not found")
+		return
+	}
+	items, count := []object{}, 0
+	for _, a := range slices.Backward(s.actions) {
+		if strconv.Itoa(a.ticket) != q.Get("ticket_id") {
+			continue
+		}
+		if count++; len(items) < most {
+			o := a.shown()
+			if q.Get("includehtmlnote") != "true" {
+				delete(o, "note_html")
+			}
+			items = append(items, o)
+		}
+	}
+	send(w, http.StatusOK, object{"record_count": count, "actions": items})
+}
+
+func (a *action) shown() object {
+	text := strings.NewReplacer("<br>", " ", "&lt;", "<", "&gt;", ">", "&#39;", "'", "&#34;", `"`, "&amp;", "&").Replace(a.html)
+	return object{"id": a.id, "ticket_id": a.ticket, "note": text, "note_html": "<p>" + a.html + "</p>", "hiddenfromuser": a.private, "outcome": "Private Note",
+		"actiondatecreated": a.created.Format("2006-01-02T15:04:05.999")}
+}
+
+// addAction stores an action, unless a switch says otherwise.
+func (s *Server) addAction(w http.ResponseWriter, r *http.Request) {
+	var in []struct {
+		TicketID       int     `json:"ticket_id"`
+		Outcome        string  `json:"outcome"`
+		NoteHTML       string  `json:"note_html"`
+		HiddenFromUser bool    `json:"hiddenfromuser"`
+		SendEmail      *bool   `json:"sendemail"`
+		TimeTaken      float64 `json:"timetaken"`
+		DontDoRules    bool    `json:"dont_do_rules"`
+	}
+	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	d.DisallowUnknownFields() // an id would change an action that is there
+	if err := d.Decode(&in); err != nil || len(in) != 1 {
+		s.complain("an action with %v", err)
+		send(w, http.StatusBadRequest, "Bad request")
+		return
+	}
+	if in[0].SendEmail == nil || *in[0].SendEmail {
+		s.complain("an action that sends mail")
+	}
+	s.mu.Lock()
+	s.posts++
+	n, sw, there := s.posts, s.switches, s.sees(s.ticket(strconv.Itoa(in[0].TicketID)))
+	s.mu.Unlock()
+	made := &action{ticket: in[0].TicketID, html: in[0].NoteHTML, private: in[0].HiddenFromUser}
+	switch {
+	case every(n, sw.LoseRequests):
+		panic(http.ErrAbortHandler)
+	case every(n, sw.LateEvery):
+		s.late.Go(func() {
+			<-time.After(sw.Late)
+			s.store(made)
+		})
+		panic(http.ErrAbortHandler)
+	case !there:
+		send(w, http.StatusBadRequest, "Invalid ticket")
+		return
+	case sw.NoActions:
+		send(w, http.StatusForbidden, "You do not have permission")
+		return
+	case in[0].Outcome != "Private Note":
+		send(w, http.StatusBadRequest, "An outcome must be given")
+		return
+	case sw.Mandatory:
+		send(w, http.StatusBadRequest, "Please complete the mandatory field: Category")
+		return
+	}
+	s.store(made)
+	if every(n, sw.LoseAnswers) {
+		panic(http.ErrAbortHandler)
+	}
+	send(w, http.StatusCreated, made.shown())
+}
+
+func (s *Server) store(a *action) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.id, a.created = 600+len(s.actions), time.Now().UTC()
+	s.actions = append(s.actions, a)
+}

@@ -1,0 +1,316 @@
+// Package halo simulates the part of HaloPSA's REST interface that jitney
+// calls, with its oddities: tokens from another place than the rest, an agent
+// who does not see everything and is not told so, pages only for those who
+// spell pageinate, filters that may not hold, outcomes without which no action
+// is taken, an id that makes a new action change an old one. It speaks HTTP
+// through its handler, keeps everything in memory and is for tests and
+// demonstrations; it never calls anyone.
+package halo
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"jitney/secret"
+)
+
+// What the one application needs to sign in.
+const (
+	ClientID = "11111111-2222-3333-4444-555555555555"
+	Tenant   = "aviary"
+)
+
+// The numbers of some statuses.
+const (
+	StatusNew    = 1
+	StatusClosed = 9
+	StatusBilled = 31 // closed in fact, but for the tenant to say
+)
+
+// Switches are the oddities that can be turned on.
+type Switches struct {
+	LoseRequests int           // every n-th action never arrives
+	LoseAnswers  int           // every n-th action is stored without an answer
+	LateEvery    int           // every n-th action is stored Late after its caller lost the connection
+	Late         time.Duration // see LateEvery
+	ErrorPages   int           // every n-th call is answered with a gateway's error page
+	Throttle     int           // every n-th call is answered with 429
+	IgnoreClient bool          // the filter on clients does not hold
+	IgnoreOpen   bool          // the filter on open tickets does not hold
+	IgnoreIDs    bool          // the filter on ids does not hold
+	NoPages      bool          // everything comes at once
+	PageCap      int           // pages are smaller than asked for
+	EmptyMissing bool          // a missing ticket is an empty object instead of 404
+	Mandatory    bool          // the tenant made another field mandatory
+	NoActions    bool          // the agent may not write actions
+	NoOutcomes   bool          // there is no list of outcomes
+	Elsewhere    string        // every call is redirected there
+	AuthDown     bool          // no tokens are issued
+}
+
+// A Server is one simulated Halo: tokens below /auth, the rest below /api.
+type Server struct {
+	mu       sync.Mutex
+	switches Switches
+	secret   secret.Text
+	tokens   map[string]time.Time // until when
+	life     time.Duration
+	clients  []*client
+	tickets  []*ticket
+	actions  []*action
+	calls    int
+	issued   int
+	posts    int
+	odd      []string
+	late     sync.WaitGroup
+}
+
+type client struct {
+	id               int
+	name             string
+	inactive, hidden bool
+}
+
+type ticket struct {
+	id, client, status int
+	summary, agent     string
+	opened, closed     time.Time
+	updated            time.Time
+	inactive, gone     bool
+}
+
+type action struct {
+	id, ticket int
+	html       string
+	private    bool
+	created    time.Time
+}
+
+// New makes a server whose application has this secret.
+func New(sw Switches, password secret.Text) *Server {
+	return &Server{switches: sw, secret: password, tokens: map[string]time.Time{}, life: time.Hour}
+}
+
+// Set changes the switches from now on.
+func (s *Server) Set(sw Switches) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.switches = sw
+}
+
+// Rotate gives the application another secret and ends all tokens.
+func (s *Server) Rotate(password secret.Text) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secret = password
+	clear(s.tokens)
+}
+
+// EndTokens has every token end before its time.
+func (s *Server) EndTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.tokens)
+}
+
+// AddClient makes a client and reports its id.
+func (s *Server) AddClient(name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := 12 + len(s.clients)
+	s.clients = append(s.clients, &client{id: id, name: name})
+	return strconv.Itoa(id)
+}
+
+// Retire makes a client inactive.
+func (s *Server) Retire(id string) { s.changeClient(id, func(c *client) { c.inactive = true }) }
+
+// Hide keeps a client and its tickets from the agent.
+func (s *Server) Hide(id string) { s.changeClient(id, func(c *client) { c.hidden = true }) }
+
+func (s *Server) changeClient(id string, f func(*client)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.clients {
+		if strconv.Itoa(c.id) == id {
+			f(c)
+		}
+	}
+}
+
+// AddTicket opens a ticket of a client and reports its id.
+func (s *Server) AddTicket(clientID, summary string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, _ := strconv.Atoi(clientID)
+	now := time.Now().UTC()
+	id := 2001 + len(s.tickets)
+	s.tickets = append(s.tickets, &ticket{id: id, client: n, status: StatusNew, summary: summary, opened: now, updated: now})
+	return strconv.Itoa(id)
+}
+
+// SetStatus gives a ticket a status.
+func (s *Server) SetStatus(id string, status int) {
+	s.change(id, func(t *ticket) { t.status = status })
+}
+
+// Close closes a ticket as Halo does: with its status and its date.
+func (s *Server) Close(id string) {
+	s.change(id, func(t *ticket) { t.status, t.closed = StatusClosed, time.Now().UTC() })
+}
+
+// Date sets the closing date alone.
+func (s *Server) Date(id string) { s.change(id, func(t *ticket) { t.closed = time.Now().UTC() }) }
+
+// Deactivate marks a ticket as deleted, though it can still be read.
+func (s *Server) Deactivate(id string) { s.change(id, func(t *ticket) { t.inactive = true }) }
+
+// Assign gives a ticket to an agent.
+func (s *Server) Assign(id, agent string) { s.change(id, func(t *ticket) { t.agent = agent }) }
+
+// Transfer gives a ticket to another client.
+func (s *Server) Transfer(id, clientID string) {
+	s.change(id, func(t *ticket) { t.client, _ = strconv.Atoi(clientID) })
+}
+
+// Remove deletes a ticket.
+func (s *Server) Remove(id string) { s.change(id, func(t *ticket) { t.gone = true }) }
+
+func (s *Server) change(id string, f func(*ticket)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.ticket(id); t != nil {
+		f(t)
+		t.updated = time.Now().UTC()
+	}
+}
+
+// Notes reports the texts of actions that carry part, and whether all of them
+// are hidden from users.
+func (s *Server) Notes(part string) (texts []string, internal bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	internal = true
+	for _, a := range s.actions {
+		if strings.Contains(a.html, part) {
+			texts = append(texts, a.html)
+			internal = internal && a.private
+		}
+	}
+	return texts, internal
+}
+
+// Fill writes n actions of other people to a ticket.
+func (s *Server) Fill(ticketID string, n int) {
+	id, _ := strconv.Atoi(ticketID)
+	for i := range n {
+		s.store(&action{ticket: id, html: "Called back, attempt " + strconv.Itoa(i)})
+	}
+}
+
+// Calls reports how many calls were made, and how many tokens were issued.
+func (s *Server) Calls() (calls, tokens int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls, s.issued
+}
+
+// Odd reports what callers asked that the real interface does not know, or
+// that no caller should ask.
+func (s *Server) Odd() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.odd)
+}
+
+// Wait returns when every late action is stored.
+func (s *Server) Wait() { s.late.Wait() }
+
+// ticket finds what is there, whether the agent sees it or not.
+func (s *Server) ticket(id string) *ticket {
+	n, err := strconv.Atoi(id)
+	if err != nil || n <= 2000 || n > 2000+len(s.tickets) || s.tickets[n-2001].gone {
+		return nil
+	}
+	return s.tickets[n-2001]
+}
+
+func (s *Server) sees(t *ticket) bool {
+	return t != nil && !t.gone && !slices.ContainsFunc(s.clients, func(c *client) bool { return c.id == t.client && c.hidden })
+}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/auth/token" {
+		s.issue(w, r)
+		return
+	}
+	s.mu.Lock()
+	s.calls++
+	n, sw := s.calls, s.switches
+	until, known := s.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	s.mu.Unlock()
+	path, here := strings.CutPrefix(r.URL.Path, "/api/")
+	switch {
+	case sw.Elsewhere != "":
+		http.Redirect(w, r, sw.Elsewhere, http.StatusTemporaryRedirect)
+	case every(n, sw.ErrorPages):
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusBadGateway)
+		fmt.Fprint(w, "<html><h1>Bad gateway</h1></html>")
+	case every(n, sw.Throttle):
+		w.Header().Set("Retry-After", "1")
+		send(w, http.StatusTooManyRequests, "Too many requests")
+	case !here:
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<html>the application itself</html>")
+	case !known || time.Now().After(until):
+		send(w, http.StatusUnauthorized, "Unauthorized")
+	default:
+		s.route(w, r, strings.Split(path, "/"))
+	}
+}
+
+// issue makes a token for the application's credentials.
+func (s *Server) issue(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = r.ParseForm()
+	f := r.PostForm
+	switch {
+	case s.switches.AuthDown:
+		w.WriteHeader(http.StatusBadGateway)
+	case r.Method != http.MethodPost || f.Get("grant_type") != "client_credentials" || f.Get("scope") == "" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded":
+		send(w, http.StatusBadRequest, object{"error": "invalid_request"})
+	case f.Get("client_id") != ClientID || f.Get("client_secret") != s.secret.Reveal() || r.URL.Query().Get("tenant") != Tenant:
+		send(w, http.StatusBadRequest, object{"error": "invalid_client"})
+	default:
+		token := rand.Text()
+		s.issued++
+		s.tokens[token] = time.Now().Add(s.life)
+		send(w, http.StatusOK, object{"token_type": "Bearer", "access_token": token, "expires_in": int(s.life / time.Second)})
+	}
+}
+
+func (s *Server) complain(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.odd = append(s.odd, fmt.Sprintf(format, args...))
+}
+
+func every(n, of int) bool { return of > 0 && n%of == 0 }
+
+type object = map[string]any
+
+func send(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
