@@ -51,7 +51,7 @@ func (p tapPolicy) minutes(d time.Duration) int {
 
 // passMargin is how many minutes a pass outlives the wanted end: the clock of
 // a grant starts only when it was read back. At the end it is deleted anyway.
-const passMargin = 2
+const passMargin = 5
 
 func (c graph) tapPolicy(ctx context.Context) (p tapPolicy, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/TemporaryAccessPass", into: &p, needs: mayPolicy})
@@ -96,6 +96,11 @@ func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) 
 	wanted, err := s.wanted(want)
 	if err != nil {
 		return target.Issued{}, err
+	}
+	if a.ObjectID != "" && !a.Seen.At.IsZero() && !a.Seen.Exists {
+		// It was made, and a replica that is behind was asked. A pass that
+		// gets lost now would replace one that is stored and good.
+		return target.Issued{}, &access.Error{Kind: access.Conflict, After: 5 * time.Second, Text: "The directory does not show the account everywhere yet.", Hint: "Jitney looks again."}
 	}
 	policy, err := s.passPolicy(ctx)
 	if err != nil && !is(err, http.StatusForbidden) { // not allowed to read it: then it is taken for the usual one

@@ -171,8 +171,8 @@ func TestPassesFitTheGrantAndThePolicy(t *testing.T) {
 		d         time.Duration
 		want      int
 	}{
-		{60, 480, 30 * time.Minute, 60}, {60, 480, time.Hour, 62}, {10, 480, 15 * time.Minute, 17}, {60, 480, 12 * time.Hour, 480},
-		{0, 0, time.Hour, 62}, {-5, 1 << 30, time.Hour, 62}, {100, 50, time.Hour, 100}, {60, 480, -time.Hour, 60},
+		{60, 480, 30 * time.Minute, 60}, {60, 480, time.Hour, 65}, {10, 480, 15 * time.Minute, 20}, {60, 480, 12 * time.Hour, 480},
+		{0, 0, time.Hour, 65}, {-5, 1 << 30, time.Hour, 65}, {100, 50, time.Hour, 100}, {60, 480, -time.Hour, 60},
 	} {
 		if got := (tapPolicy{Min: c.low, Max: c.high}).minutes(c.d); got != c.want {
 			t.Errorf("%+v: %d", c, got)

@@ -97,7 +97,7 @@ func (l *life) run() (time.Duration, error) {
 	switch plan.Step {
 	case access.StepApply:
 		l.c.Account.TriedAt = time.Now().UTC()
-		if l.c.Issued && l.c.Credential.Missing() {
+		if cred := l.c.Credential; l.c.Issued && (cred.Missing() || plan.Fresh && !cred.Waits()) {
 			made, err := sys.(target.Issuer).Issue(ctx, l.c.Account, plan.Want)
 			if err != nil {
 				return 0, err

@@ -67,6 +67,10 @@ func badLuck(t *testing.T, w *world, grants int, seed uint64) {
 			live[mark(l.c.Account.ID)] = true
 			mu.Unlock()
 			l.request(length)
+			l.until(8*time.Hour, "active or over", func() bool { return !l.grant().VerifiedAt.IsZero() || !l.grant().EndedAt.IsZero() })
+			if g := l.grant(); g.Wanted(time.Now()) && !w.signIn(t, l.c.Account.Username, l.pass) {
+				t.Errorf("usable, and the pass does not let in: %+v", l.c.Account.Seen)
+			}
 			l.ended(8 * time.Hour)
 			mu.Lock()
 			live[mark(l.c.Account.ID)] = false
