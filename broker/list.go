@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -256,7 +257,11 @@ func (a *Access) Tickets(ctx context.Context, who access.Person, customer, text,
 	}
 	sys, _, company, err := a.Desks(ctx, customer)
 	if err != nil {
-		return ticket.Page{}, &access.Error{Kind: access.Unavailable, Text: "The ticket system of this customer cannot be reached.", Hint: "Try again in a moment.", Err: err}
+		out := &access.Error{Kind: access.Unavailable, Text: "The ticket system of this customer cannot be reached.", Hint: "Try again in a moment.", Err: err}
+		if e, ok := errors.AsType[*access.Error](err); ok && e.Kind == access.Invalid { // such as a customer that is not mapped
+			out.Text, out.Hint = e.Text, e.Hint
+		}
+		return ticket.Page{}, out
 	}
 	page, err := sys.Tickets(ctx, ticket.Query{Company: company, Text: clip(text, 200), Cursor: cursor, Limit: 50})
 	if err != nil {
