@@ -9,8 +9,11 @@ import (
 	"time"
 )
 
+// A wire is a server as its callers see it.
+type wire struct{ *Server }
+
 // route answers what the real one has more of.
-func (s *Server) route(w http.ResponseWriter, r *http.Request, path []string) {
+func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	get, post := r.Method == http.MethodGet, r.Method == http.MethodPost
 	where := strings.Join(path, "/")
 	switch {
@@ -35,7 +38,7 @@ func choice(value int, label string, system, standard bool) object {
 }
 
 // fields answers with what a kind of thing has, and its pick lists.
-func (s *Server) fields(w http.ResponseWriter, entity string) {
+func (s wire) fields(w http.ResponseWriter, entity string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pick := func(name string, values ...object) object {
@@ -67,7 +70,7 @@ func stamp(at time.Time) any {
 	return at.Format("2006-01-02T15:04:05.99Z")
 }
 
-func (s *Server) rows(entity string) (rows []row, ok bool) {
+func (s wire) rows(entity string) (rows []row, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch entity {
@@ -101,7 +104,7 @@ func (t *ticket) row() row {
 }
 
 // query answers with what filters let through: the oldest first, at most 500.
-func (s *Server) query(w http.ResponseWriter, r *http.Request, entity string) {
+func (s wire) query(w http.ResponseWriter, r *http.Request, entity string) {
 	var q struct {
 		Filter        []condition `json:"filter"`
 		MaxRecords    int
@@ -149,7 +152,7 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request, entity string) {
 }
 
 // showTicket answers with null for what is not there.
-func (s *Server) showTicket(w http.ResponseWriter, id string) {
+func (s wire) showTicket(w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.ticket(id); t != nil {
@@ -160,7 +163,7 @@ func (s *Server) showTicket(w http.ResponseWriter, id string) {
 }
 
 // addNote stores a note, unless a switch says otherwise.
-func (s *Server) addNote(w http.ResponseWriter, r *http.Request, id string) {
+func (s wire) addNote(w http.ResponseWriter, r *http.Request, id string) {
 	var in struct {
 		Title, Description string
 		NoteType, Publish  int

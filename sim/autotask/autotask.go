@@ -260,7 +260,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !here || r.Header.Get("UserName") != User || r.Header.Get("ApiIntegrationCode") != Code || r.Header.Get("Secret") != password:
 		fail(w, http.StatusUnauthorized, "Unauthorized")
 	default:
-		s.route(w, r, strings.Split(path, "/"))
+		wire{s}.route(w, r, strings.Split(path, "/"))
 	}
 }
 

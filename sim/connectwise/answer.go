@@ -10,8 +10,11 @@ import (
 	"time"
 )
 
+// A wire is a server as its callers see it.
+type wire struct{ *Server }
+
 // route answers what the real one has more of.
-func (s *Server) route(w http.ResponseWriter, r *http.Request, path []string) {
+func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	get := r.Method == http.MethodGet
 	where := strings.Join(path, "/")
 	switch {
@@ -43,7 +46,7 @@ type item struct {
 
 // paged sends one page of the items that the conditions hold for: 25 unless
 // asked for up to 1000.
-func (s *Server) paged(w http.ResponseWriter, r *http.Request, items []item) {
+func (s wire) paged(w http.ResponseWriter, r *http.Request, items []item) {
 	q := r.URL.Query()
 	for name := range q {
 		if !slices.Contains([]string{"conditions", "orderBy", "fields", "page", "pageSize"}, name) {
@@ -108,7 +111,7 @@ func sorted(all []object, by string) {
 	})
 }
 
-func (s *Server) listCompanies(w http.ResponseWriter, r *http.Request) {
+func (s wire) listCompanies(w http.ResponseWriter, r *http.Request) {
 	var items []item
 	s.mu.Lock()
 	for _, c := range s.companies {
@@ -119,7 +122,7 @@ func (s *Server) listCompanies(w http.ResponseWriter, r *http.Request) {
 	s.paged(w, r, items)
 }
 
-func (s *Server) listBoards(w http.ResponseWriter, r *http.Request) {
+func (s wire) listBoards(w http.ResponseWriter, r *http.Request) {
 	var items []item
 	s.mu.Lock()
 	for _, b := range s.boards {
@@ -131,7 +134,7 @@ func (s *Server) listBoards(w http.ResponseWriter, r *http.Request) {
 	s.paged(w, r, items)
 }
 
-func (s *Server) listStatuses(w http.ResponseWriter, r *http.Request, id string) {
+func (s wire) listStatuses(w http.ResponseWriter, r *http.Request, id string) {
 	n, err := strconv.Atoi(id)
 	if err != nil || n < 1 || n > len(s.boards) {
 		say(w, http.StatusNotFound, "NotFound", "ServiceBoard "+id+" not found")
@@ -146,7 +149,7 @@ func (s *Server) listStatuses(w http.ResponseWriter, r *http.Request, id string)
 	s.paged(w, r, items)
 }
 
-func (s *Server) listTickets(w http.ResponseWriter, r *http.Request) {
+func (s wire) listTickets(w http.ResponseWriter, r *http.Request) {
 	var items []item
 	s.mu.Lock()
 	for _, t := range s.tickets {
@@ -178,14 +181,14 @@ func (s *Server) listTickets(w http.ResponseWriter, r *http.Request) {
 	s.paged(w, r, items)
 }
 
-func (s *Server) seen(id string) bool {
+func (s wire) seen(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.ticket(id)
 	return t != nil && !s.boards[t.board-1].hidden
 }
 
-func (s *Server) listNotes(w http.ResponseWriter, r *http.Request, id string) {
+func (s wire) listNotes(w http.ResponseWriter, r *http.Request, id string) {
 	if !s.seen(id) {
 		say(w, http.StatusNotFound, "NotFound", "ServiceTicket "+id+" not found")
 		return
@@ -207,7 +210,7 @@ func (n *note) shown() object {
 }
 
 // addNote stores a note, unless a switch says otherwise.
-func (s *Server) addNote(w http.ResponseWriter, r *http.Request, id string) {
+func (s wire) addNote(w http.ResponseWriter, r *http.Request, id string) {
 	var in struct {
 		Text                                                                              string
 		InternalAnalysisFlag, DetailDescriptionFlag, ResolutionFlag, ProcessNotifications bool

@@ -270,7 +270,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.Header.Get("Accept"), "application/vnd.connectwise.com+json; version=") {
 			s.complain("%s does not say which version of the interface it is for", path)
 		}
-		s.route(w, r, strings.Split(path, "/"))
+		wire{s}.route(w, r, strings.Split(path, "/"))
 	}
 }
 

@@ -11,8 +11,11 @@ import (
 	"time"
 )
 
+// A wire is a server as its callers see it.
+type wire struct{ *Server }
+
 // route answers what the real one has more of.
-func (s *Server) route(w http.ResponseWriter, r *http.Request, path []string) {
+func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	get := r.Method == http.MethodGet
 	where := strings.Join(path, "/")
 	switch {
@@ -40,7 +43,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, path []string) {
 
 // paged sends one page of items, or everything to those who do not ask for
 // pages in its own spelling.
-func (s *Server) paged(w http.ResponseWriter, q url.Values, name string, items []object) {
+func (s wire) paged(w http.ResponseWriter, q url.Values, name string, items []object) {
 	s.mu.Lock()
 	sw := s.switches
 	s.mu.Unlock()
@@ -58,7 +61,7 @@ func (s *Server) paged(w http.ResponseWriter, q url.Values, name string, items [
 	send(w, http.StatusOK, object{"record_count": count, name: append([]object{}, items...)})
 }
 
-func (s *Server) listClients(w http.ResponseWriter, r *http.Request) {
+func (s wire) listClients(w http.ResponseWriter, r *http.Request) {
 	var items []object
 	s.mu.Lock()
 	for _, c := range s.clients {
@@ -70,7 +73,7 @@ func (s *Server) listClients(w http.ResponseWriter, r *http.Request) {
 	s.paged(w, r.URL.Query(), "clients", items)
 }
 
-func (s *Server) listOutcomes(w http.ResponseWriter) {
+func (s wire) listOutcomes(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.switches.NoOutcomes {
@@ -91,7 +94,7 @@ func (t *ticket) shown() object {
 		"dateoccurred": stamp(t.opened), "dateclosed": stamp(t.closed), "lastactiondate": stamp(t.updated), "hasbeenclosed": !t.closed.IsZero(), "inactive": t.inactive}
 }
 
-func (s *Server) listTickets(w http.ResponseWriter, r *http.Request) {
+func (s wire) listTickets(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	var items []object
 	s.mu.Lock()
@@ -112,7 +115,7 @@ func (s *Server) listTickets(w http.ResponseWriter, r *http.Request) {
 	s.paged(w, q, "tickets", items)
 }
 
-func (s *Server) showTicket(w http.ResponseWriter, id string) {
+func (s wire) showTicket(w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch t := s.ticket(id); {
@@ -125,7 +128,7 @@ func (s *Server) showTicket(w http.ResponseWriter, id string) {
 	}
 }
 
-func (s *Server) listActions(w http.ResponseWriter, r *http.Request) {
+func (s wire) listActions(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	most, _ := strconv.Atoi(q.Get("count"))
 	if most <= 0 {
@@ -160,7 +163,7 @@ func (a *action) shown() object {
 }
 
 // addAction stores an action, unless a switch says otherwise.
-func (s *Server) addAction(w http.ResponseWriter, r *http.Request) {
+func (s wire) addAction(w http.ResponseWriter, r *http.Request) {
 	var in []struct {
 		TicketID       int     `json:"ticket_id"`
 		Outcome        string  `json:"outcome"`

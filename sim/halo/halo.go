@@ -242,14 +242,14 @@ func (s *Server) ticket(id string) *ticket {
 	return s.tickets[n-2001]
 }
 
-func (s *Server) sees(t *ticket) bool {
+func (s wire) sees(t *ticket) bool {
 	return t != nil && !t.gone && !slices.ContainsFunc(s.clients, func(c *client) bool { return c.id == t.client && c.hidden })
 }
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/auth/token" {
-		s.issue(w, r)
+		wire{s}.issue(w, r)
 		return
 	}
 	s.mu.Lock()
@@ -274,12 +274,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known || time.Now().After(until):
 		send(w, http.StatusUnauthorized, "Unauthorized")
 	default:
-		s.route(w, r, strings.Split(path, "/"))
+		wire{s}.route(w, r, strings.Split(path, "/"))
 	}
 }
 
 // issue makes a token for the application's credentials.
-func (s *Server) issue(w http.ResponseWriter, r *http.Request) {
+func (s wire) issue(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_ = r.ParseForm()
