@@ -49,7 +49,7 @@ bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up
 	$(GO) run ./cmd/jitney-bench
 
 screenshots: build ## Take the pictures of the documentation from the demo (needs Chromium)
-	JITNEY_SCREENSHOTS=docs/img $(GO) test -count=1 -run TestScreenshots ./cmd/jitney
+	JITNEY_SCREENSHOTS=docs/img $(GO) test -count=1 -run 'TestScreenshots|TestM365InABrowser' ./cmd/jitney
 
 css: ## Make the style sheet from tools/web (needs Node)
 	cd tools/web && npm install && npm run build

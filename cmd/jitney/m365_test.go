@@ -24,7 +24,7 @@ func TestM365InABrowser(t *testing.T) {
 	if m == nil || portal == nil {
 		t.Fatalf("the welcome names no sign-in or no portal:\n%s", out)
 	}
-	c := openCamera(t, "")
+	c := openCamera(t, pictures(t))
 	c.size(1280, 900, 1)
 	c.signInHere(base, m[1], m[2])
 	c.open(base + "/request?minutes=1")
@@ -37,6 +37,7 @@ func TestM365InABrowser(t *testing.T) {
 			t.Errorf("the grant's page does not say %q:\n%s", want, c.text())
 		}
 	}
+	c.shoot("m365-grant")
 	c.open(portal[1] + "/signin")
 	c.fill("#upn", "jit-nobody-000000@pedroaviary.onmicrosoft.com")
 	c.press("form button")
@@ -51,9 +52,12 @@ func TestM365InABrowser(t *testing.T) {
 
 	c.signInThere(portal[1], username, pass)
 	c.until(`document.querySelector("#access").innerText.includes("You are Global Administrator")`)
+	c.shoot("m365-portal")
 	c.open(grant)
 	c.until(`document.querySelector("[role=timer]")`)
 	c.within(150*time.Second, `document.querySelector("#head").innerText.includes("Ended, verified")`)
+	c.open("")
+	c.shoot("m365-ended")
 	c.open(portal[1] + "/portal")
 	c.until(`document.body.innerText.includes("Your access has ended")`)
 	c.open(portal[1] + "/signin")
@@ -107,6 +111,7 @@ func (c *camera) requestM365(customer, ticket string) string {
 	c.pick("ticket", ticket)
 	c.fill("#reason", "Mail flow has to be repaired.")
 	c.until(`document.querySelector("#preview").innerText.includes("onmicrosoft.com") && document.querySelector("#preview").innerText.includes("1 min")`)
+	c.shoot("m365-request")
 	c.press("#preview button[type=submit]")
 	c.until(`location.pathname.startsWith("/grants/")`)
 	return c.eval("location.href.split(/[?#]/)[0]")

@@ -20,15 +20,9 @@ import (
 // walks through it. `make screenshots` names the directory; without one there
 // is nothing to do.
 func TestScreenshots(t *testing.T) {
-	dir := os.Getenv("JITNEY_SCREENSHOTS")
+	dir := pictures(t)
 	if dir == "" {
 		return
-	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join("..", "..", dir)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
 	}
 	p := start(t, nil, "demo", "--data", t.TempDir(), "--listen", "127.0.0.1:0")
 	base := p.await(60*time.Second, `Open   (http://\S+)`)
@@ -65,6 +59,21 @@ func TestScreenshots(t *testing.T) {
 	c.until(`document.body.innerText.includes("Ended, verified")`)
 	c.open("")
 	c.shoot("grant-ended")
+}
+
+// pictures is the directory for pictures; empty if nobody wants any.
+func pictures(t *testing.T) string {
+	dir := os.Getenv("JITNEY_SCREENSHOTS")
+	if dir == "" {
+		return ""
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join("..", "..", dir)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // A camera is a headless browser that takes pictures.
@@ -147,8 +156,12 @@ func (c *camera) pick(id, label string) {
 	c.run(fmt.Sprintf(`const e = document.getElementById(%q); e.value = [...e.options].find(o => o.text.includes(%q)).value; e.dispatchEvent(new Event("change", {bubbles: true}))`, id, label))
 }
 
+// shoot takes a picture of the whole page, if somebody wants pictures.
 func (c *camera) shoot(name string) {
 	c.t.Helper()
+	if c.dir == "" {
+		return
+	}
 	png, err := chromedp.Run(c.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		c.t.Fatal(err)
