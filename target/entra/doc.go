@@ -10,5 +10,5 @@
 //
 // What is said about the service comes from Microsoft's documentation; where
 // nobody outside Microsoft can know, the comment says so, and Probe finds out
-// on a test tenant.
+// on a test Entra tenant.
 package entra

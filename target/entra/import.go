@@ -73,7 +73,7 @@ func (s *system) Companies(ctx context.Context) ([]target.Company, error) {
 }
 
 // forCompany changes settings to those of the same app in another Entra
-// tenant. The domain for accounts is that tenant's initial one.
+// tenant. The domain for accounts is the initial one there.
 func forCompany(s target.Settings, c target.Company) target.Settings {
 	out := target.Settings{Values: maps.Clone(s.Values), Secrets: maps.Clone(s.Secrets)}
 	if out.Values == nil {

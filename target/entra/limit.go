@@ -21,7 +21,7 @@ const (
 
 // limits keeps one app within what Graph allows it in one Entra tenant, so
 // that a burst of grants ends in waiting here instead of refusals there. The
-// smallest tenants allow 3,500 units in 10 s and 3,000 writes in 150 s; reports
+// smallest ones allow 3,500 units in 10 s and 3,000 writes in 150 s; reports
 // 5 requests in 10 s; conditional access one a second.
 // https://learn.microsoft.com/graph/throttling-limits
 type limits struct{ of [4]*rate.Limiter }
