@@ -16,6 +16,7 @@ import (
 
 // TestEachNoteIsThereOnceOnTheRealRedmine is the trial on the real one.
 func TestEachNoteIsThereOnceOnTheRealRedmine(t *testing.T) {
+	t.Parallel()
 	real := lab.RunRedmine(t)
 	project := real.Project(t)
 	var tickets []string

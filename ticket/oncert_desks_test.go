@@ -17,6 +17,7 @@ import (
 // TestEachNoteIsThereOnceOnTheRealRequestTracker is the trial on the real one,
 // with fewer notes, for it needs a quarter of a second for each call.
 func TestEachNoteIsThereOnceOnTheRealRequestTracker(t *testing.T) {
+	t.Parallel()
 	real := lab.RequestTracker(t)
 	queue := real.Queue(t)
 	var tickets []string
