@@ -63,6 +63,36 @@ func TestAPassIsIssuedBeforeThePowerAndShownOnce(t *testing.T) {
 	})
 }
 
+// TestAPassThatWasReplacedUnheardIsNotShown is about reads that lag: the pass
+// is made again, and the answer to that is lost. What is shown at last must
+// open the account.
+func TestAPassThatWasReplacedUnheardIsNotShown(t *testing.T) {
+	inCloud(t, func(t *testing.T, w *world, realm *fake.Realm) {
+		fake.Lag(realm, 5*time.Second)
+		issues := 0
+		realm.Fault = func(_ int, verb string) fake.Fault {
+			if verb != "issue" {
+				return fake.NoFault
+			}
+			if issues++; issues == 2 {
+				return fake.DoneLost
+			}
+			return fake.NoFault
+		}
+		g, err := w.submit(w.people[0], "t3", fake.Admin, "1001", 10)
+		check(t, err)
+		w.until(g.ID, access.Active, 2*time.Minute)
+		if issues < 2 {
+			t.Fatal("the pass was not made again, so this shows nothing")
+		}
+		shown, err := w.broker().Access.Reveal(t.Context(), w.people[0], g.ID)
+		check(t, err)
+		if realm.SignIn(shown.Username, shown.Password.Reveal()) != nil {
+			t.Error("the pass that is shown does not open the account")
+		}
+	})
+}
+
 // TestPassMatrix breaks each changing call of a grant with a pass in each way,
 // with and without the program dying at that moment.
 func TestPassMatrix(t *testing.T) {

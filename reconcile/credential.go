@@ -67,6 +67,15 @@ func (l keymaker) issue(ctx context.Context, plan access.Plan) error {
 	if !ok {
 		return &access.Error{Kind: access.Internal, Text: "The connector of this target does not issue credentials, although it says so."}
 	}
+	if !cred.Missing() {
+		// The target may replace the one that is stored and lose its answer: from
+		// here on none is known to be good.
+		asked := access.Credential{Account: cred.Account, Seq: cred.Seq + 1, Recipient: cred.Recipient, CreatedAt: time.Now().UTC()}
+		l.c.Credential, l.change.Credential = asked, &asked
+		if err := l.record(ctx); err != nil {
+			return err
+		}
+	}
 	crashpoint.At("look.issue.before")
 	issued, err := issuer.Issue(ctx, l.c.Account, later(plan.Want, l.r.cfg.Rules.Slack))
 	if err != nil {

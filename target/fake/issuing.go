@@ -50,6 +50,13 @@ func (r *Realm) Settle(d time.Duration) {
 	r.settle = d
 }
 
+// Lag sets for how long reads do not show an account that was made.
+func Lag(r *Realm, d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lag = d
+}
+
 // Refuse has removals stop half way with a code, or work again if it is empty.
 func (r *Realm) Refuse(code string) {
 	r.mu.Lock()
@@ -76,7 +83,10 @@ func (s *IssuingSystem) Issue(ctx context.Context, a access.Account, want access
 	name := username(s.domain, a.Holder)
 	r.mu.Unlock()
 	if missing {
-		made := func() { r.make(a.ID, name, a.Holder.Person).until = want.Until }
+		made := func() {
+			acc := r.make(a.ID, name, a.Holder.Person)
+			acc.until, acc.since = want.Until, time.Now()
+		}
 		if err := s.change(ctx, "create", nil, made); err != nil {
 			return target.Issued{}, err
 		}
@@ -97,6 +107,11 @@ func (s *IssuingSystem) Issue(ctx context.Context, a access.Account, want access
 // Observe is System.Observe, and not sure for a while after a removal.
 func (s *IssuingSystem) Observe(ctx context.Context, a access.Account) (access.Observation, error) {
 	o, err := s.System.Observe(ctx, a)
+	if err == nil && o.Exists && s.late(a.ID) {
+		none := (*account)(nil).show()
+		none.Username = o.Username
+		return none, nil
+	}
 	if err != nil || !o.Clean() || !o.Exists {
 		return o, err
 	}
@@ -107,6 +122,13 @@ func (s *IssuingSystem) Observe(ctx context.Context, a access.Account) (access.O
 		o.Left = []string{"reading back again until it is certain"}
 	}
 	return o, nil
+}
+
+// late reports whether reads do not show the account yet.
+func (s *IssuingSystem) late(mark string) bool {
+	s.realm.mu.Lock()
+	defer s.realm.mu.Unlock()
+	return time.Since(s.realm.accounts[mark].since) < s.realm.lag
 }
 
 // Remove is System.Remove, unless it is refused half way.

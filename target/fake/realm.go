@@ -50,6 +50,7 @@ type Realm struct {
 	noWitness  bool
 	nextObject int
 	settle     time.Duration       // of an issuing kind
+	lag        time.Duration       // of an issuing kind
 	refused    string              // of an issuing kind
 	deeds      map[string][]string // by mark
 }
@@ -67,6 +68,7 @@ type account struct {
 	resets       int // since it was last disabled: two make it clean
 	made         int // how many accounts ever bore this mark
 	removed      time.Time
+	since        time.Time // of an issuing kind: when it was made
 }
 
 // NewRealm makes an empty practice target.
