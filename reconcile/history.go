@@ -52,9 +52,12 @@ func (l *look) askLater() {
 	}
 }
 
+// A historian asks what accounts did.
+type historian struct{ *Reconciler }
+
 // history asks what an account did, and tells what was not told before. It
 // never holds up an end, because it begins after it.
-func (r *Reconciler) history(ctx context.Context, item schedule.Item[access.Work]) (schedule.Result, error) {
+func (r historian) history(ctx context.Context, item schedule.Item[access.Work]) (schedule.Result, error) {
 	var q question
 	if err := json.Unmarshal(item.Value.Payload, &q); err != nil || q.Grant == "" {
 		return r.answered(ctx, item, "The stored question cannot be read.")
@@ -96,7 +99,7 @@ func (r *Reconciler) history(ctx context.Context, item schedule.Item[access.Work
 	return r.answered(ctx, item, fmt.Sprintf("%d told", len(events)), events...)
 }
 
-func (r *Reconciler) ask(ctx context.Context, q question) ([]string, error) {
+func (r historian) ask(ctx context.Context, q question) ([]string, error) {
 	sys, err := r.Open(ctx, q.Account.Target)
 	if err != nil {
 		return nil, err
@@ -108,13 +111,13 @@ func (r *Reconciler) ask(ctx context.Context, q question) ([]string, error) {
 	return historian.History(ctx, q.Account, q.From, q.To)
 }
 
-func (r *Reconciler) historyEvent(q question, text string) access.Event {
+func (r historian) historyEvent(q question, text string) access.Event {
 	return access.Event{At: time.Now().UTC(), Kind: access.EventHistory, Actor: "jitney", Customer: q.Account.Customer, Grant: q.Grant, Subject: q.Account.Target, Text: text}
 }
 
 // tellHistory queues the note about it. Its key holds the number of the
 // question, so that the same answer is not told twice.
-func (r *Reconciler) tellHistory(ctx context.Context, item schedule.Item[access.Work], q question, lines []string) error {
+func (r historian) tellHistory(ctx context.Context, item schedule.Item[access.Work], q question, lines []string) error {
 	number := item.Value.Key[strings.LastIndexByte(item.Value.Key, ':')+1:]
 	n := access.Note{Key: "jitney:" + q.Grant + ":history:" + number, Grant: q.Grant, Ticket: q.Ticket, Subject: "Jitney: What the account did"}
 	body := append([]string{"What " + clean(q.Account.Username, 300) + " did, as the target's own log tells:"}, lines...)

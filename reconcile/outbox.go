@@ -35,7 +35,7 @@ func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) 
 	case WorkMail:
 		return r.post(ctx, item)
 	case WorkHistory:
-		return r.history(ctx, item)
+		return historian{r}.history(ctx, item)
 	case WorkSweep:
 		return r.sweepRow(ctx)
 	default: // of a newer version, in a rolling upgrade
