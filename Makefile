@@ -10,7 +10,7 @@ TOOL     = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 CORE := ./access ./secret ./audit ./schedule/... ./store/... ./broker/... ./ticket/... ./target/fake/...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test need verify race crash proof bench screenshots css sqlc clean
+.PHONY: help build demo test need verify race crash desks proof bench screenshots css sqlc clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ verify: ## Check format, go vet, staticcheck
 race: ## Run the tests of the core under the race detector
 	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m $(CORE)
 	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m -skip 'PlantedBug|Lapsing|CannotBeReadBack' ./reconcile -args -seeds 3 # hours of virtual time are slow under the detector
+
+desks: ## Run the ticket connectors against the real Request Tracker and Redmine (installs them as root; 5 minutes)
+	lab/rt install && lab/redmine install && JITNEY_TEST_REQUIRE=1 $(GO) test -tags desks -p 1 -timeout 9m -run Real ./ticket/...
 
 crash: ## kill -9 the real server at every crash point, on both databases
 	JITNEY_TEST_REQUIRE=1 $(GO) test -tags crashpoints -parallel 16 -timeout 6m -run 'Crash' ./cmd/jitney

@@ -55,6 +55,7 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	if err != nil {
 		return schedule.Result{}, fmt.Errorf("open ticket system %s: %w", n.Ticket.System, err)
 	}
+	began := time.Now() // what lands while the system is being asked, the answer may not show
 	refs, err := sys.Notes(ctx, n.Ticket.ID, n.Key)
 	if err != nil {
 		return r.noteTrouble(ctx, item, n, err, "look for the note")
@@ -64,7 +65,7 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	}
 	limits := sys.Limits()
 	if tried := item.Value.TriedAt; !tried.IsZero() {
-		if left := time.Until(tried.Add(limits.Grace)); left > 0 {
+		if left := tried.Add(limits.Grace).Sub(began); left > 0 {
 			return schedule.In(min(left, readAgain(item.Attempts))), nil
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jitney/access"
@@ -19,6 +20,7 @@ type slip struct {
 	findIs error
 	addIs  error
 	limit  int
+	slow   time.Duration // how long looking for a note takes
 
 	added  []ticket.Note
 	tried  int
@@ -33,6 +35,7 @@ func (s *slip) Find(context.Context, ...string) (map[string]ticket.Ticket, error
 	return nil, nil
 }
 func (s *slip) Notes(context.Context, string, string) ([]ticket.NoteRef, error) {
+	time.Sleep(s.slow)
 	return s.finds, s.findIs
 }
 func (s *slip) AddNote(_ context.Context, _ string, n ticket.Note) (ticket.NoteRef, error) {
@@ -106,4 +109,21 @@ func TestALongNoteKeepsItsKey(t *testing.T) {
 	if body := s.added[0].Body; len(body) > 60 || !strings.HasSuffix(body, "\n[jitney:g:ended:1]") || !strings.HasPrefix(body, "üü") {
 		t.Errorf("body = %q", body)
 	}
+}
+
+// TestANoteThatLandsDuringASlowLookIsNotWrittenTwice is about the grace after a
+// lost answer: it must be over before the look begins, not when it ends.
+func TestANoteThatLandsDuringASlowLookIsNotWrittenTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &slip{limit: 1000, slow: 5 * time.Second}
+		n := access.Note{Key: "jitney:g:granted:1", Ticket: access.TicketRef{System: "slip", ID: "1"}, Body: "x"}
+		payload, err := json.Marshal(n)
+		check(t, err)
+		r := reconcile.New(reconcile.Ports{Outbox: s, Tickets: func(context.Context, string) (ticket.System, error) { return s, nil }}, reconcile.Config{})
+		item := schedule.Item[access.Work]{Value: access.Work{Kind: reconcile.WorkNote, Key: n.Key, Payload: payload, TriedAt: time.Now().Add(-57 * time.Second)}}
+		_, err = r.Work(t.Context(), item)
+		if err != nil || len(s.added) != 0 {
+			t.Errorf("written %d times more, %v", len(s.added), err)
+		}
+	})
 }
