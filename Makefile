@@ -7,7 +7,7 @@ TOOL     = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
 # The packages in which two goroutines meet; make race runs their tests under
 # the race detector.
-CORE := ./access ./secret ./audit ./schedule/... ./store/... ./broker/... ./ticket/... ./target/fake/...
+CORE := ./access ./secret ./audit ./schedule/... ./store/... ./broker/... ./ticket/desk ./notify ./target/fake/...
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test need verify race crash desks proof bench screenshots css sqlc clean
