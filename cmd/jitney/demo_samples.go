@@ -15,6 +15,7 @@ import (
 type demoCustomer struct {
 	name, note  string
 	domain      string // of Active Directory; empty for none
+	sid         string // its security identifier, the same at each start: to Jitney another one is another domain
 	controllers int
 	delay       time.Duration // of replication
 	m365        string        // initial domain of the Entra tenant; empty for none
@@ -24,12 +25,12 @@ type demoCustomer struct {
 
 func demoCustomers() []demoCustomer {
 	return []demoCustomer{
-		{name: "Pedro's Aviary", note: "Bird park, two sites", domain: "pedroaviary.local", controllers: 2, delay: 300 * time.Millisecond,
+		{name: "Pedro's Aviary", note: "Bird park, two sites", domain: "pedroaviary.local", sid: "S-1-5-21-3124357494-1745986610-2631345323", controllers: 2, delay: 300 * time.Millisecond,
 			m365: "pedroaviary.onmicrosoft.com", tenant: "3c1f6a52-90d4-4b7e-a1c8-5e2d7f409b13", tickets: []string{
 				"Printer on the ticket desk prints blank pages", "New hire needs a mailbox and a laptop", "Domain controller dc1 is low on disk space"}},
-		{name: "Blue Heron Dental", note: "Three practices", domain: "blueheron.local", controllers: 1, tickets: []string{
+		{name: "Blue Heron Dental", note: "Three practices", domain: "blueheron.local", sid: "S-1-5-21-1187420563-2906614428-740231956", controllers: 1, tickets: []string{
 			"X-ray workstation does not join the domain", "Password policy has to follow the insurer's rules"}},
-		{name: "Sandpiper Logistics", note: "Warehouse, runs around the clock", domain: "sandpiper.local", controllers: 1, tickets: []string{
+		{name: "Sandpiper Logistics", note: "Warehouse, runs around the clock", domain: "sandpiper.local", sid: "S-1-5-21-2640918375-518837204-3391720846", controllers: 1, tickets: []string{
 			"Scanner accounts are locked every morning", "Group policy for the new loading dock"}},
 		{name: "Kingfisher Legal", note: "Law firm, no servers of its own", m365: "kingfisherlegal.onmicrosoft.com", tenant: "b84e02d7-6c39-4f15-8d2a-17c9e5a3f604", tickets: []string{
 			"Shared mailbox for the front desk", "Mail to opposing counsel is rejected"}},

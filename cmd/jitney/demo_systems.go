@@ -43,7 +43,7 @@ func startDemoSystems(ctx context.Context, customers []demoCustomer) (_ *demoSys
 	app := cloud.AddApp(entra.AppSpec{ID: demoAppID, Name: "Jitney (demonstration)", Secrets: []entra.AppSecret{{Value: s.secret}}, Permissions: m365Permissions()})
 	for _, c := range customers {
 		if c.domain != "" {
-			d, err := directory.Start(directory.Options{Domain: c.domain, Controllers: c.controllers, ReplicationDelay: c.delay})
+			d, err := directory.Start(directory.Options{Domain: c.domain, SID: c.sid, Controllers: c.controllers, ReplicationDelay: c.delay})
 			if err != nil {
 				return nil, failed("start the simulated domain "+c.domain, err)
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"html"
 	"io"
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) {
 		_ = os.Unsetenv("JITNEY_TEST_MAIN")
 		main()
 	}
+	// These tests wait for servers far more than they compute; -parallel still
+	// overrides this.
+	_ = flag.Set("test.parallel", "6")
 	testscript.Main(m, map[string]func(){"jitney": main})
 }
 

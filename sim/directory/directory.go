@@ -6,6 +6,7 @@
 package directory
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
@@ -24,6 +25,7 @@ import (
 type Options struct {
 	Domain  string // DNS name; default pedroaviary.local
 	NetBIOS string // default the first label in capitals, 15 characters at most
+	SID     string // S-1-5-21-…; default a new one, so that it is another domain at each start
 	// Controllers is the number of domain controllers, 1 to 16; default 1.
 	Controllers int
 	// Addresses are where the controllers listen for LDAPS, host:port with a loopback host; default 127.0.0.1:0.
@@ -105,7 +107,7 @@ func Start(opt Options) (*Domain, error) {
 	}
 	d := &Domain{
 		opt: opt, ca: ca, rid: 1103, admin: secret.New("Sim-" + rand.Text()[:20] + "a1"),
-		base: "DC=" + strings.ReplaceAll(opt.Domain, ".", ",DC="), sid: newDomainSID(),
+		base: "DC=" + strings.ReplaceAll(opt.Domain, ".", ",DC="), sid: cmp.Or(opt.SID, newDomainSID()),
 		dice: mathrand.New(mathrand.NewPCG(opt.Seed, 1)),
 	}
 	first := newController(d, 0)
