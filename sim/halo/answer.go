@@ -121,6 +121,8 @@ func (s wire) showTicket(w http.ResponseWriter, id string) {
 	switch t := s.ticket(id); {
 	case s.sees(t):
 		send(w, http.StatusOK, t.shown())
+	case t != nil && s.switches.Forbids:
+		send(w, http.StatusForbidden, "You do not have permission")
 	case s.switches.EmptyMissing:
 		send(w, http.StatusOK, object{})
 	default:

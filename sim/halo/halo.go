@@ -48,6 +48,7 @@ type Switches struct {
 	NoPages      bool          // everything comes at once
 	PageCap      int           // pages are smaller than asked for
 	EmptyMissing bool          // a missing ticket is an empty object instead of 404
+	Forbids      bool          // what the agent may not see is 403 instead of 404
 	Mandatory    bool          // the tenant made another field mandatory
 	NoActions    bool          // the agent may not write actions
 	NoOutcomes   bool          // there is no list of outcomes

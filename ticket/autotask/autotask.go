@@ -78,6 +78,7 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, erro
 		filter = append(filter, is("lt", "id", before))
 	}
 	if text := strings.TrimSpace(q.Text); text != "" {
+		text = strings.ToValidUTF8(text[:min(len(text), 100)], "") // what is longer is compared here
 		filter = append(filter, either(is("contains", "title", text), is("contains", "ticketNumber", text)))
 	}
 	found, err := readAll[record](ctx, s, "Tickets", filter, wanted)

@@ -69,7 +69,7 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, erro
 	query := url.Values{"client_id": {number(company)}, "open_only": {"true"}}
 	text := strings.TrimSpace(q.Text)
 	if text != "" {
-		query.Set("search", text[:min(len(text), 100)])
+		query.Set("search", strings.ToValidUTF8(text[:min(len(text), 100)], ""))
 	}
 	found, err := s.list(ctx, query, at)
 	if err != nil {
@@ -161,13 +161,13 @@ func (s *system) follow(ctx context.Context, found map[string]ticket.Ticket, ids
 			continue
 		}
 		r, err := s.read(ctx, id)
-		if err != nil && ticket.TroubleOf(err) != ticket.Gone {
-			return err
-		}
-		if err == nil {
+		switch kind := ticket.TroubleOf(err); {
+		case err == nil:
 			t := s.show(r, names)
 			t.Open = s.mayBeOpen(r)
 			found[id] = t
+		case kind != ticket.Gone && kind != ticket.Forbidden: // those may not be seen
+			return err
 		}
 	}
 	return nil

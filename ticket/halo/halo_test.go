@@ -97,6 +97,10 @@ func TestStates(t *testing.T) {
 	if at := found[billed]; time.Since(at.OpenedAt) > time.Hour || !strings.HasSuffix(at.URL, "/ticket?id="+billed) {
 		t.Errorf("shown as %+v", at)
 	}
+	s.Set(sim.Switches{Forbids: true})
+	if found, err = connect(t, url).Find(t.Context(), billed, unseen); err != nil || len(found) != 1 {
+		t.Errorf("with one that is forbidden: %+v, %v; want the others all the same", found, err)
+	}
 	sys := connect(t, url, "closed", "31")
 	if found, err = sys.Find(t.Context(), billed); err != nil || found[billed].Open {
 		t.Errorf("with a status that counts as closed: %+v, %v", found, err)

@@ -69,7 +69,7 @@ type settings struct {
 
 func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 	v := func(name string) string { return strings.TrimSpace(s.Values[name]) }
-	out := settings{tenant: v(fieldTenant), id: v(fieldID), secret: s.Secrets[fieldSecret], outcome: v(fieldOutcome), closed: []int64{closedStatus}}
+	out := settings{tenant: v(fieldTenant), id: v(fieldID), secret: secret.New(strings.TrimSpace(s.Secrets[fieldSecret].Reveal())), outcome: v(fieldOutcome), closed: []int64{closedStatus}}
 	if out.outcome == "" {
 		out.outcome = "Private Note"
 	}
