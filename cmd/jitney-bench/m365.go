@@ -116,7 +116,7 @@ func (o *options) m365(ctx context.Context, e *engine) error {
 	}
 	defer s.Close()
 	m := newMicrosoft(tenants)
-	watch, stop, err := o.reconcile365(ctx, e, s, m)
+	watch, stop, err := m.reconcile(ctx, o, e, s)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (o *options) m365(ctx context.Context, e *engine) error {
 	if err := m.connect(ctx, s); err != nil {
 		return err
 	}
-	up, err := o.phase365(ctx, m, n, watch.verified.Load, func(i int) error {
+	up, err := m.phase(ctx, n, watch.verified.Load, func(i int) error {
 		g := newGrant(i)
 		g.Grant.Target, g.Grant.Customer, g.Grant.Entitlement = fmt.Sprintf("t%d", i%tenants), fmt.Sprintf("c%d", i%tenants), entra.GlobalAdmin
 		g.Grant.Requester, g.Grant.Ticket = "p0", access.TicketRef{System: desk.Connection, ID: "k" + g.Grant.Customer}
@@ -136,7 +136,7 @@ func (o *options) m365(ctx context.Context, e *engine) error {
 	if err != nil {
 		return err
 	}
-	down, err := o.phase365(ctx, m, n, watch.ended.Load, func(i int) error {
+	down, err := m.phase(ctx, n, watch.ended.Load, func(i int) error {
 		_, err := s.Grants.Update(ctx, watch.ids[i], func(g *access.Grant) ([]access.Event, error) {
 			g.StoppedAt, g.StoppedBy, g.StopCause = time.Now().UTC(), g.Requester, access.ByHolder
 			return nil, nil
@@ -150,8 +150,8 @@ func (o *options) m365(ctx context.Context, e *engine) error {
 	return nil
 }
 
-// phase365 has n things done at once and waits until as many are through.
-func (o *options) phase365(ctx context.Context, m *microsoft, n int, through func() int64, do func(i int) error) (string, error) {
+// phase has n things done at once and waits until as many are through.
+func (m *microsoft) phase(ctx context.Context, n int, through func() int64, do func(i int) error) (string, error) {
 	began, calls, cpu := time.Now(), m.calls.Load(), cpuTime()
 	for i := range n {
 		if err := do(i); err != nil {
@@ -197,9 +197,9 @@ func (w *watch365) Record(ctx context.Context, l schedule.Lease, c access.Change
 	return nil
 }
 
-// reconcile365 starts the loop over accounts, without sweeps, notes or
+// reconcile starts the loop over accounts, without sweeps, notes or
 // history, whose calls would be counted too.
-func (o *options) reconcile365(ctx context.Context, e *engine, s *store.Store, m *microsoft) (*watch365, func(), error) {
+func (m *microsoft) reconcile(ctx context.Context, o *options, e *engine, s *store.Store) (*watch365, func(), error) {
 	path := filepath.Join(o.dir, "m365.key")
 	keys, err := secret.OpenKeyfile(path, audit.NewSigningKey)
 	if err != nil {
