@@ -70,8 +70,7 @@ func textOf(err error) string {
 // ConsentURL is the page at which people of the customer admit jitney to a
 // target. It leads them back to redirect, with state. Nothing is changed.
 func (p *Places) ConsentURL(ctx context.Context, who access.Person, targetID, redirect, state string) (string, error) {
-	who, err := p.gate.fresh(ctx, who, access.Administrator)
-	if err != nil {
+	if _, err := p.gate.fresh(ctx, who, access.Administrator); err != nil {
 		return "", err
 	}
 	_, kind, settings, err := consents{p}.asks(ctx, targetID)

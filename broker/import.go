@@ -47,8 +47,7 @@ type Imported struct {
 // Companies lists the companies that a target knows, by name. It may be slow,
 // as the target is asked; nothing is changed.
 func (p *Places) Companies(ctx context.Context, who access.Person, targetID string) (CompanyList, error) {
-	who, err := p.gate.fresh(ctx, who, access.Administrator)
-	if err != nil {
+	if _, err := p.gate.fresh(ctx, who, access.Administrator); err != nil {
 		return CompanyList{}, err
 	}
 	m, err := importer{p}.open(ctx, targetID)

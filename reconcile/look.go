@@ -210,9 +210,10 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 	if err := l.record(ctx); err != nil {
 		return err
 	}
+	var refused error
 	if l.c.Issued {
-		if err := keys.issue(ctx, plan); err != nil {
-			return err
+		if refused = keys.issue(ctx, plan); refused != nil && !l.empowered(refused) {
+			return refused
 		}
 	}
 	crashpoint.At("look.apply.before")
@@ -224,7 +225,17 @@ func (l *look) apply(ctx context.Context, plan access.Plan) error {
 	if l.c.Credential.Waits() {
 		keys.credentialSet()
 	}
-	return nil
+	return refused
+}
+
+// empowered reports whether the account is in use already, so that a new
+// credential that the target refuses keeps back nothing else: what nobody asked
+// for must still be taken away.
+func (l *look) empowered(refused error) bool {
+	now := time.Now()
+	kind := access.KindOf(refused)
+	return (kind == access.Denied || kind == access.Invalid) && l.c.Credential.Seq > 0 &&
+		!slices.ContainsFunc(l.c.Grants, func(g access.Grant) bool { return g.Wanted(now) && g.VerifiedAt.IsZero() })
 }
 
 // later moves the ends that the target is told a little behind ours. The clock

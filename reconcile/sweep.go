@@ -22,9 +22,11 @@ const EventOrphan = "orphan"
 // sweeper is what one process remembers between sweeps. Nothing depends on it
 // but how often the same thing is told.
 type sweeper struct {
-	mu    sync.Mutex
-	told  map[string]bool // orphans that were reported, by target and mark
-	after string          // ID of the last target that was asked, if time ran out
+	mu   sync.Mutex
+	told map[string]bool // orphans that were reported, by target and mark
+	// settling are orphans that were ended, of which only another look can show that.
+	settling map[string]access.Account
+	after    string // ID of the last target that was asked, if time ran out
 	// powerful is who was reported as powerful without a grant, by target.
 	powerful map[string]string
 }
@@ -164,7 +166,7 @@ func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys targ
 	if err := r.live(ctx, t.ID, live); err != nil {
 		return err
 	}
-	var failed []error
+	failed := []error{r.settled(ctx, t, sys, mu)}
 	for _, a := range listed {
 		if live[a.ID] || a.Seen.Clean() {
 			continue
@@ -236,13 +238,61 @@ func (r *Reconciler) orphan(ctx context.Context, t access.Target, sys target.Sys
 		return fmt.Errorf("remove orphan: %w", err)
 	}
 	seen, err := sys.Observe(ctx, a)
-	if err != nil || !seen.Clean() {
-		return errors.Join(err, errNotYet)
+	switch {
+	case err != nil:
+		return err
+	case seen.Settling > 0 && !seen.Clean():
+		a.Seen = seen
+		mu.Lock()
+		if r.sweep.settling == nil {
+			r.sweep.settling = map[string]access.Account{}
+		}
+		r.sweep.settling[key] = a
+		mu.Unlock()
+		return nil
+	case !seen.Clean():
+		return errNotYet
 	}
+	return r.cleaned(ctx, t, a, mu)
+}
+
+// settled looks again at the orphans of t that were ended a sweep ago or more.
+// One that shows access again is left to the list.
+func (r *Reconciler) settled(ctx context.Context, t access.Target, sys target.System, mu *sync.Mutex) error {
 	mu.Lock()
-	delete(r.sweep.told, key)
+	waiting := map[string]access.Account{}
+	for key, a := range r.sweep.settling {
+		if key == t.ID+"/"+a.ID {
+			waiting[key] = a
+		}
+	}
 	mu.Unlock()
-	return r.report(ctx, t, a, "The account "+name+", which had no live grant, was read back as clean.")
+	var failed []error
+	for key, a := range waiting {
+		seen, err := sys.Observe(ctx, a)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		a.Seen = seen
+		mu.Lock()
+		r.sweep.settling[key] = a
+		if seen.Settling <= 0 || seen.Clean() {
+			delete(r.sweep.settling, key)
+		}
+		mu.Unlock()
+		if seen.Clean() {
+			failed = append(failed, r.cleaned(ctx, t, a, mu))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (r *Reconciler) cleaned(ctx context.Context, t access.Target, a access.Account, mu *sync.Mutex) error {
+	mu.Lock()
+	delete(r.sweep.told, t.ID+"/"+a.ID)
+	mu.Unlock()
+	return r.report(ctx, t, a, "The account "+clean(cmp.Or(a.Username, a.ID), 200)+", which had no live grant, was read back as clean.")
 }
 
 func (r *Reconciler) report(ctx context.Context, t access.Target, a access.Account, text string) error {

@@ -174,6 +174,19 @@ func deeds() []trap {
 					w.fault("after 8 minutes the account is %+v; want Global Administrator alone", u)
 				}
 			}, after: told(access.EventFinding)},
+		{name: "a new pass is refused, and a second role is taken away all the same",
+			during: func(w *world, at site, g access.Grant) {
+				time.Sleep(2 * time.Minute)
+				w.act(at, sim.Act{Do: sim.TurnPassesOff})
+				check(w.t, w.broker().Access.NewPassword(w.t.Context(), w.tech, g.ID))
+				time.Sleep(time.Minute)
+				upn := w.username(g)
+				w.act(at, sim.Act{Do: sim.GiveRole, User: upn, Role: sim.UserAdministrator})
+				time.Sleep(8 * time.Minute)
+				if u, ok := at.tenant.User(upn); !ok || !slices.Equal(u.Roles, []string{globalAdministrator}) {
+					w.fault("after 8 minutes the account is %+v; want Global Administrator alone", u)
+				}
+			}},
 		{name: "somebody deletes the account by hand, which ends the grant", cause: access.ByDrift,
 			during: func(w *world, at site, g access.Grant) {
 				time.Sleep(time.Minute)

@@ -128,9 +128,9 @@ func TestLateAdd(t *testing.T) {
 	go slow.Apply(ctx, a, hour(DomainAdmin), testPassword)
 	<-h.held
 	cancel() // the process died, or its lease was lost
-	o := look(t, s, &a)
+	look(t, s, &a)
 	must(t, s.Remove(t.Context(), a))
-	o = look(t, s, &a)
+	o := look(t, s, &a)
 	if !o.Clean() {
 		return
 	}

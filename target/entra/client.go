@@ -254,6 +254,9 @@ func list[T any](ctx context.Context, c *client, k call) (all []T, last reply, e
 		if last, err = c.doURL(ctx, k, address); err != nil {
 			return nil, last, err
 		}
+		if got.Value == nil { // an empty list is a list
+			return nil, last, &graphError{op: k.method + " " + k.path, status: http.StatusBadGateway, code: "unreadable", message: "the answer holds no list", id: last.id}
+		}
 		all = append(all, got.Value...)
 		if got.Next == "" {
 			return all, last, nil

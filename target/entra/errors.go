@@ -71,6 +71,13 @@ func mentions(err error, text string) bool {
 
 func isGone(err error) bool { return is(err, http.StatusNotFound, http.StatusGone) }
 
+// absent reports whether Graph itself says that there is no such object; a
+// page that some proxy does not find proves nothing.
+func absent(err error) bool {
+	e, ok := errors.AsType[*graphError](err)
+	return ok && isGone(err) && e.code != ""
+}
+
 // nameTaken reports whether a user was not made because another object has
 // its name. Graph has answered both 400 and 409.
 // https://github.com/microsoftgraph/microsoft-graph-docs/issues/1508

@@ -107,7 +107,7 @@ func (g *granter) clear(ctx context.Context) (err error) {
 	if g.held, _, err = g.assignments(ctx, g.id); err != nil {
 		return err
 	}
-	if g.usesPIM() {
+	if g.usesPIM() || !g.a.Seen.Until.IsZero() {
 		if g.ends, _, err = g.instances(ctx, g.id); err != nil && !g.pimRefused(err) {
 			return err
 		}
@@ -175,7 +175,7 @@ func (g *granter) giveOne(ctx context.Context, r role, held bool) error {
 	switch {
 	case held && (!scheduled || within(end, g.until, 30*time.Second)):
 		return nil
-	case g.usesPIM() && (!held || scheduled):
+	case held && scheduled, g.usesPIM() && !held:
 		err := pim{g.system}.schedule(ctx, g.a, g.id, r, g.until, held)
 		if err == nil || !g.pimRefused(err) || held {
 			return err

@@ -17,6 +17,9 @@ const (
 	maxChecked = 10
 )
 
+// outlive is how long access tokens that were issued before the end can work.
+const outlive = 75 * time.Minute
+
 // An event is one entry of the directory's audit log.
 // https://learn.microsoft.com/graph/api/resources/directoryaudit
 type event struct {
@@ -82,7 +85,7 @@ type historian struct{ *system }
 // events reads entries of the log, oldest first.
 func (s historian) events(ctx context.Context, filter string, from, to time.Time) ([]event, error) {
 	all, _, err := list[event](ctx, s.client, call{path: "/auditLogs/directoryAudits", class: reports, needs: mayAudit,
-		query: url.Values{"$filter": {filter + " and activityDateTime ge " + stamp(from) + " and activityDateTime le " + stamp(to.Add(time.Second))}}})
+		query: url.Values{"$filter": {filter + " and activityDateTime ge " + stamp(from) + " and activityDateTime le " + stamp(to.Add(outlive))}}})
 	slices.SortFunc(all, func(a, b event) int { return a.At.Compare(b.At) })
 	return all[:min(len(all), maxEvents)], err
 }

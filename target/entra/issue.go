@@ -97,7 +97,7 @@ func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) 
 	if err != nil {
 		return target.Issued{}, err
 	}
-	if a.ObjectID != "" && !a.Seen.At.IsZero() && !a.Seen.Exists {
+	if a.ObjectID != "" && !a.Seen.At.IsZero() && !a.Seen.Exists && !s.vanished(a.Seen) {
 		// It was made, and a replica that is behind was asked. A pass that
 		// gets lost now would replace one that is stored and good.
 		return target.Issued{}, &access.Error{Kind: access.Conflict, After: 5 * time.Second, Text: "The directory does not show the account everywhere yet.", Hint: "Jitney looks again."}
@@ -123,6 +123,9 @@ func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) 
 	if err != nil {
 		return target.Issued{}, m.explainPass(ctx, err)
 	}
+	if scope := policy.scope(); scope != "" {
+		s.note(u.ID, "the Entra tenant allows Temporary Access Passes only for "+scope+"; if the account is not among them, it lets nobody in")
+	}
 	return target.Issued{Text: secret.New(made.Value), ObjectID: u.ID, Username: u.UserPrincipalName}, nil
 }
 
@@ -140,13 +143,13 @@ func (s maker) bring(ctx context.Context, a access.Account, password secret.Text
 	case known && binned(a.Seen):
 		// Somebody deleted it before it was ever used. Another one takes its
 		// place, when this one cannot be restored any more.
-		switch err := s.purge(ctx, id); {
-		case err == nil:
-			s.wasPurged(id)
-		case !isGone(err):
+		// It is not noted as purged: that would vouch for the other one, too.
+		if err := s.purge(ctx, id); err != nil && !isGone(err) {
 			return user{}, false, err
 		}
 		a.Seen = access.Observation{}
+	case known && s.vanished(a.Seen):
+		a.Seen = access.Observation{} // if it is only late to show, its name is taken, and it is adopted
 	case known:
 		return user{ID: id, UserPrincipalName: upn}, false, nil
 	}
@@ -158,6 +161,13 @@ func (s maker) bring(ctx context.Context, a access.Account, password secret.Text
 		return s.adopt(ctx, a, upn)
 	}
 	return u, err == nil, err
+}
+
+// vanished reports whether looks in a row have found no account for longer
+// than the directory can be late.
+func (s *system) vanished(seen access.Observation) bool {
+	count, since := absentBefore(seen)
+	return count >= s.pace.reads && time.Since(since) >= s.pace.late
 }
 
 // create makes the account: enabled, marked, without any right.
@@ -258,7 +268,7 @@ func (s maker) passWithoutRole(ctx context.Context, g granter, minutes int, once
 	if err != nil || len(held) == 0 {
 		return pass{}, refused
 	}
-	defer func() { err = errors.Join(err, g.give(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, s.giveBack(context.WithoutCancel(ctx), g)) }()
 	for _, h := range held {
 		if err := (pim{s.system}).takeAway(ctx, g.id, h, nil); err != nil {
 			return pass{}, err
@@ -276,6 +286,20 @@ func (s maker) passWithoutRole(ctx context.Context, g granter, minutes int, once
 	}
 	s.bar()
 	return pass{}, needsRole
+}
+
+// giveBack gives the roles again that were taken off for a moment. It is
+// patient, because nobody gives them later: their absence counts as taken away.
+func (s maker) giveBack(ctx context.Context, g granter) (err error) {
+	for try := range 8 {
+		if serr := sleep(ctx, time.Duration(try)*s.pace.step); serr != nil {
+			return serr
+		}
+		if err = g.give(ctx); err == nil || access.KindOf(err) == access.Denied || access.KindOf(err) == access.Invalid {
+			return err
+		}
+	}
+	return err
 }
 
 // explainPass says what went wrong with a pass. The policy may have changed

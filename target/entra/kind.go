@@ -135,8 +135,8 @@ func kindFields() []target.Field {
 		{Name: fieldPIM, Title: "Roles that end by themselves", Options: []string{no, yes},
 			Help: "Gives roles through Privileged Identity Management with an end, where the Entra tenant has P2; else directly."},
 		{Name: fieldCloud, Title: "Cloud", Place: true, Options: append(names, cloudOther)},
-		{Name: fieldAuthority, Title: "Other cloud: sign-in address", Example: "https://login.example.net"},
-		{Name: fieldGraph, Title: "Other cloud: Graph address", Example: "https://graph.example.net"},
+		{Name: fieldAuthority, Title: "Other cloud: sign-in address", Place: true, Example: "https://login.example.net"},
+		{Name: fieldGraph, Title: "Other cloud: Graph address", Place: true, Example: "https://graph.example.net"},
 		{Name: fieldCA, Title: "Other cloud: certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----"},
 		{Name: fieldBrowser, Title: "Other cloud: sign-in address for browsers", Help: "If it is not the sign-in address above."},
 	}

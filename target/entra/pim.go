@@ -110,13 +110,18 @@ func (s pim) takeAway(ctx context.Context, id string, h assignment, ends []sched
 			}
 		}
 	}
-	if err := s.unassign(ctx, h.ID); err != nil {
-		if is(err, http.StatusBadRequest, http.StatusForbidden) && first == nil && len(ends) > 0 {
-			return nil // PIM was told; reading decides
-		}
+	err := s.unassign(ctx, h.ID)
+	switch {
+	case !is(err, http.StatusBadRequest, http.StatusForbidden) || first != nil:
 		return err
+	case len(ends) > 0:
+		return nil // PIM was told; reading decides
+	case is(err, http.StatusBadRequest): // maybe PIM gave it, for somebody else
+		if s.unschedule(ctx, id, strings.ToLower(h.Role), h.Scope) == nil {
+			return nil
+		}
 	}
-	return nil
+	return err
 }
 
 // endOf is when PIM ends r, and whether it does.

@@ -65,7 +65,7 @@ const userFields = "id,userPrincipalName,displayName,mailNickname,accountEnabled
 func (c graph) user(ctx context.Context, idOrName string) (*user, reply, error) {
 	var u user
 	r, err := c.do(ctx, call{method: http.MethodGet, path: "/users/" + url.PathEscape(idOrName), query: url.Values{"$select": {userFields}}, into: &u, needs: mayRead})
-	if isGone(err) {
+	if absent(err) {
 		return nil, reply{status: http.StatusNotFound, id: err.(*graphError).id, at: time.Now().UTC()}, nil
 	}
 	if err != nil {
@@ -86,7 +86,7 @@ func (c *client) nonsense(op string, r reply) error {
 func (c graph) binned(ctx context.Context, id string) (*user, reply, error) {
 	var u user
 	r, err := c.do(ctx, call{method: http.MethodGet, path: "/directory/deletedItems/" + id, query: url.Values{"$select": {"id,deletedDateTime"}}, into: &u, needs: mayRead})
-	if isGone(err) {
+	if absent(err) {
 		return nil, reply{status: http.StatusNotFound, id: err.(*graphError).id, at: time.Now().UTC()}, nil
 	}
 	if err != nil {

@@ -79,6 +79,9 @@ func (s reporter) reportLive(a access.Account, v view, o *access.Observation) {
 		o.Facts = append(o.Facts, access.Fact{Name: "New pass", Found: note})
 	}
 	o.Until = v.until()
+	if fuse := a.Seen.Until; len(v.held) == 0 && len(v.scheduled) == 0 && !fuse.IsZero() && !fuse.After(v.at) {
+		o.Until = fuse // Entra's own clock has ended it, nobody else
+	}
 	if len(v.held) == 0 {
 		o.Facts = append(o.Facts, access.Fact{Name: factRoleless, Found: stamp(roleless(a.Seen, v.at))})
 	}

@@ -51,7 +51,8 @@ func (s *system) snapshot(ctx context.Context) (snapshot, error) {
 		}
 		w := watched{Name: holderName(h), Scope: strings.TrimPrefix(h.Scope, "/")}
 		if h.Holder != nil {
-			w.Ours = h.Holder.marked() != ""
+			// Marks can be copied, so they hide nobody whom the sweep's list would miss.
+			w.Ours = h.Holder.marked() != "" && strings.HasPrefix(strings.ToLower(h.Holder.UserPrincipalName), aliasPrefix)
 		}
 		snap.Holders[clip(h.Principal, 60)] = w
 	}
