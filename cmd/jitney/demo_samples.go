@@ -132,6 +132,9 @@ func demoTarget(ctx context.Context, b *broker.Broker, who access.Person, in bro
 		}
 	}
 	_, err = b.Places.SaveTarget(ctx, who, in)
+	if in.ID != "" && len(broker.FieldsOf(err)) > 0 {
+		return fmt.Errorf("access was open at %s when the demonstration stopped, and the simulated system that it was in is gone: remove the --data directory", in.Name)
+	}
 	return err
 }
 

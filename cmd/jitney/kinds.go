@@ -7,6 +7,7 @@ import (
 	"jitney/ticket"
 	"jitney/ticket/autotask"
 	"jitney/ticket/connectwise"
+	"jitney/ticket/halo"
 	"jitney/ticket/reach"
 	"jitney/ticket/redmine"
 	"jitney/ticket/rt"
@@ -28,5 +29,6 @@ func ticketKinds(rules reach.Rules) []ticket.Kind {
 		redmine.Kind(rules),
 		connectwise.Kind(rules),
 		autotask.Kind(rules),
+		halo.Kind(rules),
 	}
 }
