@@ -104,8 +104,9 @@ func quantiles(all []time.Duration) string {
 	return fmt.Sprintf("p50 %s p99 %s max %s", at(0.5), at(0.99), at(1))
 }
 
-// A thousand grants (a part of them: 100), with one request in five spoilt in every way that there
-// is, over the whole time: each ends, read back as gone, by itself.
+// A thousand grants (a part of them: 100), with one request in five spoilt in
+// every way that there is over the whole time, and the program killed at one
+// call in five hundred: each ends, read back as gone, by itself.
 func TestManyGrantsWithFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -113,6 +114,14 @@ func TestManyGrantsWithFaults(t *testing.T) {
 		o.Journal = 1_000_000
 		w := newWorld(t, plan{tenants: 20, options: o})
 		w.cloud.Faults(spoiling(0.2)...)
+		dice := rand.New(rand.NewPCG(*seed, 9))
+		var mu sync.Mutex
+		w.passing = func(int, string) (before, after bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			n := dice.IntN(1000)
+			return n == 0, n == 1
+		}
 		c := &crowd{world: w}
 		c.come(sized(1000, 100), 3*time.Hour, rand.New(rand.NewPCG(*seed, 7)))
 		w.close()
@@ -121,8 +130,8 @@ func TestManyGrantsWithFaults(t *testing.T) {
 		for _, n := range w.cloud.Hits() {
 			spoilt += n
 		}
-		t.Logf("seed %d: %d grants, %d requests to Graph, %d spoilt (%.1f%%); %s; %s of virtual time",
-			*seed, len(c.grants), sent, spoilt, 100*float64(spoilt)/float64(sent), c.times(), time.Since(began).Round(time.Minute))
+		t.Logf("seed %d: %d grants, %d requests to Graph, %d spoilt (%.1f%%), %d deaths of the program; %s; %s of virtual time",
+			*seed, len(c.grants), sent, spoilt, 100*float64(spoilt)/float64(sent), w.restarts-1, c.times(), time.Since(began).Round(time.Minute))
 	})
 }
 
