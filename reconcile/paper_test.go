@@ -53,12 +53,35 @@ func (p *paper) setOpen(id string, open bool) {
 	p.tickets[id] = t
 }
 
+// hangAfter has the system answer n more calls, and then none for a day.
+func (p *paper) hangAfter(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := 0
+	p.latency = func() time.Duration {
+		if calls++; calls <= n {
+			return 0
+		}
+		return 24 * time.Hour
+	}
+}
+
+// wait is how long the next call takes.
+func (p *paper) wait() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.latency == nil {
+		return 0
+	}
+	return p.latency()
+}
+
 func (p *paper) begin(ctx context.Context) error {
-	if p.latency != nil {
+	if d := p.wait(); d > 0 {
 		select {
 		case <-ctx.Done():
 			return &ticket.Trouble{Kind: ticket.Doubtful, Text: "No answer.", Err: ctx.Err()}
-		case <-time.After(p.latency()):
+		case <-time.After(d):
 		}
 	}
 	p.mu.Lock()
