@@ -170,7 +170,7 @@ func (r *remover) notYet(err error) error {
 		}
 		return out
 	}
-	return &access.Error{Kind: access.Conflict, After: 30 * time.Second, Err: err,
+	return &access.Error{Kind: access.Conflict, After: min(max(time.Since(since)/2, 5*time.Second), 30*time.Second), Err: err,
 		Text: "The role was taken away, and the directory has not caught up with that everywhere, so the account cannot be deleted yet.", Hint: "Jitney tries again; this can take some minutes."}
 }
 
