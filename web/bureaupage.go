@@ -53,7 +53,7 @@ func (s bureauPages) showBureaus(v *visit) error {
 	b := bureausBody{Builtin: true, CanEdit: v.Person.Is(access.Administrator),
 		Empty: emptiness{Icon: "ticket", Title: "No ticket system is connected", Text: "All customers use the built-in desk."}}
 	for _, p := range all {
-		row := bureauRow{ID: p.Connection.ID, Name: p.Connection.Name, Kind: p.Kind.Title, Mapped: p.Mapped, Default: p.Default, Checked: "never", Found: foundOf(p.Connection.Findings)}
+		row := bureauRow{ID: p.Connection.ID, Name: p.Connection.Name, Kind: p.Kind.Title, Mapped: p.Mapped, Default: p.Default, Checked: "never", Found: deskFound(p.Connection.Findings)}
 		if !p.Connection.CheckedAt.IsZero() {
 			row.Checked = v.Ago(p.Connection.CheckedAt)
 		}
@@ -64,6 +64,15 @@ func (s bureauPages) showBureaus(v *visit) error {
 		b.Kinds = append(b.Kinds, kindTile{Value: k.Name, Title: k.Title, Icon: "ticket"})
 	}
 	return s.show(v, http.StatusOK, "bureaus", "Ticket systems", b)
+}
+
+// deskFound is what a check of a ticket system found.
+func deskFound(all []access.Finding) *foundView {
+	v := foundOf(all)
+	if v != nil && len(v.Mend) > 0 {
+		v.Verdict = counted(len(v.Mend), "thing must be", "things must be") + " mended: tickets would not be found, or notes not written"
+	}
+	return v
 }
 
 // chooseBureau makes one the ticket system of customers without another choice.
@@ -189,7 +198,7 @@ func anchorOf(field string) string {
 func (b *bureauBody) stored(v *visit, p broker.MappingPage) {
 	c := p.Connection
 	b.Title, b.Crumb, b.Action, b.Save, b.Default = c.Name, c.Name, "/ticket-systems/"+c.ID, "Save", p.Default
-	b.Found = foundOf(c.Findings)
+	b.Found = deskFound(c.Findings)
 	if b.Checked = "never"; !c.CheckedAt.IsZero() {
 		b.Checked = v.Ago(c.CheckedAt)
 	}
