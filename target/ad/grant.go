@@ -372,7 +372,7 @@ func (g *granting) verify(ctx context.Context, acc *account) error {
 		return &access.Error{Kind: access.Conflict, Text: "Somebody else changed the account while it was being prepared.", Hint: "Jitney looks again."}
 	}
 	if !containsAll(now.token, g.groups) {
-		return &access.Error{Kind: access.Unavailable, Text: g.dc + " does not show the account's new rights yet.", Hint: "Jitney looks again. If it lasts, check that the delegated groups are security groups."}
+		return &access.Error{Kind: access.Conflict, Text: g.dc + " does not show the account's new rights yet.", Hint: "Jitney looks again. If it lasts, check that the delegated groups are security groups."}
 	}
 	if g.password.IsZero() {
 		return nil
@@ -398,6 +398,6 @@ func (g *granting) tryPassword(ctx context.Context, acc *account) error {
 	case isTransient(err):
 		return explain(err, "try the new password", g.dc)
 	default:
-		return &access.Error{Kind: access.Unavailable, Text: g.dc + " does not accept the new password yet (" + bindReason(err) + ").", Hint: "Jitney sets it again.", Err: bounded(err)}
+		return &access.Error{Kind: access.Conflict, Text: g.dc + " does not accept the new password yet (" + bindReason(err) + ").", Hint: "Jitney sets it again.", Err: bounded(err)}
 	}
 }
