@@ -30,6 +30,11 @@ type Account struct {
 	// is stored before the call, and stays while ObjectID is not known.
 	TriedAt time.Time
 
+	// Of kinds from which sessions are issued: what was, and what is wanted now.
+	// Both are filled in for each look and stored nowhere with the account.
+	Issued []Issued
+	Wanted []string // entitlements for which sessions are being issued; empty while none is wanted
+
 	Seen     Observation // the last one; its At is zero if there never was one
 	Baseline string      // what the target's privileged places held before the first grant, as the connector wrote it
 	Trouble  string      // what went wrong at the last look, for people; empty if nothing did
@@ -99,6 +104,14 @@ func (o Observation) Shows(entitlement string) bool {
 // no unfinished clean-up. Only this lets the last grant of an account end.
 func (o Observation) Clean() bool {
 	return !o.At.IsZero() && !o.Enabled && len(o.Entitlements) == 0 && len(o.Parts) == 0 && len(o.Extra) == 0 && len(o.Left) == 0
+}
+
+// Issued sums up the sessions of one entitlement that an account was used for.
+type Issued struct {
+	Entitlement string
+	Count       int
+	EndsAt      time.Time // from then on each is denied everything by its own limits, and may still exist
+	ExpiresAt   time.Time // from then on none exists
 }
 
 // A Want is what an account should look like. An empty one means: clean.

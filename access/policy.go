@@ -29,6 +29,8 @@ type Policy struct {
 	StartWithin   time.Duration // how long jitney tries to make the access usable before the request lapses
 	MinReason     int           // characters
 	NeedsApproval bool
+	NoTicket      bool // a request may come without a ticket
+	NoReason      bool // and without a reason
 	Password      PasswordMode
 	EndOrphans    bool // end, not only report, accounts that bear our mark and have no grant
 	ChangedAt     time.Time
@@ -39,6 +41,23 @@ type Policy struct {
 func DefaultPolicy() Policy {
 	return Policy{Name: "default", Title: "Just in time admin access", Version: 1, Default: 15 * time.Minute, Max: 4 * time.Hour,
 		StartWithin: time.Hour, MinReason: 10, Password: RevealOnce}
+}
+
+// SessionPolicy is what rules sessions that are no administrator's, on targets
+// that name no policy: one click, neither ticket nor reason.
+func SessionPolicy() Policy {
+	return Policy{Name: "sessions", Title: "Sessions", Version: 1, Default: time.Hour, Max: 12 * time.Hour, StartWithin: 15 * time.Minute,
+		MinReason: 10, NoTicket: true, NoReason: true, Password: RevealOnce}
+}
+
+// BuiltIn reports the policy of that name that is there before it was ever saved.
+func BuiltIn(name string) (Policy, bool) {
+	for _, p := range []Policy{DefaultPolicy(), SessionPolicy()} {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Policy{}, false
 }
 
 // MaxReason bounds the length of a reason, in characters.
@@ -83,7 +102,7 @@ type FieldError struct {
 // means that p allows it.
 func (p Policy) Check(r Request) (wrong []FieldError) {
 	add := func(field, text string) { wrong = append(wrong, FieldError{field, text}) }
-	if r.Ticket.ID == "" {
+	if r.Ticket.ID == "" && !p.NoTicket {
 		add("ticket", "Ticket is required.")
 	}
 	switch {
@@ -93,6 +112,7 @@ func (p Policy) Check(r Request) (wrong []FieldError) {
 		add("duration", fmt.Sprintf("The policy %q allows up to %s.", p.Title, Length(min(p.Max, Ceiling))))
 	}
 	switch n := utf8.RuneCountInString(strings.TrimSpace(r.Reason)); {
+	case n == 0 && p.NoReason:
 	case n == 0:
 		add("reason", "Reason is required.")
 	case n < p.MinReason:

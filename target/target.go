@@ -103,6 +103,63 @@ type Issued struct {
 	ObjectID string // the target's own immutable id of the account
 }
 
+// A Sessioner is a System of which nothing stands on the target for a grant but
+// the sessions that were issued from it. Its Kind has Sessions. Observe then
+// goes by Account.Wanted, for which it tries whether a session would be given,
+// and by Account.Issued, of which it reports what may still work.
+type Sessioner interface {
+	// Session makes keys with which one works as a may. They are for one person's
+	// hands only: whoever calls it must be able to throw them away.
+	Session(ctx context.Context, a access.Account, ask SessionAsk) (Keys, error)
+	// Console turns keys into the address that signs a browser in; whoever opens
+	// it has the access, so it is a secret.
+	Console(ctx context.Context, k Keys, to Place) (secret.Text, error)
+}
+
+// A SessionAsk is what a session must be like.
+type SessionAsk struct {
+	Grant       string // ID, to be left on the session as a mark
+	Entitlement string
+	Until       time.Time     // from then on nothing works
+	Length      time.Duration // how long settings let it last
+	Region      string        // empty means that of the target
+}
+
+// Keys are what a session works with.
+type Keys struct {
+	ID            string // no secret
+	Secret, Token secret.Text
+	Account       string // of the target, as people know it
+	Partition     string
+	Region        string
+	Name          string    // of the session, as the target's own log shows it
+	ExpiresAt     time.Time // from then on they do not exist
+	EndsAt        time.Time // from then on they are denied everything; never after ExpiresAt or Until
+	Notices       []string  // why they last shorter than asked, one sentence each
+}
+
+// A Place is where a console opens.
+type Place struct {
+	Region      string
+	Destination string // an address of the console; empty means its first page
+	LogoutFirst bool   // sign out whoever is signed in there
+	Issuer      string // where to go when it has ended
+}
+
+// A Limiter is a System whose roles limit how long a session may last.
+type Limiter interface {
+	// Longest reports the limit of an entitlement.
+	Longest(ctx context.Context, entitlement string) (time.Duration, error)
+	// SetLongest changes it, and reports what was read back.
+	SetLongest(ctx context.Context, entitlement string, d time.Duration) (time.Duration, error)
+}
+
+// A Tidier is a System that leaves behind what is of no use later.
+type Tidier interface {
+	// Tidy removes what is of no use any more, and says what; one phrase each.
+	Tidy(ctx context.Context) ([]string, error)
+}
+
 // A Historian is a System that can tell what an account did.
 type Historian interface {
 	// History reports, one sentence each, what a did to accounts, roles and
@@ -157,6 +214,7 @@ type Kind struct {
 	// fault. Zero means a minute; a system whose reads lag needs longer.
 	Patience time.Duration
 
+	Sessions bool   // the System is a Sessioner
 	Shared   bool   // grants of one person share one account; else every grant has its own
 	AtTheEnd string // what happens at the end, one sentence for the form
 	Outlives string // what may outlive the end, one honest sentence; may be empty
@@ -220,6 +278,7 @@ type Entitlement struct {
 	Name  string // stable, stored in the database: "domain-admin"
 	Title string // for people: "Domain Admin"
 	Help  string // one sentence; may be empty
+	Admin bool   // of kinds with sessions: for administrators of jitney only, under the target's policy for them
 }
 
 // Offer is an Entitlements that does not depend on settings.
