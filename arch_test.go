@@ -47,6 +47,8 @@ var floors = []struct {
 	{"notify", []string{"access", "secret"}},
 	{"sim/*", []string{"secret"}},
 	{"sim/*/*", nil}, // for tests only
+	{"cli", []string{"cli/*"}}, // nothing of what the server needs: it starts in milliseconds
+	{"cli/*", []string{"cli/*"}},
 	{"lab", nil},
 	{"lab/*", []string{"lab"}},
 	{"cmd/*", []string{"*", "*/*"}},
