@@ -59,17 +59,18 @@ type Customer struct {
 
 // A Target is one connected place of a customer: a domain, an Entra tenant.
 type Target struct {
-	ID         string
-	Customer   string
-	Kind       string // name of its connector: "ad"
-	Name       string
-	Policy     string            // name of the policy that rules requests for it
-	Settings   map[string]string // as its connector's fields; secret fields are not in here
-	CreatedAt  time.Time
-	DisabledAt time.Time // no new grants since then; live ones still end
-	CheckedAt  time.Time // last connection check
-	Findings   []Finding // what that check found
-	Version    int64
+	ID          string
+	Customer    string
+	Kind        string // name of its connector: "ad"
+	Name        string
+	Policy      string            // name of the policy that rules requests for it
+	AdminPolicy string            // of those for what is an administrator's, where the kind tells them apart; empty means the default
+	Settings    map[string]string // as its connector's fields; secret fields are not in here
+	CreatedAt   time.Time
+	DisabledAt  time.Time // no new grants since then; live ones still end
+	CheckedAt   time.Time // last connection check
+	Findings    []Finding // what that check found
+	Version     int64
 }
 
 // A Finding is one result of a connection check, or something seen on a target

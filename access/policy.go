@@ -50,9 +50,12 @@ func SessionPolicy() Policy {
 		MinReason: 10, NoTicket: true, NoReason: true, Password: RevealOnce}
 }
 
-// BuiltIn reports the policy of that name that is there before it was ever saved.
+// BuiltIns lists the policies that are there before they were ever saved.
+func BuiltIns() []Policy { return []Policy{DefaultPolicy(), SessionPolicy()} }
+
+// BuiltIn reports the one of that name.
 func BuiltIn(name string) (Policy, bool) {
-	for _, p := range []Policy{DefaultPolicy(), SessionPolicy()} {
+	for _, p := range BuiltIns() {
 		if p.Name == name {
 			return p, true
 		}

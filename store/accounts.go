@@ -50,7 +50,11 @@ func (a *Accounts) Case(ctx context.Context, accountID string) (access.Case, err
 	case !errors.Is(err, sql.ErrNoRows):
 		return access.Case{}, fail(tried, err)
 	}
-	return c, nil
+	issued, err := a.core.q().IssuedOf(ctx, accountID)
+	for _, r := range issued {
+		c.Account.Issued = append(c.Account.Issued, issuedOf(r.Entitlement, r.Sessions, r.EndsAt, r.ExpiresAt))
+	}
+	return c, fail(tried, err)
 }
 
 // claimedCases reads what one claim leased, with a query for each table.
@@ -65,6 +69,10 @@ func (a *Accounts) claimedCases(ctx context.Context, owner string, claim int64) 
 		return nil, err
 	}
 	credentials, err := q.ClaimedCredentials(ctx, db.ClaimedCredentialsParams{LeaseOwner: owner, Claim: claim})
+	if err != nil {
+		return nil, err
+	}
+	issued, err := q.ClaimedIssued(ctx, db.ClaimedIssuedParams{LeaseOwner: owner, Claim: claim})
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +96,11 @@ func (a *Accounts) claimedCases(ctx context.Context, owner string, claim int64) 
 		c := cases[r.ID]
 		c.Account = account
 		cases[r.ID] = c
+	}
+	for _, r := range issued {
+		c := cases[r.Account]
+		c.Account.Issued = append(c.Account.Issued, issuedOf(r.Entitlement, r.Sessions, r.EndsAt, r.ExpiresAt))
+		cases[r.Account] = c
 	}
 	for id := range cases {
 		if bad[id] || cases[id].Account.ID == "" {

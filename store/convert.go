@@ -103,7 +103,7 @@ func targetOf(r db.Target) (access.Target, error) {
 		return access.Target{}, fmt.Errorf("read findings of target %s: %w", r.ID, err)
 	}
 	return access.Target{
-		ID: r.ID, Customer: r.Customer, Kind: r.Kind, Name: r.Name, Policy: r.Policy, Settings: settings,
+		ID: r.ID, Customer: r.Customer, Kind: r.Kind, Name: r.Name, Policy: r.Policy, AdminPolicy: r.AdminPolicy, Settings: settings,
 		CreatedAt: instant(r.CreatedAt), DisabledAt: instant(r.DisabledAt), CheckedAt: instant(r.CheckedAt), Findings: findings, Version: r.Version,
 	}, nil
 }
@@ -123,11 +123,23 @@ func personOf(r db.Person) (access.Person, error) {
 	}, nil
 }
 
+// policyRules are what the column rules of a policy holds.
+type policyRules struct {
+	NoTicket bool `json:"no_ticket,omitempty"`
+	NoReason bool `json:"no_reason,omitempty"`
+}
+
+func rulesOf(p access.Policy) policyRules {
+	return policyRules{NoTicket: p.NoTicket, NoReason: p.NoReason}
+}
+
 // loginKey is a login without regard to case.
 func loginKey(login string) string { return strings.ToLower(strings.TrimSpace(login)) }
 
 func policyOf(r db.Policy) access.Policy {
+	more, _ := decode[policyRules](r.Rules) // we wrote it; if not, the stricter rules hold
 	return access.Policy{
+		NoTicket: more.NoTicket, NoReason: more.NoReason,
 		Name: r.Name, Title: r.Title, Version: r.Version, Default: span(r.DefaultDuration), Max: span(r.MaxDuration),
 		StartWithin: span(r.StartWithin), MinReason: int(r.MinReason), NeedsApproval: r.NeedsApproval,
 		Password: access.PasswordMode(r.Password), EndOrphans: r.EndOrphans, ChangedAt: instant(r.ChangedAt), ChangedBy: r.ChangedBy,

@@ -24,12 +24,12 @@ SELECT * FROM targets ORDER BY lower(name), id;
 SELECT * FROM targets WHERE customer = @customer ORDER BY lower(name), id;
 
 -- name: InsertTarget :exec
-INSERT INTO targets (id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version)
-VALUES (@id, @customer, @kind, @name, @policy, @settings, @created_at, @disabled_at, @checked_at, @findings, 1);
+INSERT INTO targets (id, customer, kind, name, policy, admin_policy, settings, created_at, disabled_at, checked_at, findings, version)
+VALUES (@id, @customer, @kind, @name, @policy, @admin_policy, @settings, @created_at, @disabled_at, @checked_at, @findings, 1);
 
 -- name: UpdateTarget :execrows
 UPDATE targets
-SET name = @name, policy = @policy, settings = @settings, disabled_at = @disabled_at,
+SET name = @name, policy = @policy, admin_policy = @admin_policy, settings = @settings, disabled_at = @disabled_at,
     checked_at = @checked_at, findings = @findings, version = version + 1
 WHERE id = @id AND version = @version;
 
@@ -71,8 +71,8 @@ WHERE p.version = (SELECT max(o.version) FROM policies o WHERE o.name = p.name)
 ORDER BY p.name;
 
 -- name: InsertPolicy :exec
-INSERT INTO policies (name, version, title, default_duration, max_duration, start_within, min_reason, needs_approval, password, end_orphans, changed_at, changed_by)
-VALUES (@name, @version, @title, @default_duration, @max_duration, @start_within, @min_reason, @needs_approval, @password, @end_orphans, @changed_at, @changed_by);
+INSERT INTO policies (name, version, title, default_duration, max_duration, start_within, min_reason, needs_approval, password, end_orphans, changed_at, changed_by, rules)
+VALUES (@name, @version, @title, @default_duration, @max_duration, @start_within, @min_reason, @needs_approval, @password, @end_orphans, @changed_at, @changed_by, @rules);
 
 -- name: Setting :one
 SELECT value FROM settings WHERE name = @name;
@@ -403,3 +403,40 @@ ON CONFLICT (customer) DO UPDATE SET connection = excluded.connection;
 
 -- name: DropCustomerDesk :exec
 DELETE FROM customer_desks WHERE customer = @customer;
+
+-- Sessions that were issued from grants.
+
+-- name: InsertIssued :exec
+INSERT INTO issued (id, grant_id, account, customer, target, entitlement, person, made_for, via, token, application, machine, address, name, key_id, issued_at, ends_at, expires_at)
+VALUES (@id, @grant_id, @account, @customer, @target, @entitlement, @person, @made_for, @via, @token, @application, @machine, @address, @name, @key_id, @issued_at, @ends_at, @expires_at);
+
+-- TouchGrant makes every change of the grant that was decided before this one fail.
+-- name: TouchGrant :execrows
+UPDATE grants SET version = version + 1
+WHERE id = @id AND stopped_at = 0 AND ended_at = 0 AND approved_at > 0;
+
+-- name: IssuedOf :many
+SELECT entitlement, count(*) AS sessions, CAST(max(ends_at) AS BIGINT) AS ends_at, CAST(max(expires_at) AS BIGINT) AS expires_at
+FROM issued WHERE account = @account GROUP BY entitlement ORDER BY entitlement;
+
+-- name: ClaimedIssued :many
+SELECT i.account, i.entitlement, count(*) AS sessions, CAST(max(i.ends_at) AS BIGINT) AS ends_at, CAST(max(i.expires_at) AS BIGINT) AS expires_at
+FROM accounts a JOIN issued i ON i.account = a.id
+WHERE a.lease_owner = @lease_owner AND a.claim = @claim AND a.lease_owner <> ''
+GROUP BY i.account, i.entitlement ORDER BY i.account, i.entitlement;
+
+-- name: SessionsFrom :many
+SELECT * FROM issued WHERE grant_id = @grant_id ORDER BY issued_at DESC, id LIMIT 500;
+
+-- name: SessionsBy :many
+SELECT * FROM issued WHERE person = @person AND issued_at >= @since ORDER BY issued_at DESC, id LIMIT 500;
+
+-- name: SessionLimits :many
+SELECT * FROM session_limits ORDER BY setting, place;
+
+-- name: PutSessionLimit :exec
+INSERT INTO session_limits (setting, place, length, set_by, set_at) VALUES (@setting, @place, @length, @set_by, @set_at)
+ON CONFLICT (setting, place) DO UPDATE SET length = excluded.length, set_by = excluded.set_by, set_at = excluded.set_at;
+
+-- name: DropSessionLimit :execrows
+DELETE FROM session_limits WHERE setting = @setting AND place = @place;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"jitney/access"
 	"jitney/store/db"
@@ -15,13 +16,16 @@ type Rules struct {
 	people *People
 }
 
-// Policy reads the newest version of a policy. The default policy is there
-// also before it was ever saved.
+// Policy reads the newest version of a policy. Those that are built in are
+// there also before they were ever saved.
 func (r *Rules) Policy(ctx context.Context, name string) (access.Policy, error) {
 	row, err := r.core.q().Policy(ctx, name)
 	switch {
-	case errors.Is(err, sql.ErrNoRows) && name == access.DefaultPolicy().Name:
-		return access.DefaultPolicy(), nil
+	case errors.Is(err, sql.ErrNoRows):
+		if p, ok := access.BuiltIn(name); ok {
+			return p, nil
+		}
+		fallthrough
 	case err != nil:
 		return access.Policy{}, fail("read policy "+name, err)
 	}
@@ -35,12 +39,13 @@ func (r *Rules) Policies(ctx context.Context) ([]access.Policy, error) {
 	if err != nil {
 		return nil, fail("list policies", err)
 	}
-	for _, p := range policies {
-		if p.Name == access.DefaultPolicy().Name {
-			return policies, nil
+	var missing []access.Policy
+	for _, b := range access.BuiltIns() {
+		if !slices.ContainsFunc(policies, func(p access.Policy) bool { return p.Name == b.Name }) {
+			missing = append(missing, b)
 		}
 	}
-	return append([]access.Policy{access.DefaultPolicy()}, policies...), nil
+	return append(missing, policies...), nil
 }
 
 // SavePolicy stores p as version p.Version+1; access.Conflict if p.Version is
@@ -51,8 +56,8 @@ func (r *Rules) SavePolicy(ctx context.Context, p access.Policy, events ...acces
 		newest, err := t.Policy(ctx, p.Name)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = nil
-			if p.Name == access.DefaultPolicy().Name {
-				newest.Version = access.DefaultPolicy().Version
+			if b, ok := access.BuiltIn(p.Name); ok {
+				newest.Version = b.Version
 			}
 		}
 		if err != nil {
@@ -65,6 +70,7 @@ func (r *Rules) SavePolicy(ctx context.Context, p access.Policy, events ...acces
 			Name: p.Name, Version: p.Version + 1, Title: p.Title, DefaultDuration: p.Default.Microseconds(), MaxDuration: p.Max.Microseconds(),
 			StartWithin: p.StartWithin.Microseconds(), MinReason: int64(p.MinReason), NeedsApproval: p.NeedsApproval,
 			Password: string(p.Password), EndOrphans: p.EndOrphans, ChangedAt: micros(p.ChangedAt), ChangedBy: p.ChangedBy,
+			Rules: encodeAny(rulesOf(p)),
 		})
 		if err != nil {
 			return err

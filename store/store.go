@@ -44,6 +44,7 @@ type Store struct {
 	Keys        *DataKeys
 	Sessions    *Sessions
 	Connections *Connections
+	Issued      *Issued
 
 	core *core
 }
@@ -77,6 +78,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	s.Keys = &DataKeys{c}
 	s.Sessions = &Sessions{c}
 	s.Connections = &Connections{c}
+	s.Issued = &Issued{c}
 	return s, nil
 }
 

@@ -71,12 +71,12 @@ func (s *Targets) SaveTarget(ctx context.Context, n access.Target, secrets map[s
 func saveTarget(ctx context.Context, t *tx, tried string, n access.Target, settings string) error {
 	if n.Version == 0 {
 		return t.InsertTarget(ctx, db.InsertTargetParams{
-			ID: n.ID, Customer: n.Customer, Kind: n.Kind, Name: n.Name, Policy: n.Policy, Settings: settings,
+			ID: n.ID, Customer: n.Customer, Kind: n.Kind, Name: n.Name, Policy: n.Policy, AdminPolicy: n.AdminPolicy, Settings: settings,
 			CreatedAt: micros(n.CreatedAt), DisabledAt: micros(n.DisabledAt), CheckedAt: micros(n.CheckedAt), Findings: encode(n.Findings),
 		})
 	}
 	changed, err := t.UpdateTarget(ctx, db.UpdateTargetParams{
-		ID: n.ID, Version: n.Version, Name: n.Name, Policy: n.Policy, Settings: settings,
+		ID: n.ID, Version: n.Version, Name: n.Name, Policy: n.Policy, AdminPolicy: n.AdminPolicy, Settings: settings,
 		DisabledAt: micros(n.DisabledAt), CheckedAt: micros(n.CheckedAt), Findings: encode(n.Findings),
 	})
 	return stale(tried, changed, err)

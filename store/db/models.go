@@ -172,6 +172,27 @@ type Grant struct {
 	Patience      int64  `json:"patience"`
 }
 
+type Issued struct {
+	ID          string `json:"id"`
+	GrantID     string `json:"grant_id"`
+	Account     string `json:"account"`
+	Customer    string `json:"customer"`
+	Target      string `json:"target"`
+	Entitlement string `json:"entitlement"`
+	Person      string `json:"person"`
+	MadeFor     string `json:"made_for"`
+	Via         string `json:"via"`
+	Token       string `json:"token"`
+	Application string `json:"application"`
+	Machine     string `json:"machine"`
+	Address     string `json:"address"`
+	Name        string `json:"name"`
+	KeyID       string `json:"key_id"`
+	IssuedAt    int64  `json:"issued_at"`
+	EndsAt      int64  `json:"ends_at"`
+	ExpiresAt   int64  `json:"expires_at"`
+}
+
 type Mapping struct {
 	Connection string `json:"connection"`
 	Customer   string `json:"customer"`
@@ -220,6 +241,7 @@ type Policy struct {
 	EndOrphans      bool   `json:"end_orphans"`
 	ChangedAt       int64  `json:"changed_at"`
 	ChangedBy       string `json:"changed_by"`
+	Rules           string `json:"rules"`
 }
 
 type Session struct {
@@ -233,23 +255,32 @@ type Session struct {
 	ExpiresAt  int64  `json:"expires_at"`
 }
 
+type SessionLimit struct {
+	Setting string `json:"setting"`
+	Place   string `json:"place"`
+	Length  int64  `json:"length"`
+	SetBy   string `json:"set_by"`
+	SetAt   int64  `json:"set_at"`
+}
+
 type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
 type Target struct {
-	ID         string `json:"id"`
-	Customer   string `json:"customer"`
-	Kind       string `json:"kind"`
-	Name       string `json:"name"`
-	Policy     string `json:"policy"`
-	Settings   string `json:"settings"`
-	CreatedAt  int64  `json:"created_at"`
-	DisabledAt int64  `json:"disabled_at"`
-	CheckedAt  int64  `json:"checked_at"`
-	Findings   string `json:"findings"`
-	Version    int64  `json:"version"`
+	ID          string `json:"id"`
+	Customer    string `json:"customer"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	Policy      string `json:"policy"`
+	Settings    string `json:"settings"`
+	CreatedAt   int64  `json:"created_at"`
+	DisabledAt  int64  `json:"disabled_at"`
+	CheckedAt   int64  `json:"checked_at"`
+	Findings    string `json:"findings"`
+	Version     int64  `json:"version"`
+	AdminPolicy string `json:"admin_policy"`
 }
 
 type TargetSecret struct {

@@ -222,6 +222,55 @@ func (q *Queries) ClaimedGrants(ctx context.Context, arg ClaimedGrantsParams) ([
 	return items, nil
 }
 
+const claimedIssued = `-- name: ClaimedIssued :many
+SELECT i.account, i.entitlement, count(*) AS sessions, CAST(max(i.ends_at) AS BIGINT) AS ends_at, CAST(max(i.expires_at) AS BIGINT) AS expires_at
+FROM accounts a JOIN issued i ON i.account = a.id
+WHERE a.lease_owner = $1 AND a.claim = $2 AND a.lease_owner <> ''
+GROUP BY i.account, i.entitlement ORDER BY i.account, i.entitlement
+`
+
+type ClaimedIssuedParams struct {
+	LeaseOwner string `json:"lease_owner"`
+	Claim      int64  `json:"claim"`
+}
+
+type ClaimedIssuedRow struct {
+	Account     string `json:"account"`
+	Entitlement string `json:"entitlement"`
+	Sessions    int64  `json:"sessions"`
+	EndsAt      int64  `json:"ends_at"`
+	ExpiresAt   int64  `json:"expires_at"`
+}
+
+func (q *Queries) ClaimedIssued(ctx context.Context, arg ClaimedIssuedParams) ([]ClaimedIssuedRow, error) {
+	rows, err := q.db.QueryContext(ctx, claimedIssued, arg.LeaseOwner, arg.Claim)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClaimedIssuedRow
+	for rows.Next() {
+		var i ClaimedIssuedRow
+		if err := rows.Scan(
+			&i.Account,
+			&i.Entitlement,
+			&i.Sessions,
+			&i.EndsAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const claimedWork = `-- name: ClaimedWork :many
 SELECT id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, tried_at, done_at, parked_at, result, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM work WHERE lease_owner = $1 AND claim = $2 AND lease_owner <> ''
 `
@@ -804,6 +853,23 @@ func (q *Queries) DropOffers(ctx context.Context, now int64) error {
 	return err
 }
 
+const dropSessionLimit = `-- name: DropSessionLimit :execrows
+DELETE FROM session_limits WHERE setting = $1 AND place = $2
+`
+
+type DropSessionLimitParams struct {
+	Setting string `json:"setting"`
+	Place   string `json:"place"`
+}
+
+func (q *Queries) DropSessionLimit(ctx context.Context, arg DropSessionLimitParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropSessionLimit, arg.Setting, arg.Place)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const dropSessions = `-- name: DropSessions :exec
 DELETE FROM sessions WHERE expires_at <= $1
 `
@@ -1236,6 +1302,58 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error 
 	return err
 }
 
+const insertIssued = `-- name: InsertIssued :exec
+
+INSERT INTO issued (id, grant_id, account, customer, target, entitlement, person, made_for, via, token, application, machine, address, name, key_id, issued_at, ends_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+`
+
+type InsertIssuedParams struct {
+	ID          string `json:"id"`
+	GrantID     string `json:"grant_id"`
+	Account     string `json:"account"`
+	Customer    string `json:"customer"`
+	Target      string `json:"target"`
+	Entitlement string `json:"entitlement"`
+	Person      string `json:"person"`
+	MadeFor     string `json:"made_for"`
+	Via         string `json:"via"`
+	Token       string `json:"token"`
+	Application string `json:"application"`
+	Machine     string `json:"machine"`
+	Address     string `json:"address"`
+	Name        string `json:"name"`
+	KeyID       string `json:"key_id"`
+	IssuedAt    int64  `json:"issued_at"`
+	EndsAt      int64  `json:"ends_at"`
+	ExpiresAt   int64  `json:"expires_at"`
+}
+
+// Sessions that were issued from grants.
+func (q *Queries) InsertIssued(ctx context.Context, arg InsertIssuedParams) error {
+	_, err := q.db.ExecContext(ctx, insertIssued,
+		arg.ID,
+		arg.GrantID,
+		arg.Account,
+		arg.Customer,
+		arg.Target,
+		arg.Entitlement,
+		arg.Person,
+		arg.MadeFor,
+		arg.Via,
+		arg.Token,
+		arg.Application,
+		arg.Machine,
+		arg.Address,
+		arg.Name,
+		arg.KeyID,
+		arg.IssuedAt,
+		arg.EndsAt,
+		arg.ExpiresAt,
+	)
+	return err
+}
+
 const insertPerson = `-- name: InsertPerson :exec
 INSERT INTO people (id, login, login_key, name, roles, customers, all_customers, time_zone, created_at, disabled_at, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
@@ -1271,8 +1389,8 @@ func (q *Queries) InsertPerson(ctx context.Context, arg InsertPersonParams) erro
 }
 
 const insertPolicy = `-- name: InsertPolicy :exec
-INSERT INTO policies (name, version, title, default_duration, max_duration, start_within, min_reason, needs_approval, password, end_orphans, changed_at, changed_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO policies (name, version, title, default_duration, max_duration, start_within, min_reason, needs_approval, password, end_orphans, changed_at, changed_by, rules)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 `
 
 type InsertPolicyParams struct {
@@ -1288,6 +1406,7 @@ type InsertPolicyParams struct {
 	EndOrphans      bool   `json:"end_orphans"`
 	ChangedAt       int64  `json:"changed_at"`
 	ChangedBy       string `json:"changed_by"`
+	Rules           string `json:"rules"`
 }
 
 func (q *Queries) InsertPolicy(ctx context.Context, arg InsertPolicyParams) error {
@@ -1304,6 +1423,7 @@ func (q *Queries) InsertPolicy(ctx context.Context, arg InsertPolicyParams) erro
 		arg.EndOrphans,
 		arg.ChangedAt,
 		arg.ChangedBy,
+		arg.Rules,
 	)
 	return err
 }
@@ -1375,21 +1495,22 @@ func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) er
 }
 
 const insertTarget = `-- name: InsertTarget :exec
-INSERT INTO targets (id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
+INSERT INTO targets (id, customer, kind, name, policy, admin_policy, settings, created_at, disabled_at, checked_at, findings, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)
 `
 
 type InsertTargetParams struct {
-	ID         string `json:"id"`
-	Customer   string `json:"customer"`
-	Kind       string `json:"kind"`
-	Name       string `json:"name"`
-	Policy     string `json:"policy"`
-	Settings   string `json:"settings"`
-	CreatedAt  int64  `json:"created_at"`
-	DisabledAt int64  `json:"disabled_at"`
-	CheckedAt  int64  `json:"checked_at"`
-	Findings   string `json:"findings"`
+	ID          string `json:"id"`
+	Customer    string `json:"customer"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	Policy      string `json:"policy"`
+	AdminPolicy string `json:"admin_policy"`
+	Settings    string `json:"settings"`
+	CreatedAt   int64  `json:"created_at"`
+	DisabledAt  int64  `json:"disabled_at"`
+	CheckedAt   int64  `json:"checked_at"`
+	Findings    string `json:"findings"`
 }
 
 func (q *Queries) InsertTarget(ctx context.Context, arg InsertTargetParams) error {
@@ -1399,6 +1520,7 @@ func (q *Queries) InsertTarget(ctx context.Context, arg InsertTargetParams) erro
 		arg.Kind,
 		arg.Name,
 		arg.Policy,
+		arg.AdminPolicy,
 		arg.Settings,
 		arg.CreatedAt,
 		arg.DisabledAt,
@@ -1445,6 +1567,46 @@ func (q *Queries) InsertWork(ctx context.Context, arg InsertWorkParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const issuedOf = `-- name: IssuedOf :many
+SELECT entitlement, count(*) AS sessions, CAST(max(ends_at) AS BIGINT) AS ends_at, CAST(max(expires_at) AS BIGINT) AS expires_at
+FROM issued WHERE account = $1 GROUP BY entitlement ORDER BY entitlement
+`
+
+type IssuedOfRow struct {
+	Entitlement string `json:"entitlement"`
+	Sessions    int64  `json:"sessions"`
+	EndsAt      int64  `json:"ends_at"`
+	ExpiresAt   int64  `json:"expires_at"`
+}
+
+func (q *Queries) IssuedOf(ctx context.Context, account string) ([]IssuedOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, issuedOf, account)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []IssuedOfRow
+	for rows.Next() {
+		var i IssuedOfRow
+		if err := rows.Scan(
+			&i.Entitlement,
+			&i.Sessions,
+			&i.EndsAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const keepSession = `-- name: KeepSession :exec
@@ -1805,7 +1967,7 @@ func (q *Queries) PersonByLogin(ctx context.Context, loginKey string) (Person, e
 }
 
 const policies = `-- name: Policies :many
-SELECT p.name, p.version, p.title, p.default_duration, p.max_duration, p.start_within, p.min_reason, p.needs_approval, p.password, p.end_orphans, p.changed_at, p.changed_by FROM policies p
+SELECT p.name, p.version, p.title, p.default_duration, p.max_duration, p.start_within, p.min_reason, p.needs_approval, p.password, p.end_orphans, p.changed_at, p.changed_by, p.rules FROM policies p
 WHERE p.version = (SELECT max(o.version) FROM policies o WHERE o.name = p.name)
 ORDER BY p.name
 `
@@ -1832,6 +1994,7 @@ func (q *Queries) Policies(ctx context.Context) ([]Policy, error) {
 			&i.EndOrphans,
 			&i.ChangedAt,
 			&i.ChangedBy,
+			&i.Rules,
 		); err != nil {
 			return nil, err
 		}
@@ -1847,7 +2010,7 @@ func (q *Queries) Policies(ctx context.Context) ([]Policy, error) {
 }
 
 const policy = `-- name: Policy :one
-SELECT name, version, title, default_duration, max_duration, start_within, min_reason, needs_approval, password, end_orphans, changed_at, changed_by FROM policies WHERE name = $1 ORDER BY version DESC LIMIT 1
+SELECT name, version, title, default_duration, max_duration, start_within, min_reason, needs_approval, password, end_orphans, changed_at, changed_by, rules FROM policies WHERE name = $1 ORDER BY version DESC LIMIT 1
 `
 
 func (q *Queries) Policy(ctx context.Context, name string) (Policy, error) {
@@ -1866,6 +2029,7 @@ func (q *Queries) Policy(ctx context.Context, name string) (Policy, error) {
 		&i.EndOrphans,
 		&i.ChangedAt,
 		&i.ChangedBy,
+		&i.Rules,
 	)
 	return i, err
 }
@@ -2036,6 +2200,30 @@ type PutPasswordParams struct {
 
 func (q *Queries) PutPassword(ctx context.Context, arg PutPasswordParams) error {
 	_, err := q.db.ExecContext(ctx, putPassword, arg.Person, arg.Hash)
+	return err
+}
+
+const putSessionLimit = `-- name: PutSessionLimit :exec
+INSERT INTO session_limits (setting, place, length, set_by, set_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (setting, place) DO UPDATE SET length = excluded.length, set_by = excluded.set_by, set_at = excluded.set_at
+`
+
+type PutSessionLimitParams struct {
+	Setting string `json:"setting"`
+	Place   string `json:"place"`
+	Length  int64  `json:"length"`
+	SetBy   string `json:"set_by"`
+	SetAt   int64  `json:"set_at"`
+}
+
+func (q *Queries) PutSessionLimit(ctx context.Context, arg PutSessionLimitParams) error {
+	_, err := q.db.ExecContext(ctx, putSessionLimit,
+		arg.Setting,
+		arg.Place,
+		arg.Length,
+		arg.SetBy,
+		arg.SetAt,
+	)
 	return err
 }
 
@@ -2216,6 +2404,136 @@ func (q *Queries) Session(ctx context.Context, sessionKey string) (Session, erro
 	return i, err
 }
 
+const sessionLimits = `-- name: SessionLimits :many
+SELECT setting, place, length, set_by, set_at FROM session_limits ORDER BY setting, place
+`
+
+func (q *Queries) SessionLimits(ctx context.Context) ([]SessionLimit, error) {
+	rows, err := q.db.QueryContext(ctx, sessionLimits)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SessionLimit
+	for rows.Next() {
+		var i SessionLimit
+		if err := rows.Scan(
+			&i.Setting,
+			&i.Place,
+			&i.Length,
+			&i.SetBy,
+			&i.SetAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsBy = `-- name: SessionsBy :many
+SELECT id, grant_id, account, customer, target, entitlement, person, made_for, via, token, application, machine, address, name, key_id, issued_at, ends_at, expires_at FROM issued WHERE person = $1 AND issued_at >= $2 ORDER BY issued_at DESC, id LIMIT 500
+`
+
+type SessionsByParams struct {
+	Person string `json:"person"`
+	Since  int64  `json:"since"`
+}
+
+func (q *Queries) SessionsBy(ctx context.Context, arg SessionsByParams) ([]Issued, error) {
+	rows, err := q.db.QueryContext(ctx, sessionsBy, arg.Person, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Issued
+	for rows.Next() {
+		var i Issued
+		if err := rows.Scan(
+			&i.ID,
+			&i.GrantID,
+			&i.Account,
+			&i.Customer,
+			&i.Target,
+			&i.Entitlement,
+			&i.Person,
+			&i.MadeFor,
+			&i.Via,
+			&i.Token,
+			&i.Application,
+			&i.Machine,
+			&i.Address,
+			&i.Name,
+			&i.KeyID,
+			&i.IssuedAt,
+			&i.EndsAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsFrom = `-- name: SessionsFrom :many
+SELECT id, grant_id, account, customer, target, entitlement, person, made_for, via, token, application, machine, address, name, key_id, issued_at, ends_at, expires_at FROM issued WHERE grant_id = $1 ORDER BY issued_at DESC, id LIMIT 500
+`
+
+func (q *Queries) SessionsFrom(ctx context.Context, grantID string) ([]Issued, error) {
+	rows, err := q.db.QueryContext(ctx, sessionsFrom, grantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Issued
+	for rows.Next() {
+		var i Issued
+		if err := rows.Scan(
+			&i.ID,
+			&i.GrantID,
+			&i.Account,
+			&i.Customer,
+			&i.Target,
+			&i.Entitlement,
+			&i.Person,
+			&i.MadeFor,
+			&i.Via,
+			&i.Token,
+			&i.Application,
+			&i.Machine,
+			&i.Address,
+			&i.Name,
+			&i.KeyID,
+			&i.IssuedAt,
+			&i.EndsAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsOf = `-- name: SessionsOf :many
 SELECT session_key, person, data, address, browser, begun_at, seen_at, expires_at FROM sessions WHERE person = $1 ORDER BY seen_at DESC, session_key
 `
@@ -2327,7 +2645,7 @@ func (q *Queries) TakeOffer(ctx context.Context, arg TakeOfferParams) ([]byte, e
 }
 
 const target = `-- name: Target :one
-SELECT id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version FROM targets WHERE id = $1
+SELECT id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version, admin_policy FROM targets WHERE id = $1
 `
 
 func (q *Queries) Target(ctx context.Context, id string) (Target, error) {
@@ -2345,6 +2663,7 @@ func (q *Queries) Target(ctx context.Context, id string) (Target, error) {
 		&i.CheckedAt,
 		&i.Findings,
 		&i.Version,
+		&i.AdminPolicy,
 	)
 	return i, err
 }
@@ -2382,7 +2701,7 @@ func (q *Queries) TargetSecrets(ctx context.Context, target string) ([]TargetSec
 }
 
 const targets = `-- name: Targets :many
-SELECT id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version FROM targets ORDER BY lower(name), id
+SELECT id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version, admin_policy FROM targets ORDER BY lower(name), id
 `
 
 func (q *Queries) Targets(ctx context.Context) ([]Target, error) {
@@ -2406,6 +2725,7 @@ func (q *Queries) Targets(ctx context.Context) ([]Target, error) {
 			&i.CheckedAt,
 			&i.Findings,
 			&i.Version,
+			&i.AdminPolicy,
 		); err != nil {
 			return nil, err
 		}
@@ -2421,7 +2741,7 @@ func (q *Queries) Targets(ctx context.Context) ([]Target, error) {
 }
 
 const targetsOf = `-- name: TargetsOf :many
-SELECT id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version FROM targets WHERE customer = $1 ORDER BY lower(name), id
+SELECT id, customer, kind, name, policy, settings, created_at, disabled_at, checked_at, findings, version, admin_policy FROM targets WHERE customer = $1 ORDER BY lower(name), id
 `
 
 func (q *Queries) TargetsOf(ctx context.Context, customer string) ([]Target, error) {
@@ -2445,6 +2765,7 @@ func (q *Queries) TargetsOf(ctx context.Context, customer string) ([]Target, err
 			&i.CheckedAt,
 			&i.Findings,
 			&i.Version,
+			&i.AdminPolicy,
 		); err != nil {
 			return nil, err
 		}
@@ -2511,6 +2832,20 @@ type TouchDeskTicketParams struct {
 
 func (q *Queries) TouchDeskTicket(ctx context.Context, arg TouchDeskTicketParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, touchDeskTicket, arg.UpdatedAt, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const touchGrant = `-- name: TouchGrant :execrows
+UPDATE grants SET version = version + 1
+WHERE id = $1 AND stopped_at = 0 AND ended_at = 0 AND approved_at > 0
+`
+
+// TouchGrant makes every change of the grant that was decided before this one fail.
+func (q *Queries) TouchGrant(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, touchGrant, id)
 	if err != nil {
 		return 0, err
 	}
@@ -2768,26 +3103,28 @@ func (q *Queries) UpdatePerson(ctx context.Context, arg UpdatePersonParams) (int
 
 const updateTarget = `-- name: UpdateTarget :execrows
 UPDATE targets
-SET name = $1, policy = $2, settings = $3, disabled_at = $4,
-    checked_at = $5, findings = $6, version = version + 1
-WHERE id = $7 AND version = $8
+SET name = $1, policy = $2, admin_policy = $3, settings = $4, disabled_at = $5,
+    checked_at = $6, findings = $7, version = version + 1
+WHERE id = $8 AND version = $9
 `
 
 type UpdateTargetParams struct {
-	Name       string `json:"name"`
-	Policy     string `json:"policy"`
-	Settings   string `json:"settings"`
-	DisabledAt int64  `json:"disabled_at"`
-	CheckedAt  int64  `json:"checked_at"`
-	Findings   string `json:"findings"`
-	ID         string `json:"id"`
-	Version    int64  `json:"version"`
+	Name        string `json:"name"`
+	Policy      string `json:"policy"`
+	AdminPolicy string `json:"admin_policy"`
+	Settings    string `json:"settings"`
+	DisabledAt  int64  `json:"disabled_at"`
+	CheckedAt   int64  `json:"checked_at"`
+	Findings    string `json:"findings"`
+	ID          string `json:"id"`
+	Version     int64  `json:"version"`
 }
 
 func (q *Queries) UpdateTarget(ctx context.Context, arg UpdateTargetParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, updateTarget,
 		arg.Name,
 		arg.Policy,
+		arg.AdminPolicy,
 		arg.Settings,
 		arg.DisabledAt,
 		arg.CheckedAt,
