@@ -30,7 +30,7 @@ const closedStatus = 9
 type system struct {
 	settings
 	client *reach.Client
-	issuer *issuer
+	issuer *reach.Issuer
 
 	mu     sync.Mutex
 	names  map[int64]string // of statuses
@@ -55,7 +55,10 @@ const (
 func (s *system) Limits() ticket.Limits { return ticket.Limits{Body: 16 << 10, Grace: 2 * time.Minute} }
 
 // Close ends idle connections.
-func (s *system) Close() error { return s.client.Close() }
+func (s *system) Close() error {
+	_ = s.issuer.Close()
+	return s.client.Close()
+}
 
 // Tickets lists the open tickets of a company, the newest first. Pages are
 // numbered, so a ticket that closes in between can hide another one until the

@@ -44,11 +44,11 @@ func Kind(rules reach.Rules) ticket.Kind {
 				return nil, err
 			}
 			sys := &system{settings: checked}
-			sys.api.Sign = sys.sign
-			if sys.client, err = reach.New(sys.api); err != nil {
+			if sys.issuer, err = newIssuer(checked); err != nil {
 				return nil, err
 			}
-			if sys.issuer, err = newIssuer(checked); err != nil {
+			sys.api.Sign = sys.issuer.Sign
+			if sys.client, err = reach.New(sys.api); err != nil {
 				return nil, err
 			}
 			return sys, nil
@@ -59,7 +59,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 // settings are the fields of one connection, checked.
 type settings struct {
 	api     reach.Options
-	auth    reach.Options // only what it says of the address, for the issuer of tokens
+	auth    reach.Options // of the authorisation server
 	tenant  string
 	id      string
 	secret  secret.Text

@@ -3,6 +3,7 @@ package reach
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 
 // judge says what an answer means, as most systems mean it.
 func (c *Client) judge(call Call, a Answer) error {
-	got := fmt.Errorf("%s %s: status %d: %s", call.Method, call.Path, a.Status, Clean(string(a.Body), 300))
+	got := fmt.Errorf("%s %s: %s", call.Method, call.Path, quote(call, a))
 	lost := ticket.Down
 	if call.Writes {
 		lost = ticket.Doubtful
@@ -50,7 +51,7 @@ func (c *Client) decode(call Call, a Answer, lost ticket.TroubleKind) error {
 		if !call.Writes {
 			lost = ticket.Misconfigured
 		}
-		return c.trouble(lost, "answered with a page instead of data; is there a sign-in page in front of it, or is the address not the one of its programming interface?", fmt.Errorf("status %d: %s", a.Status, Clean(string(a.Body), 300)))
+		return c.trouble(lost, "answered with a page instead of data; is there a sign-in page in front of it, or is the address not the one of its programming interface?", errors.New(quote(call, a)))
 	}
 	if call.Into == nil {
 		return nil
@@ -59,6 +60,15 @@ func (c *Client) decode(call Call, a Answer, lost ticket.TroubleKind) error {
 		return c.trouble(lost, "answered with something that cannot be read", fmt.Errorf("status %d: %w", a.Status, err))
 	}
 	return nil
+}
+
+// quote is the answer for the log. That to a form may hold what was sent, and
+// is left out.
+func quote(call Call, a Answer) string {
+	if call.Form != nil {
+		return fmt.Sprintf("status %d", a.Status)
+	}
+	return fmt.Sprintf("status %d: %s", a.Status, Clean(string(a.Body), 300))
 }
 
 // isPage reports whether the answer is meant for a browser.

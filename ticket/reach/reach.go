@@ -114,9 +114,10 @@ func (c *Client) Close() error {
 type Call struct {
 	Method, Path string
 	Query        url.Values
-	Body         any  // sent as JSON; nil for none
-	Into         any  // where the JSON of a 2xx answer goes; nil if it does not matter
-	Writes       bool // it changes something, so that no answer means doubt
+	Body         any        // sent as JSON; nil for none
+	Form         url.Values // sent instead, as a form; for credentials, so no error ever quotes its answer
+	Into         any        // where the JSON of a 2xx answer goes; nil if it does not matter
+	Writes       bool       // it changes something, so that no answer means doubt
 }
 
 // An Answer is what came back, if anything did.
@@ -164,7 +165,11 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 	u := *c.base.JoinPath(call.Path)
 	u.RawQuery = call.Query.Encode()
 	var body io.Reader
-	if call.Body != nil {
+	kind := "application/json"
+	switch {
+	case call.Form != nil:
+		kind, body = "application/x-www-form-urlencoded", strings.NewReader(call.Form.Encode())
+	case call.Body != nil:
 		text, err := json.Marshal(call.Body)
 		if err != nil {
 			return nil, err
@@ -176,7 +181,7 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 		return nil, err
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", kind)
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "jitney")
