@@ -45,7 +45,8 @@ var floors = []struct {
 	{"signin", append([]string{"broker"}, contracts...)}, // never the store, never web
 	{"web", append([]string{"broker"}, contracts...)},
 	{"notify", []string{"access", "secret"}},
-	{"sim/*", []string{"secret"}},
+	{"sim/hosted", nil},
+	{"sim/*", []string{"secret", "sim/hosted"}},
 	{"sim/*/*", nil}, // for tests only
 	{"cli", []string{"cli/*"}}, // nothing of what the server needs: it starts in milliseconds
 	{"cli/*", []string{"cli/*"}},
