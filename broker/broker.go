@@ -47,6 +47,8 @@ type Ports struct {
 	Connections ConnectionStore
 	TicketKinds []ticket.Kind // without the built-in desk
 	OpenDesk    OpenDesk
+
+	Issued Issued
 }
 
 // A Broker holds the services of this package over one set of ports.
@@ -58,6 +60,7 @@ type Broker struct {
 	Desk     *Deskbook
 	Audit    *Audit
 	Tickets  *Connections
+	Sessions *Sessions
 }
 
 // New makes the services.
@@ -72,6 +75,7 @@ func New(p Ports) *Broker {
 		Settings: &Settings{rules: p.Rules, gate: gate},
 		Desk:     &Deskbook{desk: p.Desk, gate: gate, customers: p.Customers},
 		Tickets:  &Connections{ports: p, gate: gate},
+		Sessions: &Sessions{access: a, issued: p.Issued, gate: gate},
 		Audit:    &Audit{records: p.Records, proof: p.Proof, log: p.Log, names: names},
 	}
 }
@@ -116,4 +120,13 @@ func policyOf(ctx context.Context, rules Rules, t access.Target) (access.Policy,
 		name = access.DefaultPolicy().Name
 	}
 	return rules.Policy(ctx, name)
+}
+
+// policyFor reads the newest version of the policy that rules requests for
+// right on t: what is an administrator's has one of its own.
+func policyFor(ctx context.Context, rules Rules, t access.Target, right target.Entitlement) (access.Policy, error) {
+	if right.Admin {
+		t.Policy = t.AdminPolicy
+	}
+	return policyOf(ctx, rules, t)
 }

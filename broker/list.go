@@ -200,11 +200,11 @@ func (a *Access) Form(ctx context.Context, who access.Person, customer string) (
 	if f.Customer.ID == "" {
 		return f, nil
 	}
-	return f, a.choices(ctx, &f, targets)
+	return f, a.choices(ctx, who, &f, targets)
 }
 
 // choices lists the targets of the chosen customer.
-func (a *Access) choices(ctx context.Context, f *Form, targets []access.Target) error {
+func (a *Access) choices(ctx context.Context, who access.Person, f *Form, targets []access.Target) error {
 	for _, t := range targets {
 		k, ok := findKind(a.Kinds, t.Kind)
 		if !ok || t.Customer != f.Customer.ID {
@@ -222,8 +222,8 @@ func (a *Access) choices(ctx context.Context, f *Form, targets []access.Target) 
 		}
 		h := k.Into(settingsOf(t))
 		choice := TargetChoice{Kind: k, Policy: policy, Handover: h, OnForm: onForm(h, policy), Missing: missing(t)}
-		if k.Entitlements != nil {
-			choice.Entitlements = k.Entitlements(settingsOf(t))
+		if choice.Entitlements, err = offersTo(ctx, a, who, k, t); err != nil {
+			return err
 		}
 		t.Settings, t.Findings = nil, nil
 		choice.Target = t

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -50,15 +51,16 @@ type TargetPage struct {
 
 // A TargetInput is a target as a form sends it.
 type TargetInput struct {
-	ID       string // empty to add one
-	Version  int64
-	Customer string // ID; cannot change
-	Kind     string // cannot change
-	Name     string
-	Policy   string                 // name; empty means the default
-	Values   map[string]string      // fields that are no secret
-	Secrets  map[string]secret.Text // one that is absent or empty stays as it is
-	Disabled bool
+	ID          string // empty to add one
+	Version     int64
+	Customer    string // ID; cannot change
+	Kind        string // cannot change
+	Name        string
+	Policy      string                 // name; empty means the usual one of its kind
+	AdminPolicy string                 // for what is an administrator's, where the kind tells them apart; empty likewise
+	Values      map[string]string      // fields that are no secret
+	Secrets     map[string]secret.Text // one that is absent or empty stays as it is
+	Disabled    bool
 }
 
 // Kinds lists the kinds of target that this program knows.
@@ -191,12 +193,7 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 	if t.Name = strings.TrimSpace(clip(in.Name, 200)); t.Name == "" {
 		wrong = append(wrong, access.FieldError{Field: "name", Text: "Name is required."})
 	}
-	if t.Policy = in.Policy; t.Policy == "" {
-		t.Policy = access.DefaultPolicy().Name
-	}
-	if _, err := p.ports.Rules.Policy(ctx, t.Policy); err != nil {
-		wrong = append(wrong, access.FieldError{Field: "policy", Text: "Choose a policy from the list."})
-	}
+	wrong = append(wrong, p.policies(ctx, kind, in, &t)...)
 	if len(wrong) == 0 && kind.Valid != nil {
 		wrong = p.valid(ctx, kind, t, settings, old)
 	}
@@ -216,6 +213,22 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 		t.DisabledAt = time.Time{}
 	}
 	return p.store(ctx, who, t, settings.Secrets, choose(in.ID == "", "Added", "Changed")+" the target "+t.Name+".")
+}
+
+// policies takes over the policies of a target, those that are usual for its
+// kind where none is named.
+func (p *Places) policies(ctx context.Context, kind target.Kind, in TargetInput, t *access.Target) (wrong []access.FieldError) {
+	usual := access.DefaultPolicy().Name
+	t.Policy, t.AdminPolicy = cmp.Or(in.Policy, usual), ""
+	if kind.Sessions {
+		t.Policy, t.AdminPolicy = cmp.Or(in.Policy, access.SessionPolicy().Name), cmp.Or(in.AdminPolicy, usual)
+	}
+	for field, name := range map[string]string{"policy": t.Policy, "admin_policy": t.AdminPolicy} {
+		if _, err := p.ports.Rules.Policy(ctx, name); err != nil && name != "" {
+			wrong = append(wrong, access.FieldError{Field: field, Text: "Choose a policy from the list."})
+		}
+	}
+	return wrong
 }
 
 // moved reports settings that would lead to another place while access is live

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,25 +176,53 @@ func (a clerk) checkTarget(ctx context.Context, s Submission, c *checked) error 
 		c.wrong("target", "Choose a target from the list.")
 		return nil
 	}
-	policy, err := policyOf(ctx, a.Rules, t)
-	if err != nil {
+	c.target, c.Target, c.Kind = t, t.Name, kind
+	c.Handover = kind.Into(settingsOf(t))
+	if err := a.checkEntitlement(ctx, s, c); err != nil {
+		return err
+	}
+	if c.Preview.Policy, err = policyFor(ctx, a.Rules, t, c.Entitlement); err != nil {
 		return fmt.Errorf("read policy of target %s: %w", t.ID, err)
 	}
-	c.target, c.Target, c.Kind, c.Preview.Policy = t, t.Name, kind, policy
-	c.Handover = kind.Into(settingsOf(t))
-	c.OnForm = onForm(c.Handover, policy)
-	name := s.Entitlement
-	if name == "" && kind.Entitlements != nil {
-		if all := kind.Entitlements(settingsOf(t)); len(all) == 1 {
-			name = all[0].Name
-		}
-	}
-	if e, ok := kind.Find(settingsOf(t), name); ok {
-		c.Entitlement = e
-	} else {
-		c.wrong("entitlement", "Choose what you need on this target.")
-	}
+	c.OnForm = onForm(c.Handover, c.Preview.Policy)
 	return nil
+}
+
+func (a clerk) checkEntitlement(ctx context.Context, s Submission, c *checked) error {
+	offers, err := offersTo(ctx, a.Access, c.who, c.Kind, c.target)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(offers, func(e target.Entitlement) bool {
+		return e.Name == s.Entitlement || s.Entitlement == "" && len(offers) == 1
+	})
+	if i < 0 {
+		c.wrong("entitlement", "Choose what you need on this target.")
+		return nil
+	}
+	c.Entitlement = offers[i]
+	return nil
+}
+
+// offersTo lists what who may ask for on t: what is an administrator's is for
+// administrators, and what a switch forbids is for nobody.
+func offersTo(ctx context.Context, a *Access, who access.Person, kind target.Kind, t access.Target) (offers []target.Entitlement, err error) {
+	if kind.Entitlements == nil {
+		return nil, nil
+	}
+	for _, e := range kind.Entitlements(settingsOf(t)) {
+		if kind.Sessions {
+			err := refuse(ctx, a.Rules, who, e, Caller{})
+			if access.KindOf(err) == access.Denied {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		offers = append(offers, e)
+	}
+	return offers, nil
 }
 
 // checkRequest builds the request and asks the policy.

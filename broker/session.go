@@ -1,0 +1,376 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"jitney/access"
+	"jitney/secret"
+	"jitney/target"
+)
+
+// Sessions is everything that people and their programs do with sessions:
+// keys and consoles that are issued from a grant and end with it.
+type Sessions struct {
+	access *Access
+	issued Issued
+	gate   gate
+}
+
+// Issued keeps what was issued, and how long sessions may last.
+type Issued interface {
+	// Issue stores a session, if its grant is still approved and neither
+	// stopped nor ended; else it is access.Conflict.
+	Issue(ctx context.Context, s access.Session, events ...access.Event) error
+	SessionsOf(ctx context.Context, grant string) ([]access.Session, error)                   // newest first
+	SessionsBy(ctx context.Context, person string, since time.Time) ([]access.Session, error) // newest first
+	Limits(ctx context.Context) ([]access.Limit, error)                                       // in any order
+	SetLimit(ctx context.Context, l access.Limit, events ...access.Event) error               // zero Length removes
+}
+
+// A Caller is from where a session is asked for. Texts are as the caller said.
+type Caller struct {
+	Via         string // access.ViaPage, ViaCLI or ViaToken
+	Token       string // ID; empty on the page
+	Application string
+	Machine     string
+	Address     string
+	NoAdmin     bool     // the token is not good for what is an administrator's
+	Customers   []string // the token is good for these only; nil for all of the person
+}
+
+func (c Caller) reaches(customer string) bool {
+	return c.Customers == nil || slices.Contains(c.Customers, customer)
+}
+
+// A SessionAsk is what somebody wants keys or a console for.
+type SessionAsk struct {
+	Customer string // ID, or
+	Tenant   string // its name, without regard to case
+	Target   string // ID; empty: the customer's first target with sessions, by name
+	Admin    bool
+	Grant    string // ID of the grant to use; empty: a live one of the person, else a new one
+	Minutes  int64  // of a new grant; 0 means as long as settings say
+	Ticket   string // of a new grant; the ticket system's own id
+	Reason   string // of a new grant
+	For      string // access.ForKeys, ForConsole or ForURL
+	To       target.Place
+	From     Caller
+}
+
+// A SessionAnswer is what somebody got. It is shown once and kept nowhere.
+type SessionAnswer struct {
+	Pending  bool // somebody must approve first; only Grant and the names are there
+	Session  access.Session
+	Grant    access.Grant
+	Customer access.Customer
+	Target   access.Target
+	Admin    bool
+	Keys     target.Keys
+	URL      secret.Text // of the console, if that was asked for
+	Notices  []string    // why it lasts shorter than asked, one sentence each
+}
+
+// Ended is the code of an error that says that a grant is over.
+const Ended = "ended"
+
+func ended() error {
+	return &access.Error{Kind: access.Conflict, Code: Ended, Text: "This access has ended.", Hint: "Ask for new access."}
+}
+
+// issueTimeout bounds how long a target may take to issue a session.
+const issueTimeout = 25 * time.Second
+
+// Issue gives keys or a console, from a live grant of the person or a new one.
+// What a person may not have is refused as by every other way in: the switches,
+// the policy and the role of the person decide, for pages, API and command line
+// alike. The record is stored before anything is shown; if the grant was ended
+// meanwhile, what was issued is thrown away.
+func (s *Sessions) Issue(ctx context.Context, who access.Person, ask SessionAsk) (SessionAnswer, error) {
+	w, err := s.place(ctx, who, ask)
+	if err != nil {
+		return SessionAnswer{}, err
+	}
+	limits, err := s.issued.Limits(ctx)
+	if err != nil {
+		return SessionAnswer{}, err
+	}
+	length := access.SessionPlace{Target: w.target.ID, Customer: w.customer.ID, Admin: w.right.Admin}.Length(limits)
+	answer := SessionAnswer{Customer: w.customer, Target: w.target, Admin: w.right.Admin}
+	made := false
+	if answer.Grant, made, err = s.grant(ctx, w, ask, length); err != nil {
+		return SessionAnswer{}, err
+	}
+	if answer.Grant.ApprovedAt.IsZero() {
+		answer.Pending = true
+		return answer, nil
+	}
+	if err := s.issue(ctx, w, ask, length, &answer); err != nil {
+		if made { // nobody holds anything of it, so nothing should wait for it
+			_, stopped := s.access.End(context.WithoutCancel(ctx), w.who, answer.Grant.ID)
+			if stopped != nil && access.KindOf(stopped) != access.NotFound {
+				return SessionAnswer{}, fmt.Errorf("%w (and ending the new grant failed: %v)", err, stopped)
+			}
+		}
+		return SessionAnswer{}, err
+	}
+	return answer, nil
+}
+
+// A wanted is where a session is wanted, and whether it may be.
+type wanted struct {
+	who      access.Person
+	customer access.Customer
+	target   access.Target
+	kind     target.Kind
+	right    target.Entitlement
+}
+
+// place finds what is asked for, and refuses what may not be had.
+func (s *Sessions) place(ctx context.Context, who access.Person, ask SessionAsk) (w wanted, err error) {
+	if w.who, err = s.gate.fresh(ctx, who); err != nil {
+		return w, err
+	}
+	if !w.who.Is(access.Requester) {
+		return w, denied("People who may only read get no sessions.", "An administrator can make you a requester, on the page of People.")
+	}
+	if w.customer, err = s.customer(ctx, w.who, ask); err != nil {
+		return w, err
+	}
+	if w.target, w.kind, err = s.target(ctx, w.customer, ask); err != nil {
+		return w, err
+	}
+	i := slices.IndexFunc(w.kind.Entitlements(settingsOf(w.target)), func(e target.Entitlement) bool { return e.Admin == ask.Admin })
+	if i < 0 && ask.Admin {
+		return w, &access.Error{Kind: access.NotFound, Text: "No admin role is set up for " + w.customer.Name + ".", Hint: "Leave out --admin, or ask an administrator to name the admin role on the page of the target."}
+	}
+	if i < 0 {
+		return w, notFound()
+	}
+	w.right = w.kind.Entitlements(settingsOf(w.target))[i]
+	return w, refuse(ctx, s.access.Rules, w.who, w.right, ask.From)
+}
+
+// customer finds the customer by ID or name, among those that who may ask for.
+func (s *Sessions) customer(ctx context.Context, who access.Person, ask SessionAsk) (access.Customer, error) {
+	none := &access.Error{Kind: access.NotFound, Text: "There is no tenant of that name, or it is not yours to enter.", Hint: "See \"jitney aws tenants\" or the AWS page for those you can enter."}
+	all, err := s.access.Customers.Customers(ctx)
+	if err != nil {
+		return access.Customer{}, err
+	}
+	if ask.Customer == "" && ask.Tenant == "" && ask.Grant != "" {
+		g, err := s.access.visible(ctx, who, ask.Grant)
+		if err != nil {
+			return access.Customer{}, err
+		}
+		ask.Customer = g.Customer
+	}
+	for _, c := range all {
+		fits := ask.Customer == c.ID && c.ID != "" || ask.Customer == "" && strings.EqualFold(c.Name, strings.TrimSpace(ask.Tenant))
+		if fits && c.ArchivedAt.IsZero() && asks(who, c.ID) && ask.From.reaches(c.ID) {
+			return c, nil
+		}
+	}
+	if ask.Customer == "" && strings.TrimSpace(ask.Tenant) == "" {
+		return s.onlyCustomer(ctx, who, all, ask)
+	}
+	return access.Customer{}, none
+}
+
+// onlyCustomer is the one customer that a person can mean without naming it:
+// for what is an administrator's, the first of an account, as every tenant of
+// it leads to the same role.
+func (s *Sessions) onlyCustomer(ctx context.Context, who access.Person, all []access.Customer, ask SessionAsk) (access.Customer, error) {
+	var found []access.Customer
+	roles := map[string]bool{}
+	for _, c := range all {
+		if !c.ArchivedAt.IsZero() || !asks(who, c.ID) || !ask.From.reaches(c.ID) {
+			continue
+		}
+		t, kind, err := s.target(ctx, c, ask)
+		if access.KindOf(err) == access.NotFound {
+			continue
+		}
+		if err != nil {
+			return access.Customer{}, err
+		}
+		key := t.ID
+		for _, e := range kind.Entitlements(settingsOf(t)) {
+			if e.Admin && ask.Admin {
+				key = e.Help
+			}
+		}
+		if !roles[key] {
+			roles[key], found = true, append(found, c)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return access.Customer{}, &access.Error{Kind: access.NotFound, Text: "There is no AWS account that you can enter.", Hint: "Ask an administrator to connect one, or to let you work for its tenant."}
+	case 1:
+		return found[0], nil
+	default:
+		return access.Customer{}, &access.Error{Kind: access.Invalid, Text: "Say which tenant: there are several.", Hint: "Give --tenant NAME; \"jitney aws tenants\" lists them."}
+	}
+}
+
+// target finds the customer's target with sessions.
+func (s *Sessions) target(ctx context.Context, c access.Customer, ask SessionAsk) (access.Target, target.Kind, error) {
+	all, err := s.access.Targets.Targets(ctx, c.ID)
+	if err != nil {
+		return access.Target{}, target.Kind{}, err
+	}
+	for _, t := range all {
+		kind, ok := findKind(s.access.Kinds, t.Kind)
+		if ok && kind.Sessions && t.DisabledAt.IsZero() && (ask.Target == "" || ask.Target == t.ID) {
+			return t, kind, nil
+		}
+	}
+	return access.Target{}, target.Kind{}, &access.Error{Kind: access.NotFound, Text: c.Name + " has no AWS account that is in use.", Hint: "An administrator can connect one on the page of the customer."}
+}
+
+// refuse reports why who may not have right, by the person and the switches.
+func refuse(ctx context.Context, rules Rules, who access.Person, right target.Entitlement, from Caller) error {
+	if right.Admin && !who.Is(access.Administrator) {
+		return denied("Admin AWS access is for administrators only.", "Ask for the tenant scope, or ask an administrator.")
+	}
+	if right.Admin && from.NoAdmin {
+		return denied("You are signed in without admin access here.", "Sign in again with \"jitney login --admin\", or use a token whose scope has admin access.")
+	}
+	return switched(ctx, rules, right)
+}
+
+// switched reports which switch forbids right; nil if none does.
+func switched(ctx context.Context, rules Rules, right target.Entitlement) error {
+	name, stands := access.SwitchNonAdmin, "on"
+	if right.Admin {
+		name, stands = access.SwitchAdmin, "off"
+	}
+	value, err := rules.Setting(ctx, name)
+	if err != nil {
+		return err
+	}
+	if (value == "true") == right.Admin {
+		return nil
+	}
+	return denied(fmt.Sprintf("The switch %q is %s.", access.SwitchTitle(name), stands), "An administrator can change it under Settings, AWS sessions.")
+}
+
+// grant finds the live grant that a session is to be issued from, or asks for
+// a new one.
+func (s *Sessions) grant(ctx context.Context, w wanted, ask SessionAsk, length time.Duration) (g access.Grant, made bool, err error) {
+	now := time.Now().UTC()
+	if ask.Grant != "" {
+		g, err := s.access.visible(ctx, w.who, ask.Grant)
+		switch {
+		case err != nil:
+			return g, false, err
+		case g.Requester != w.who.ID || g.Target != w.target.ID || g.Entitlement != w.right.Name:
+			return g, false, notFound()
+		case !g.Wanted(now) && (!g.ApprovedAt.IsZero() || !g.StoppedAt.IsZero()):
+			return g, false, ended()
+		}
+		return g, false, nil
+	}
+	open, err := s.access.Grants.Find(ctx, access.GrantQuery{Target: w.target.ID, Requester: w.who.ID, Open: true, Limit: 200, Now: now})
+	if err != nil {
+		return g, false, err
+	}
+	best := -1
+	for i, o := range open {
+		waits := o.ApprovedAt.IsZero() && o.StoppedAt.IsZero()
+		if o.Entitlement != w.right.Name || !waits && !o.Wanted(now) {
+			continue
+		}
+		if best < 0 || until(o, now).After(until(open[best], now)) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		return open[best], false, nil
+	}
+	minutes := ask.Minutes
+	if minutes == 0 {
+		minutes = int64((length + time.Minute - 1) / time.Minute)
+		policy, err := policyFor(ctx, s.access.Rules, w.target, w.right)
+		if err != nil {
+			return g, false, err
+		}
+		minutes = min(minutes, int64(policy.Max/time.Minute))
+	}
+	g, err = s.access.Submit(ctx, w.who, Submission{Customer: w.customer.ID, Target: w.target.ID, Entitlement: w.right.Name,
+		Ticket: ask.Ticket, Minutes: minutes, Reason: ask.Reason})
+	return g, err == nil, err
+}
+
+// until is when the access of g ends; the clock of one that was not verified
+// yet starts no earlier than now. One that waits for approval has no end.
+func until(g access.Grant, now time.Time) time.Time {
+	switch {
+	case g.ApprovedAt.IsZero():
+		return time.Time{}
+	case g.VerifiedAt.IsZero():
+		return now.Add(g.Duration + g.Extension)
+	default:
+		return g.EndsAt()
+	}
+}
+
+// issue has the target issue what is asked for from the grant of answer, and
+// stores that it did.
+func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, length time.Duration, answer *SessionAnswer) error {
+	c, err := s.access.Grants.Case(ctx, answer.Grant.Account)
+	if err != nil {
+		return err
+	}
+	sys, err := s.access.Open(ctx, w.target.ID)
+	if err != nil {
+		return err
+	}
+	sessioner, ok := target.As[target.Sessioner](sys)
+	if !ok {
+		return fmt.Errorf("target %s of kind %s issues no sessions", w.target.ID, w.kind.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, issueTimeout)
+	defer cancel()
+	now := time.Now().UTC()
+	keys, err := sessioner.Session(ctx, c.Account, target.SessionAsk{Grant: answer.Grant.ID, Entitlement: w.right.Name,
+		Until: until(answer.Grant, now), Length: length, Region: ask.To.Region})
+	if err != nil {
+		return err
+	}
+	if ask.For == access.ForConsole || ask.For == access.ForURL {
+		if answer.URL, err = sessioner.Console(ctx, keys, ask.To); err != nil {
+			return err
+		}
+	}
+	answer.Keys, answer.Notices = keys, keys.Notices
+	answer.Session = access.Session{ID: newID(), Grant: answer.Grant.ID, Account: answer.Grant.Account, Customer: w.customer.ID, Target: w.target.ID,
+		Entitlement: w.right.Name, Person: w.who.ID, For: ask.For, Via: ask.From.Via, Token: ask.From.Token,
+		Application: clip(ask.From.Application, 60), Machine: clip(ask.From.Machine, 100), Address: clip(ask.From.Address, 64),
+		Name: keys.Name, KeyID: keys.ID, IssuedAt: now, EndsAt: keys.EndsAt, ExpiresAt: keys.ExpiresAt}
+	err = s.issued.Issue(ctx, answer.Session, sessionEvent(w, answer.Session))
+	if access.KindOf(err) == access.Conflict {
+		*answer = SessionAnswer{Grant: answer.Grant}
+		return ended()
+	}
+	return err
+}
+
+func sessionEvent(w wanted, n access.Session) access.Event {
+	what := map[string]string{access.ForKeys: "Keys", access.ForConsole: "A console", access.ForURL: "A console address"}[n.For]
+	from := map[string]string{access.ViaPage: "the page", access.ViaCLI: "the command line", access.ViaToken: "an API token"}[n.Via]
+	e := by(w.who, access.EventSession, n.Customer, n.Grant, n.Target,
+		fmt.Sprintf("%s for %s on %s until %s UTC, from %s.", what, w.right.Title, w.target.Name, n.EndsAt.UTC().Format("15:04:05"), from))
+	e.Data = map[string]string{"session": n.ID, "name": n.Name, "key": n.KeyID, "scope": n.Entitlement, "for": n.For, "via": n.Via,
+		"ends": n.EndsAt.UTC().Format(time.RFC3339), "expires": n.ExpiresAt.UTC().Format(time.RFC3339)}
+	for name, value := range map[string]string{"token": n.Token, "application": n.Application, "machine": n.Machine, "address": n.Address} {
+		if value != "" {
+			e.Data[name] = value
+		}
+	}
+	return e
+}
