@@ -440,3 +440,114 @@ ON CONFLICT (setting, place) DO UPDATE SET length = excluded.length, set_by = ex
 
 -- name: DropSessionLimit :execrows
 DELETE FROM session_limits WHERE setting = @setting AND place = @place;
+
+-- Tokens of programs, and command lines that ask to sign in.
+
+-- name: TokenByHash :one
+SELECT * FROM tokens WHERE hash = @hash;
+
+-- name: TokensOf :many
+SELECT * FROM tokens WHERE person = @person ORDER BY created_at DESC, id LIMIT 500;
+
+-- name: Tokens :many
+SELECT * FROM tokens ORDER BY created_at DESC, id LIMIT 2000;
+
+-- name: InsertToken :exec
+INSERT INTO tokens (id, hash, kind, name, person, admin, customers, created_at, created_by, expires_at, used_at, used_from, revoked_at, revoked_by, machine, application)
+VALUES (@id, @hash, @kind, @name, @person, @admin, @customers, @created_at, @created_by, @expires_at, 0, '', 0, '', @machine, @application);
+
+-- name: UseToken :exec
+UPDATE tokens SET used_at = @used_at, used_from = @used_from WHERE id = @id AND used_at < @used_at;
+
+-- name: RevokeToken :execrows
+UPDATE tokens SET revoked_at = @revoked_at, revoked_by = @revoked_by WHERE id = @id AND revoked_at = 0;
+
+-- RevokeSignIns ends the sign-ins of a person's command lines.
+-- name: RevokeSignIns :exec
+UPDATE tokens SET revoked_at = @revoked_at, revoked_by = @revoked_by WHERE person = @person AND kind = 'cli' AND revoked_at = 0;
+
+-- name: DropTokens :exec
+DELETE FROM tokens WHERE kind = @kind AND expires_at < @before;
+
+-- name: Pairing :one
+SELECT * FROM pairings WHERE id = @id;
+
+-- name: PairingByCode :one
+SELECT * FROM pairings WHERE code = @code;
+
+-- name: InsertPairing :exec
+INSERT INTO pairings (id, application, machine, os_user, tenant, admin, challenge, state, port, code, address, created_at, expires_at, person, login, one_time, decided_at, delivered_at, cancelled_at, version)
+VALUES (@id, @application, @machine, @os_user, @tenant, @admin, @challenge, @state, @port, @code, @address, @created_at, @expires_at, '', '', '', 0, 0, 0, 1);
+
+-- name: UpdatePairing :execrows
+UPDATE pairings
+SET person = @person, login = @login, one_time = @one_time, decided_at = @decided_at, delivered_at = @delivered_at, cancelled_at = @cancelled_at, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- name: DropPairings :exec
+DELETE FROM pairings WHERE expires_at < @before;
+
+-- What ticket systems told, and what became of the tickets of live grants.
+
+-- name: TicketList :one
+SELECT * FROM ticket_lists WHERE connection = @connection AND company = @company;
+
+-- name: PutTicketList :exec
+INSERT INTO ticket_lists (connection, company, tickets, more, read_at) VALUES (@connection, @company, @tickets, @more, @read_at)
+ON CONFLICT (connection, company) DO UPDATE SET tickets = excluded.tickets, more = excluded.more, read_at = excluded.read_at
+WHERE ticket_lists.read_at <= excluded.read_at;
+
+-- name: DropTicketLists :exec
+DELETE FROM ticket_lists WHERE connection = @connection;
+
+-- name: TicketChoices :many
+SELECT * FROM ticket_choices WHERE connection = @connection;
+
+-- name: PutTicketChoices :exec
+INSERT INTO ticket_choices (connection, field, choices, read_at) VALUES (@connection, @field, @choices, @read_at)
+ON CONFLICT (connection, field) DO UPDATE SET choices = excluded.choices, read_at = excluded.read_at;
+
+-- name: WatchedConnections :many
+SELECT DISTINCT ticket_system FROM grants WHERE ended_at = 0 AND ticket_system > '' ORDER BY ticket_system;
+
+-- name: WatchedGrants :many
+SELECT id, requester, customer, policy, ticket_system, ticket_id, ticket_number, ticket_title, ticket_url, ticket_unverified FROM grants
+WHERE ended_at = 0 AND stopped_at = 0 AND ticket_system = @ticket_system ORDER BY ticket_id, id;
+
+-- name: TicketSigns :many
+SELECT * FROM ticket_signs WHERE connection = @connection ORDER BY ticket;
+
+-- name: PutTicketSign :exec
+INSERT INTO ticket_signs (connection, ticket, closed_at, missed, why) VALUES (@connection, @ticket, @closed_at, @missed, @why)
+ON CONFLICT (connection, ticket) DO UPDATE SET closed_at = excluded.closed_at, missed = excluded.missed, why = excluded.why;
+
+-- name: DropTicketSign :exec
+DELETE FROM ticket_signs WHERE connection = @connection AND ticket = @ticket;
+
+-- name: SetTicket :execrows
+UPDATE grants SET ticket_id = @ticket_id, ticket_number = @ticket_number, ticket_title = @ticket_title, ticket_url = @ticket_url,
+    ticket_unverified = @ticket_unverified, version = version + 1
+WHERE id = @id AND version = @version;
+
+-- TicketOfNew tells of the ticket of a grant that is being inserted.
+-- name: TicketOfNew :exec
+UPDATE grants SET ticket_url = @ticket_url, ticket_unverified = @ticket_unverified WHERE id = @id;
+
+-- WaitingNotes are those of a grant that were never tried.
+-- name: WaitingNotes :many
+SELECT * FROM work WHERE grant_id = @grant_id AND done_at = 0 AND tried_at = 0 AND lane = @lane ORDER BY place, id;
+
+-- name: MoveWork :exec
+UPDATE work SET lane = @lane, payload = @payload, version = version + 1,
+    woken_at = CASE WHEN lease_owner <> '' THEN CAST(@next_at AS BIGINT) ELSE 0 END,
+    next_at = CASE WHEN lease_owner = '' AND parked_at = 0 THEN CAST(@next_at AS BIGINT) ELSE next_at END
+WHERE id = @id;
+
+-- RestWork makes due what rests, and leaves alone what is due already.
+-- name: RestWork :exec
+INSERT INTO work (id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, next_at)
+VALUES (@id, @kind, @work_key, @group_name, @lane, @place, @grant_id, @payload, @created_at, @next_at)
+ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0, next_at = excluded.next_at WHERE work.next_at = 0 AND work.lease_owner = '';
+
+-- name: ParkedWork :many
+SELECT * FROM work WHERE group_name = @group_name AND parked_at > 0 ORDER BY place LIMIT @part;

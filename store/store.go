@@ -44,6 +44,9 @@ type Store struct {
 	Keys        *DataKeys
 	Sessions    *Sessions
 	Connections *Connections
+	Tickets     *Tickets
+	Tokens      *Tokens
+	Pairings    *Pairings
 	Issued      *Issued
 
 	core *core
@@ -78,6 +81,9 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	s.Keys = &DataKeys{c}
 	s.Sessions = &Sessions{c}
 	s.Connections = &Connections{c}
+	s.Tickets = &Tickets{core: c, grants: s.Grants}
+	s.Tokens = &Tokens{c}
+	s.Pairings = &Pairings{c}
 	s.Issued = &Issued{c}
 	return s, nil
 }

@@ -137,39 +137,41 @@ type DeskTicket struct {
 }
 
 type Grant struct {
-	ID            string `json:"id"`
-	Requester     string `json:"requester"`
-	Customer      string `json:"customer"`
-	Target        string `json:"target"`
-	Entitlement   string `json:"entitlement"`
-	TicketSystem  string `json:"ticket_system"`
-	TicketID      string `json:"ticket_id"`
-	TicketNumber  string `json:"ticket_number"`
-	TicketTitle   string `json:"ticket_title"`
-	Reason        string `json:"reason"`
-	Duration      int64  `json:"duration"`
-	Policy        string `json:"policy"`
-	PolicyVersion int64  `json:"policy_version"`
-	Account       string `json:"account"`
-	SubmittedAt   int64  `json:"submitted_at"`
-	ApprovedAt    int64  `json:"approved_at"`
-	ApprovedBy    string `json:"approved_by"`
-	StartBy       int64  `json:"start_by"`
-	Extension     int64  `json:"extension"`
-	StoppedAt     int64  `json:"stopped_at"`
-	StoppedBy     string `json:"stopped_by"`
-	StopCause     string `json:"stop_cause"`
-	StopReason    string `json:"stop_reason"`
-	VerifiedAt    int64  `json:"verified_at"`
-	LostAt        int64  `json:"lost_at"`
-	RemovingAt    int64  `json:"removing_at"`
-	OverdueAt     int64  `json:"overdue_at"`
-	EndedAt       int64  `json:"ended_at"`
-	ContinuedBy   string `json:"continued_by"`
-	Findings      string `json:"findings"`
-	Version       int64  `json:"version"`
-	Blocked       string `json:"blocked"`
-	Patience      int64  `json:"patience"`
+	ID               string `json:"id"`
+	Requester        string `json:"requester"`
+	Customer         string `json:"customer"`
+	Target           string `json:"target"`
+	Entitlement      string `json:"entitlement"`
+	TicketSystem     string `json:"ticket_system"`
+	TicketID         string `json:"ticket_id"`
+	TicketNumber     string `json:"ticket_number"`
+	TicketTitle      string `json:"ticket_title"`
+	Reason           string `json:"reason"`
+	Duration         int64  `json:"duration"`
+	Policy           string `json:"policy"`
+	PolicyVersion    int64  `json:"policy_version"`
+	Account          string `json:"account"`
+	SubmittedAt      int64  `json:"submitted_at"`
+	ApprovedAt       int64  `json:"approved_at"`
+	ApprovedBy       string `json:"approved_by"`
+	StartBy          int64  `json:"start_by"`
+	Extension        int64  `json:"extension"`
+	StoppedAt        int64  `json:"stopped_at"`
+	StoppedBy        string `json:"stopped_by"`
+	StopCause        string `json:"stop_cause"`
+	StopReason       string `json:"stop_reason"`
+	VerifiedAt       int64  `json:"verified_at"`
+	LostAt           int64  `json:"lost_at"`
+	RemovingAt       int64  `json:"removing_at"`
+	OverdueAt        int64  `json:"overdue_at"`
+	EndedAt          int64  `json:"ended_at"`
+	ContinuedBy      string `json:"continued_by"`
+	Findings         string `json:"findings"`
+	Version          int64  `json:"version"`
+	Blocked          string `json:"blocked"`
+	Patience         int64  `json:"patience"`
+	TicketUrl        string `json:"ticket_url"`
+	TicketUnverified bool   `json:"ticket_unverified"`
 }
 
 type Issued struct {
@@ -207,6 +209,29 @@ type Offer struct {
 	Customer  string `json:"customer"`
 	Sealed    []byte `json:"sealed"`
 	ExpiresAt int64  `json:"expires_at"`
+}
+
+type Pairing struct {
+	ID          string `json:"id"`
+	Application string `json:"application"`
+	Machine     string `json:"machine"`
+	OsUser      string `json:"os_user"`
+	Tenant      string `json:"tenant"`
+	Admin       bool   `json:"admin"`
+	Challenge   string `json:"challenge"`
+	State       string `json:"state"`
+	Port        int64  `json:"port"`
+	Code        string `json:"code"`
+	Address     string `json:"address"`
+	CreatedAt   int64  `json:"created_at"`
+	ExpiresAt   int64  `json:"expires_at"`
+	Person      string `json:"person"`
+	Login       string `json:"login"`
+	OneTime     string `json:"one_time"`
+	DecidedAt   int64  `json:"decided_at"`
+	DeliveredAt int64  `json:"delivered_at"`
+	CancelledAt int64  `json:"cancelled_at"`
+	Version     int64  `json:"version"`
 }
 
 type Password struct {
@@ -287,6 +312,48 @@ type TargetSecret struct {
 	Target string `json:"target"`
 	Name   string `json:"name"`
 	Sealed []byte `json:"sealed"`
+}
+
+type TicketChoice struct {
+	Connection string `json:"connection"`
+	Field      string `json:"field"`
+	Choices    string `json:"choices"`
+	ReadAt     int64  `json:"read_at"`
+}
+
+type TicketList struct {
+	Connection string `json:"connection"`
+	Company    string `json:"company"`
+	Tickets    string `json:"tickets"`
+	More       bool   `json:"more"`
+	ReadAt     int64  `json:"read_at"`
+}
+
+type TicketSign struct {
+	Connection string `json:"connection"`
+	Ticket     string `json:"ticket"`
+	ClosedAt   int64  `json:"closed_at"`
+	Missed     int64  `json:"missed"`
+	Why        string `json:"why"`
+}
+
+type Token struct {
+	ID          string `json:"id"`
+	Hash        string `json:"hash"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	Person      string `json:"person"`
+	Admin       bool   `json:"admin"`
+	Customers   string `json:"customers"`
+	CreatedAt   int64  `json:"created_at"`
+	CreatedBy   string `json:"created_by"`
+	ExpiresAt   int64  `json:"expires_at"`
+	UsedAt      int64  `json:"used_at"`
+	UsedFrom    string `json:"used_from"`
+	RevokedAt   int64  `json:"revoked_at"`
+	RevokedBy   string `json:"revoked_by"`
+	Machine     string `json:"machine"`
+	Application string `json:"application"`
 }
 
 type Work struct {

@@ -155,7 +155,7 @@ func (q *Queries) ClaimedCredentials(ctx context.Context, arg ClaimedCredentials
 }
 
 const claimedGrants = `-- name: ClaimedGrants :many
-SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.removing_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version, g.blocked, g.patience FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
+SELECT g.id, g.requester, g.customer, g.target, g.entitlement, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.reason, g.duration, g.policy, g.policy_version, g.account, g.submitted_at, g.approved_at, g.approved_by, g.start_by, g.extension, g.stopped_at, g.stopped_by, g.stop_cause, g.stop_reason, g.verified_at, g.lost_at, g.removing_at, g.overdue_at, g.ended_at, g.continued_by, g.findings, g.version, g.blocked, g.patience, g.ticket_url, g.ticket_unverified FROM accounts a JOIN grants g ON g.account = a.id AND g.ended_at = 0
 WHERE a.lease_owner = $1 AND a.claim = $2 AND a.lease_owner <> ''
 ORDER BY g.account, g.submitted_at, g.id
 `
@@ -208,6 +208,8 @@ func (q *Queries) ClaimedGrants(ctx context.Context, arg ClaimedGrantsParams) ([
 			&i.Version,
 			&i.Blocked,
 			&i.Patience,
+			&i.TicketUrl,
+			&i.TicketUnverified,
 		); err != nil {
 			return nil, err
 		}
@@ -853,6 +855,15 @@ func (q *Queries) DropOffers(ctx context.Context, now int64) error {
 	return err
 }
 
+const dropPairings = `-- name: DropPairings :exec
+DELETE FROM pairings WHERE expires_at < $1
+`
+
+func (q *Queries) DropPairings(ctx context.Context, before int64) error {
+	_, err := q.db.ExecContext(ctx, dropPairings, before)
+	return err
+}
+
 const dropSessionLimit = `-- name: DropSessionLimit :execrows
 DELETE FROM session_limits WHERE setting = $1 AND place = $2
 `
@@ -890,6 +901,43 @@ type DropTargetSecretParams struct {
 
 func (q *Queries) DropTargetSecret(ctx context.Context, arg DropTargetSecretParams) error {
 	_, err := q.db.ExecContext(ctx, dropTargetSecret, arg.Target, arg.Name)
+	return err
+}
+
+const dropTicketLists = `-- name: DropTicketLists :exec
+DELETE FROM ticket_lists WHERE connection = $1
+`
+
+func (q *Queries) DropTicketLists(ctx context.Context, connection string) error {
+	_, err := q.db.ExecContext(ctx, dropTicketLists, connection)
+	return err
+}
+
+const dropTicketSign = `-- name: DropTicketSign :exec
+DELETE FROM ticket_signs WHERE connection = $1 AND ticket = $2
+`
+
+type DropTicketSignParams struct {
+	Connection string `json:"connection"`
+	Ticket     string `json:"ticket"`
+}
+
+func (q *Queries) DropTicketSign(ctx context.Context, arg DropTicketSignParams) error {
+	_, err := q.db.ExecContext(ctx, dropTicketSign, arg.Connection, arg.Ticket)
+	return err
+}
+
+const dropTokens = `-- name: DropTokens :exec
+DELETE FROM tokens WHERE kind = $1 AND expires_at < $2
+`
+
+type DropTokensParams struct {
+	Kind   string `json:"kind"`
+	Before int64  `json:"before"`
+}
+
+func (q *Queries) DropTokens(ctx context.Context, arg DropTokensParams) error {
+	_, err := q.db.ExecContext(ctx, dropTokens, arg.Kind, arg.Before)
 	return err
 }
 
@@ -1033,7 +1081,7 @@ func (q *Queries) FinishWork(ctx context.Context, arg FinishWorkParams) (int64, 
 }
 
 const grant = `-- name: Grant :one
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked, patience FROM grants WHERE id = $1
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked, patience, ticket_url, ticket_unverified FROM grants WHERE id = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
@@ -1073,6 +1121,8 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 		&i.Version,
 		&i.Blocked,
 		&i.Patience,
+		&i.TicketUrl,
+		&i.TicketUnverified,
 	)
 	return i, err
 }
@@ -1354,6 +1404,46 @@ func (q *Queries) InsertIssued(ctx context.Context, arg InsertIssuedParams) erro
 	return err
 }
 
+const insertPairing = `-- name: InsertPairing :exec
+INSERT INTO pairings (id, application, machine, os_user, tenant, admin, challenge, state, port, code, address, created_at, expires_at, person, login, one_time, decided_at, delivered_at, cancelled_at, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '', '', '', 0, 0, 0, 1)
+`
+
+type InsertPairingParams struct {
+	ID          string `json:"id"`
+	Application string `json:"application"`
+	Machine     string `json:"machine"`
+	OsUser      string `json:"os_user"`
+	Tenant      string `json:"tenant"`
+	Admin       bool   `json:"admin"`
+	Challenge   string `json:"challenge"`
+	State       string `json:"state"`
+	Port        int64  `json:"port"`
+	Code        string `json:"code"`
+	Address     string `json:"address"`
+	CreatedAt   int64  `json:"created_at"`
+	ExpiresAt   int64  `json:"expires_at"`
+}
+
+func (q *Queries) InsertPairing(ctx context.Context, arg InsertPairingParams) error {
+	_, err := q.db.ExecContext(ctx, insertPairing,
+		arg.ID,
+		arg.Application,
+		arg.Machine,
+		arg.OsUser,
+		arg.Tenant,
+		arg.Admin,
+		arg.Challenge,
+		arg.State,
+		arg.Port,
+		arg.Code,
+		arg.Address,
+		arg.CreatedAt,
+		arg.ExpiresAt,
+	)
+	return err
+}
+
 const insertPerson = `-- name: InsertPerson :exec
 INSERT INTO people (id, login, login_key, name, roles, customers, all_customers, time_zone, created_at, disabled_at, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)
@@ -1526,6 +1616,44 @@ func (q *Queries) InsertTarget(ctx context.Context, arg InsertTargetParams) erro
 		arg.DisabledAt,
 		arg.CheckedAt,
 		arg.Findings,
+	)
+	return err
+}
+
+const insertToken = `-- name: InsertToken :exec
+INSERT INTO tokens (id, hash, kind, name, person, admin, customers, created_at, created_by, expires_at, used_at, used_from, revoked_at, revoked_by, machine, application)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '', 0, '', $11, $12)
+`
+
+type InsertTokenParams struct {
+	ID          string `json:"id"`
+	Hash        string `json:"hash"`
+	Kind        string `json:"kind"`
+	Name        string `json:"name"`
+	Person      string `json:"person"`
+	Admin       bool   `json:"admin"`
+	Customers   string `json:"customers"`
+	CreatedAt   int64  `json:"created_at"`
+	CreatedBy   string `json:"created_by"`
+	ExpiresAt   int64  `json:"expires_at"`
+	Machine     string `json:"machine"`
+	Application string `json:"application"`
+}
+
+func (q *Queries) InsertToken(ctx context.Context, arg InsertTokenParams) error {
+	_, err := q.db.ExecContext(ctx, insertToken,
+		arg.ID,
+		arg.Hash,
+		arg.Kind,
+		arg.Name,
+		arg.Person,
+		arg.Admin,
+		arg.Customers,
+		arg.CreatedAt,
+		arg.CreatedBy,
+		arg.ExpiresAt,
+		arg.Machine,
+		arg.Application,
 	)
 	return err
 }
@@ -1712,6 +1840,30 @@ func (q *Queries) MissCompanies(ctx context.Context, arg MissCompaniesParams) er
 	return err
 }
 
+const moveWork = `-- name: MoveWork :exec
+UPDATE work SET lane = $1, payload = $2, version = version + 1,
+    woken_at = CASE WHEN lease_owner <> '' THEN CAST($3 AS BIGINT) ELSE 0 END,
+    next_at = CASE WHEN lease_owner = '' AND parked_at = 0 THEN CAST($3 AS BIGINT) ELSE next_at END
+WHERE id = $4
+`
+
+type MoveWorkParams struct {
+	Lane    string `json:"lane"`
+	Payload []byte `json:"payload"`
+	NextAt  int64  `json:"next_at"`
+	ID      string `json:"id"`
+}
+
+func (q *Queries) MoveWork(ctx context.Context, arg MoveWorkParams) error {
+	_, err := q.db.ExecContext(ctx, moveWork,
+		arg.Lane,
+		arg.Payload,
+		arg.NextAt,
+		arg.ID,
+	)
+	return err
+}
+
 const nextOpenAccounts = `-- name: NextOpenAccounts :many
 SELECT DISTINCT account FROM grants WHERE ended_at = 0 AND account > $1 ORDER BY account LIMIT $2
 `
@@ -1810,7 +1962,7 @@ func (q *Queries) OpenAccountsOf(ctx context.Context, target string) ([]Account,
 }
 
 const openGrants = `-- name: OpenGrants :many
-SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked, patience FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
+SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked, patience, ticket_url, ticket_unverified FROM grants WHERE account = $1 AND ended_at = 0 ORDER BY submitted_at, id
 `
 
 func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, error) {
@@ -1856,6 +2008,127 @@ func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, erro
 			&i.Version,
 			&i.Blocked,
 			&i.Patience,
+			&i.TicketUrl,
+			&i.TicketUnverified,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pairing = `-- name: Pairing :one
+SELECT id, application, machine, os_user, tenant, admin, challenge, state, port, code, address, created_at, expires_at, person, login, one_time, decided_at, delivered_at, cancelled_at, version FROM pairings WHERE id = $1
+`
+
+func (q *Queries) Pairing(ctx context.Context, id string) (Pairing, error) {
+	row := q.db.QueryRowContext(ctx, pairing, id)
+	var i Pairing
+	err := row.Scan(
+		&i.ID,
+		&i.Application,
+		&i.Machine,
+		&i.OsUser,
+		&i.Tenant,
+		&i.Admin,
+		&i.Challenge,
+		&i.State,
+		&i.Port,
+		&i.Code,
+		&i.Address,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.Person,
+		&i.Login,
+		&i.OneTime,
+		&i.DecidedAt,
+		&i.DeliveredAt,
+		&i.CancelledAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const pairingByCode = `-- name: PairingByCode :one
+SELECT id, application, machine, os_user, tenant, admin, challenge, state, port, code, address, created_at, expires_at, person, login, one_time, decided_at, delivered_at, cancelled_at, version FROM pairings WHERE code = $1
+`
+
+func (q *Queries) PairingByCode(ctx context.Context, code string) (Pairing, error) {
+	row := q.db.QueryRowContext(ctx, pairingByCode, code)
+	var i Pairing
+	err := row.Scan(
+		&i.ID,
+		&i.Application,
+		&i.Machine,
+		&i.OsUser,
+		&i.Tenant,
+		&i.Admin,
+		&i.Challenge,
+		&i.State,
+		&i.Port,
+		&i.Code,
+		&i.Address,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.Person,
+		&i.Login,
+		&i.OneTime,
+		&i.DecidedAt,
+		&i.DeliveredAt,
+		&i.CancelledAt,
+		&i.Version,
+	)
+	return i, err
+}
+
+const parkedWork = `-- name: ParkedWork :many
+SELECT id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, tried_at, done_at, parked_at, result, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM work WHERE group_name = $1 AND parked_at > 0 ORDER BY place LIMIT $2
+`
+
+type ParkedWorkParams struct {
+	GroupName string `json:"group_name"`
+	Part      int32  `json:"part"`
+}
+
+func (q *Queries) ParkedWork(ctx context.Context, arg ParkedWorkParams) ([]Work, error) {
+	rows, err := q.db.QueryContext(ctx, parkedWork, arg.GroupName, arg.Part)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Work
+	for rows.Next() {
+		var i Work
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.WorkKey,
+			&i.GroupName,
+			&i.Lane,
+			&i.Place,
+			&i.GrantID,
+			&i.Payload,
+			&i.CreatedAt,
+			&i.TriedAt,
+			&i.DoneAt,
+			&i.ParkedAt,
+			&i.Result,
+			&i.Version,
+			&i.NextAt,
+			&i.DueAt,
+			&i.WokenAt,
+			&i.LeaseOwner,
+			&i.LeaseEpoch,
+			&i.Claim,
+			&i.Attempts,
+			&i.LastError,
 		); err != nil {
 			return nil, err
 		}
@@ -2258,6 +2531,77 @@ func (q *Queries) PutTargetSecret(ctx context.Context, arg PutTargetSecretParams
 	return err
 }
 
+const putTicketChoices = `-- name: PutTicketChoices :exec
+INSERT INTO ticket_choices (connection, field, choices, read_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (connection, field) DO UPDATE SET choices = excluded.choices, read_at = excluded.read_at
+`
+
+type PutTicketChoicesParams struct {
+	Connection string `json:"connection"`
+	Field      string `json:"field"`
+	Choices    string `json:"choices"`
+	ReadAt     int64  `json:"read_at"`
+}
+
+func (q *Queries) PutTicketChoices(ctx context.Context, arg PutTicketChoicesParams) error {
+	_, err := q.db.ExecContext(ctx, putTicketChoices,
+		arg.Connection,
+		arg.Field,
+		arg.Choices,
+		arg.ReadAt,
+	)
+	return err
+}
+
+const putTicketList = `-- name: PutTicketList :exec
+INSERT INTO ticket_lists (connection, company, tickets, more, read_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (connection, company) DO UPDATE SET tickets = excluded.tickets, more = excluded.more, read_at = excluded.read_at
+WHERE ticket_lists.read_at <= excluded.read_at
+`
+
+type PutTicketListParams struct {
+	Connection string `json:"connection"`
+	Company    string `json:"company"`
+	Tickets    string `json:"tickets"`
+	More       bool   `json:"more"`
+	ReadAt     int64  `json:"read_at"`
+}
+
+func (q *Queries) PutTicketList(ctx context.Context, arg PutTicketListParams) error {
+	_, err := q.db.ExecContext(ctx, putTicketList,
+		arg.Connection,
+		arg.Company,
+		arg.Tickets,
+		arg.More,
+		arg.ReadAt,
+	)
+	return err
+}
+
+const putTicketSign = `-- name: PutTicketSign :exec
+INSERT INTO ticket_signs (connection, ticket, closed_at, missed, why) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (connection, ticket) DO UPDATE SET closed_at = excluded.closed_at, missed = excluded.missed, why = excluded.why
+`
+
+type PutTicketSignParams struct {
+	Connection string `json:"connection"`
+	Ticket     string `json:"ticket"`
+	ClosedAt   int64  `json:"closed_at"`
+	Missed     int64  `json:"missed"`
+	Why        string `json:"why"`
+}
+
+func (q *Queries) PutTicketSign(ctx context.Context, arg PutTicketSignParams) error {
+	_, err := q.db.ExecContext(ctx, putTicketSign,
+		arg.Connection,
+		arg.Ticket,
+		arg.ClosedAt,
+		arg.Missed,
+		arg.Why,
+	)
+	return err
+}
+
 const recordAccount = `-- name: RecordAccount :execrows
 UPDATE accounts
 SET username = $1, object_id = $2, tried_at = $3, seen = $4, baseline = $5, trouble = $6, version = version + 1
@@ -2295,6 +2639,42 @@ func (q *Queries) RecordAccount(ctx context.Context, arg RecordAccountParams) (i
 	return result.RowsAffected()
 }
 
+const restWork = `-- name: RestWork :exec
+INSERT INTO work (id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, next_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0, next_at = excluded.next_at WHERE work.next_at = 0 AND work.lease_owner = ''
+`
+
+type RestWorkParams struct {
+	ID        string `json:"id"`
+	Kind      string `json:"kind"`
+	WorkKey   string `json:"work_key"`
+	GroupName string `json:"group_name"`
+	Lane      string `json:"lane"`
+	Place     int64  `json:"place"`
+	GrantID   string `json:"grant_id"`
+	Payload   []byte `json:"payload"`
+	CreatedAt int64  `json:"created_at"`
+	NextAt    int64  `json:"next_at"`
+}
+
+// RestWork makes due what rests, and leaves alone what is due already.
+func (q *Queries) RestWork(ctx context.Context, arg RestWorkParams) error {
+	_, err := q.db.ExecContext(ctx, restWork,
+		arg.ID,
+		arg.Kind,
+		arg.WorkKey,
+		arg.GroupName,
+		arg.Lane,
+		arg.Place,
+		arg.GrantID,
+		arg.Payload,
+		arg.CreatedAt,
+		arg.NextAt,
+	)
+	return err
+}
+
 const retryWork = `-- name: RetryWork :execrows
 UPDATE work SET parked_at = 0, result = '', next_at = $1, attempts = 0, version = version + 1
 WHERE id = $2 AND parked_at > 0 AND done_at = 0
@@ -2308,6 +2688,40 @@ type RetryWorkParams struct {
 // RetryWork starts a parked row again.
 func (q *Queries) RetryWork(ctx context.Context, arg RetryWorkParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, retryWork, arg.NextAt, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const revokeSignIns = `-- name: RevokeSignIns :exec
+UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE person = $3 AND kind = 'cli' AND revoked_at = 0
+`
+
+type RevokeSignInsParams struct {
+	RevokedAt int64  `json:"revoked_at"`
+	RevokedBy string `json:"revoked_by"`
+	Person    string `json:"person"`
+}
+
+// RevokeSignIns ends the sign-ins of a person's command lines.
+func (q *Queries) RevokeSignIns(ctx context.Context, arg RevokeSignInsParams) error {
+	_, err := q.db.ExecContext(ctx, revokeSignIns, arg.RevokedAt, arg.RevokedBy, arg.Person)
+	return err
+}
+
+const revokeToken = `-- name: RevokeToken :execrows
+UPDATE tokens SET revoked_at = $1, revoked_by = $2 WHERE id = $3 AND revoked_at = 0
+`
+
+type RevokeTokenParams struct {
+	RevokedAt int64  `json:"revoked_at"`
+	RevokedBy string `json:"revoked_by"`
+	ID        string `json:"id"`
+}
+
+func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, revokeToken, arg.RevokedAt, arg.RevokedBy, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -2588,6 +3002,38 @@ func (q *Queries) SetCredential(ctx context.Context, arg SetCredentialParams) (i
 	return result.RowsAffected()
 }
 
+const setTicket = `-- name: SetTicket :execrows
+UPDATE grants SET ticket_id = $1, ticket_number = $2, ticket_title = $3, ticket_url = $4,
+    ticket_unverified = $5, version = version + 1
+WHERE id = $6 AND version = $7
+`
+
+type SetTicketParams struct {
+	TicketID         string `json:"ticket_id"`
+	TicketNumber     string `json:"ticket_number"`
+	TicketTitle      string `json:"ticket_title"`
+	TicketUrl        string `json:"ticket_url"`
+	TicketUnverified bool   `json:"ticket_unverified"`
+	ID               string `json:"id"`
+	Version          int64  `json:"version"`
+}
+
+func (q *Queries) SetTicket(ctx context.Context, arg SetTicketParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, setTicket,
+		arg.TicketID,
+		arg.TicketNumber,
+		arg.TicketTitle,
+		arg.TicketUrl,
+		arg.TicketUnverified,
+		arg.ID,
+		arg.Version,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const setting = `-- name: Setting :one
 SELECT value FROM settings WHERE name = $1
 `
@@ -2780,6 +3226,111 @@ func (q *Queries) TargetsOf(ctx context.Context, customer string) ([]Target, err
 	return items, nil
 }
 
+const ticketChoices = `-- name: TicketChoices :many
+SELECT connection, field, choices, read_at FROM ticket_choices WHERE connection = $1
+`
+
+func (q *Queries) TicketChoices(ctx context.Context, connection string) ([]TicketChoice, error) {
+	rows, err := q.db.QueryContext(ctx, ticketChoices, connection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TicketChoice
+	for rows.Next() {
+		var i TicketChoice
+		if err := rows.Scan(
+			&i.Connection,
+			&i.Field,
+			&i.Choices,
+			&i.ReadAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ticketList = `-- name: TicketList :one
+
+SELECT connection, company, tickets, more, read_at FROM ticket_lists WHERE connection = $1 AND company = $2
+`
+
+type TicketListParams struct {
+	Connection string `json:"connection"`
+	Company    string `json:"company"`
+}
+
+// What ticket systems told, and what became of the tickets of live grants.
+func (q *Queries) TicketList(ctx context.Context, arg TicketListParams) (TicketList, error) {
+	row := q.db.QueryRowContext(ctx, ticketList, arg.Connection, arg.Company)
+	var i TicketList
+	err := row.Scan(
+		&i.Connection,
+		&i.Company,
+		&i.Tickets,
+		&i.More,
+		&i.ReadAt,
+	)
+	return i, err
+}
+
+const ticketOfNew = `-- name: TicketOfNew :exec
+UPDATE grants SET ticket_url = $1, ticket_unverified = $2 WHERE id = $3
+`
+
+type TicketOfNewParams struct {
+	TicketUrl        string `json:"ticket_url"`
+	TicketUnverified bool   `json:"ticket_unverified"`
+	ID               string `json:"id"`
+}
+
+// TicketOfNew tells of the ticket of a grant that is being inserted.
+func (q *Queries) TicketOfNew(ctx context.Context, arg TicketOfNewParams) error {
+	_, err := q.db.ExecContext(ctx, ticketOfNew, arg.TicketUrl, arg.TicketUnverified, arg.ID)
+	return err
+}
+
+const ticketSigns = `-- name: TicketSigns :many
+SELECT connection, ticket, closed_at, missed, why FROM ticket_signs WHERE connection = $1 ORDER BY ticket
+`
+
+func (q *Queries) TicketSigns(ctx context.Context, connection string) ([]TicketSign, error) {
+	rows, err := q.db.QueryContext(ctx, ticketSigns, connection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TicketSign
+	for rows.Next() {
+		var i TicketSign
+		if err := rows.Scan(
+			&i.Connection,
+			&i.Ticket,
+			&i.ClosedAt,
+			&i.Missed,
+			&i.Why,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const timeline = `-- name: Timeline :many
 SELECT id, at, kind, actor, customer, grant_id, subject, text, data, salt, personal, erased, seq FROM audit_records WHERE grant_id = $1 AND grant_id <> '' ORDER BY id
 `
@@ -2807,6 +3358,124 @@ func (q *Queries) Timeline(ctx context.Context, grantID string) ([]AuditRecord, 
 			&i.Personal,
 			&i.Erased,
 			&i.Seq,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tokenByHash = `-- name: TokenByHash :one
+
+SELECT id, hash, kind, name, person, admin, customers, created_at, created_by, expires_at, used_at, used_from, revoked_at, revoked_by, machine, application FROM tokens WHERE hash = $1
+`
+
+// Tokens of programs, and command lines that ask to sign in.
+func (q *Queries) TokenByHash(ctx context.Context, hash string) (Token, error) {
+	row := q.db.QueryRowContext(ctx, tokenByHash, hash)
+	var i Token
+	err := row.Scan(
+		&i.ID,
+		&i.Hash,
+		&i.Kind,
+		&i.Name,
+		&i.Person,
+		&i.Admin,
+		&i.Customers,
+		&i.CreatedAt,
+		&i.CreatedBy,
+		&i.ExpiresAt,
+		&i.UsedAt,
+		&i.UsedFrom,
+		&i.RevokedAt,
+		&i.RevokedBy,
+		&i.Machine,
+		&i.Application,
+	)
+	return i, err
+}
+
+const tokens = `-- name: Tokens :many
+SELECT id, hash, kind, name, person, admin, customers, created_at, created_by, expires_at, used_at, used_from, revoked_at, revoked_by, machine, application FROM tokens ORDER BY created_at DESC, id LIMIT 2000
+`
+
+func (q *Queries) Tokens(ctx context.Context) ([]Token, error) {
+	rows, err := q.db.QueryContext(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Token
+	for rows.Next() {
+		var i Token
+		if err := rows.Scan(
+			&i.ID,
+			&i.Hash,
+			&i.Kind,
+			&i.Name,
+			&i.Person,
+			&i.Admin,
+			&i.Customers,
+			&i.CreatedAt,
+			&i.CreatedBy,
+			&i.ExpiresAt,
+			&i.UsedAt,
+			&i.UsedFrom,
+			&i.RevokedAt,
+			&i.RevokedBy,
+			&i.Machine,
+			&i.Application,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tokensOf = `-- name: TokensOf :many
+SELECT id, hash, kind, name, person, admin, customers, created_at, created_by, expires_at, used_at, used_from, revoked_at, revoked_by, machine, application FROM tokens WHERE person = $1 ORDER BY created_at DESC, id LIMIT 500
+`
+
+func (q *Queries) TokensOf(ctx context.Context, person string) ([]Token, error) {
+	rows, err := q.db.QueryContext(ctx, tokensOf, person)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Token
+	for rows.Next() {
+		var i Token
+		if err := rows.Scan(
+			&i.ID,
+			&i.Hash,
+			&i.Kind,
+			&i.Name,
+			&i.Person,
+			&i.Admin,
+			&i.Customers,
+			&i.CreatedAt,
+			&i.CreatedBy,
+			&i.ExpiresAt,
+			&i.UsedAt,
+			&i.UsedFrom,
+			&i.RevokedAt,
+			&i.RevokedBy,
+			&i.Machine,
+			&i.Application,
 		); err != nil {
 			return nil, err
 		}
@@ -3062,6 +3731,40 @@ func (q *Queries) UpdateGrant(ctx context.Context, arg UpdateGrantParams) (int64
 	return result.RowsAffected()
 }
 
+const updatePairing = `-- name: UpdatePairing :execrows
+UPDATE pairings
+SET person = $1, login = $2, one_time = $3, decided_at = $4, delivered_at = $5, cancelled_at = $6, version = version + 1
+WHERE id = $7 AND version = $8
+`
+
+type UpdatePairingParams struct {
+	Person      string `json:"person"`
+	Login       string `json:"login"`
+	OneTime     string `json:"one_time"`
+	DecidedAt   int64  `json:"decided_at"`
+	DeliveredAt int64  `json:"delivered_at"`
+	CancelledAt int64  `json:"cancelled_at"`
+	ID          string `json:"id"`
+	Version     int64  `json:"version"`
+}
+
+func (q *Queries) UpdatePairing(ctx context.Context, arg UpdatePairingParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, updatePairing,
+		arg.Person,
+		arg.Login,
+		arg.OneTime,
+		arg.DecidedAt,
+		arg.DeliveredAt,
+		arg.CancelledAt,
+		arg.ID,
+		arg.Version,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const updatePerson = `-- name: UpdatePerson :execrows
 UPDATE people
 SET login = $1, login_key = $2, name = $3, roles = $4, customers = $5,
@@ -3169,6 +3872,156 @@ func (q *Queries) UpsertAccount(ctx context.Context, arg UpsertAccountParams) (s
 	var id string
 	err := row.Scan(&id)
 	return id, err
+}
+
+const useToken = `-- name: UseToken :exec
+UPDATE tokens SET used_at = $1, used_from = $2 WHERE id = $3 AND used_at < $1
+`
+
+type UseTokenParams struct {
+	UsedAt   int64  `json:"used_at"`
+	UsedFrom string `json:"used_from"`
+	ID       string `json:"id"`
+}
+
+func (q *Queries) UseToken(ctx context.Context, arg UseTokenParams) error {
+	_, err := q.db.ExecContext(ctx, useToken, arg.UsedAt, arg.UsedFrom, arg.ID)
+	return err
+}
+
+const waitingNotes = `-- name: WaitingNotes :many
+SELECT id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, tried_at, done_at, parked_at, result, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM work WHERE grant_id = $1 AND done_at = 0 AND tried_at = 0 AND lane = $2 ORDER BY place, id
+`
+
+type WaitingNotesParams struct {
+	GrantID string `json:"grant_id"`
+	Lane    string `json:"lane"`
+}
+
+// WaitingNotes are those of a grant that were never tried.
+func (q *Queries) WaitingNotes(ctx context.Context, arg WaitingNotesParams) ([]Work, error) {
+	rows, err := q.db.QueryContext(ctx, waitingNotes, arg.GrantID, arg.Lane)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Work
+	for rows.Next() {
+		var i Work
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.WorkKey,
+			&i.GroupName,
+			&i.Lane,
+			&i.Place,
+			&i.GrantID,
+			&i.Payload,
+			&i.CreatedAt,
+			&i.TriedAt,
+			&i.DoneAt,
+			&i.ParkedAt,
+			&i.Result,
+			&i.Version,
+			&i.NextAt,
+			&i.DueAt,
+			&i.WokenAt,
+			&i.LeaseOwner,
+			&i.LeaseEpoch,
+			&i.Claim,
+			&i.Attempts,
+			&i.LastError,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const watchedConnections = `-- name: WatchedConnections :many
+SELECT DISTINCT ticket_system FROM grants WHERE ended_at = 0 AND ticket_system > '' ORDER BY ticket_system
+`
+
+func (q *Queries) WatchedConnections(ctx context.Context) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, watchedConnections)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var ticket_system string
+		if err := rows.Scan(&ticket_system); err != nil {
+			return nil, err
+		}
+		items = append(items, ticket_system)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const watchedGrants = `-- name: WatchedGrants :many
+SELECT id, requester, customer, policy, ticket_system, ticket_id, ticket_number, ticket_title, ticket_url, ticket_unverified FROM grants
+WHERE ended_at = 0 AND stopped_at = 0 AND ticket_system = $1 ORDER BY ticket_id, id
+`
+
+type WatchedGrantsRow struct {
+	ID               string `json:"id"`
+	Requester        string `json:"requester"`
+	Customer         string `json:"customer"`
+	Policy           string `json:"policy"`
+	TicketSystem     string `json:"ticket_system"`
+	TicketID         string `json:"ticket_id"`
+	TicketNumber     string `json:"ticket_number"`
+	TicketTitle      string `json:"ticket_title"`
+	TicketUrl        string `json:"ticket_url"`
+	TicketUnverified bool   `json:"ticket_unverified"`
+}
+
+func (q *Queries) WatchedGrants(ctx context.Context, ticketSystem string) ([]WatchedGrantsRow, error) {
+	rows, err := q.db.QueryContext(ctx, watchedGrants, ticketSystem)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WatchedGrantsRow
+	for rows.Next() {
+		var i WatchedGrantsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Requester,
+			&i.Customer,
+			&i.Policy,
+			&i.TicketSystem,
+			&i.TicketID,
+			&i.TicketNumber,
+			&i.TicketTitle,
+			&i.TicketUrl,
+			&i.TicketUnverified,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const work = `-- name: Work :one
