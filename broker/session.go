@@ -279,18 +279,8 @@ func (s *Sessions) grant(ctx context.Context, w wanted, ask SessionAsk, length t
 	if err != nil {
 		return g, false, err
 	}
-	best := -1
-	for i, o := range open {
-		waits := o.ApprovedAt.IsZero() && o.StoppedAt.IsZero()
-		if o.Entitlement != w.right.Name || !waits && !o.Wanted(now) {
-			continue
-		}
-		if best < 0 || until(o, now).After(until(open[best], now)) {
-			best = i
-		}
-	}
-	if best >= 0 {
-		return open[best], false, nil
+	if g := best(open, w.target.ID, w.right.Name, now); g.ID != "" {
+		return g, false, nil
 	}
 	minutes := ask.Minutes
 	if minutes == 0 {
