@@ -52,7 +52,8 @@ func (l *look) refusal(ctx context.Context, g access.Grant) (string, error) {
 	if !l.where.DisabledAt.IsZero() {
 		return "the target takes no new access any more.", nil
 	}
-	if _, ok := l.kind.Find(settingsOf(l.where), g.Entitlement); !ok {
+	right, ok := l.kind.Find(settingsOf(l.where), g.Entitlement)
+	if !ok {
 		return "the target does not offer " + clean(g.Entitlement, 80) + ".", nil
 	}
 	person, err := l.r.Rules.Person(ctx, g.Requester)
@@ -63,6 +64,8 @@ func (l *look) refusal(ctx context.Context, g access.Grant) (string, error) {
 		return "the requester may not sign in any more.", nil
 	case !person.Is(access.Requester) || !person.WorksFor(g.Customer):
 		return "the requester does not work for this customer any more.", nil
+	case right.Admin && !person.Is(access.Administrator):
+		return "the requester is no administrator any more.", nil
 	}
 	policy, err := l.r.Rules.Policy(ctx, g.Policy)
 	switch {
@@ -75,6 +78,9 @@ func (l *look) refusal(ctx context.Context, g access.Grant) (string, error) {
 	}
 	if wrong := policy.Check(g.Request); len(wrong) > 0 {
 		return "the policy does not allow it any more. " + wrong[0].Text, nil
+	}
+	if g.Ticket.ID == "" { // the policy, which was just asked, lets it come without
+		return "", nil
 	}
 	return l.ticketRefusal(ctx, g)
 }

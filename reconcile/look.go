@@ -146,6 +146,10 @@ func (l *look) open(ctx context.Context) (err error) {
 }
 
 func (l *look) observe(ctx context.Context) (access.Observation, error) {
+	l.c.Account.Wanted = nil
+	if l.kind.Sessions {
+		l.c.Account.Wanted = wantedNow(l.c.Grants, time.Now())
+	}
 	seen, err := l.sys.Observe(ctx, l.c.Account)
 	if err != nil {
 		return seen, fmt.Errorf("observe account %s: %w", l.c.Account.ID, err)
@@ -154,6 +158,16 @@ func (l *look) observe(ctx context.Context) (access.Observation, error) {
 		seen.At = time.Now().UTC()
 	}
 	return seen, nil
+}
+
+// wantedNow lists the entitlements for which sessions are being issued.
+func wantedNow(grants []access.Grant, now time.Time) (names []string) {
+	for _, g := range grants {
+		if g.Wanted(now) && !slices.Contains(names, g.Entitlement) {
+			names = append(names, g.Entitlement)
+		}
+	}
+	return names
 }
 
 // next decides, takes over what was decided, and keeps what was seen.

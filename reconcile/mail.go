@@ -49,7 +49,11 @@ func (l scribe) mail(g access.Grant, kind string, n access.Note) {
 		return
 	}
 	body := strings.TrimSuffix(n.Body, "\n["+n.Key+"]")
-	payload, err := json.Marshal(letter{Person: g.Requester, Admins: admins, Subject: fmt.Sprintf("%s (ticket %s)", n.Subject, clean(g.Ticket.Number, 100)), Body: body})
+	subject := n.Subject
+	if g.Ticket.ID != "" {
+		subject += " (ticket " + clean(g.Ticket.Number, 100) + ")"
+	}
+	payload, err := json.Marshal(letter{Person: g.Requester, Admins: admins, Subject: subject, Body: body})
 	if err != nil {
 		l.r.cfg.Log.Error("cannot queue mail", "grant", g.ID, "err", err)
 		return

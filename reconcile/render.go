@@ -49,7 +49,9 @@ func (l scribe) noteN(g access.Grant, kind string, n int64, subject string, line
 	}
 	lines = append(lines, "["+key+"]")
 	written := access.Note{Key: key, Grant: g.ID, Ticket: g.Ticket, Subject: "Jitney: " + subject, Body: strings.Join(lines, "\n")}
-	l.change.Notes = append(l.change.Notes, written)
+	if g.Ticket.ID != "" {
+		l.change.Notes = append(l.change.Notes, written)
+	}
 	l.mail(g, kind, written)
 }
 
@@ -73,6 +75,9 @@ func (l scribe) grantedBody(ctx context.Context, g access.Grant) []string {
 		first = l.kind.GrantNote(l.c.Account, g.Entitlement)
 	}
 	lines := []string{first, "Reason: " + clean(g.Reason, access.MaxReason)}
+	if g.Reason == "" {
+		lines = lines[:1]
+	}
 	if name := l.name(ctx, g.Requester); name != "" {
 		lines = append(lines, "Requested by: "+name)
 	}

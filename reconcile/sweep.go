@@ -107,7 +107,23 @@ func (r *Reconciler) sweepTarget(ctx context.Context, t access.Target, mu *sync.
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.oversee(ctx, t, sys, mu), r.sweepOrphans(ctx, t, sys, mu))
+	return errors.Join(r.oversee(ctx, t, sys, mu), r.sweepOrphans(ctx, t, sys, mu), r.tidy(ctx, t, sys))
+}
+
+// tidy has the target remove what is of no use any more.
+func (r *Reconciler) tidy(ctx context.Context, t access.Target, sys target.System) error {
+	tidier, ok := target.As[target.Tidier](sys)
+	if !ok {
+		return nil
+	}
+	gone, err := tidier.Tidy(ctx)
+	if len(gone) > 0 {
+		r.cfg.Log.InfoContext(ctx, "tidied up", "target", t.ID, "removed", len(gone))
+	}
+	if err != nil {
+		return fmt.Errorf("tidy up: %w", err)
+	}
+	return nil
 }
 
 // oversee reports who is powerful on the target and has no grant, whenever
