@@ -32,6 +32,7 @@ const (
 	EventFinding    = "grant.finding"   // something beyond the grant was seen
 	EventTrouble    = "grant.trouble"   // a step failed and will be tried again
 	EventHistory    = "grant.history"   // what the account did, as the target tells after the end
+	EventTicket     = "grant.ticket"    // something became of the ticket: closed, opened again, merged, gone, verified
 	EventRevealed   = "credential.revealed"
 	EventReissued   = "credential.reissued"
 	EventRetrieved  = "credential.retrieved"

@@ -8,7 +8,15 @@ type TicketRef struct {
 	ID     string // the system's own immutable id
 	Number string // what people call it
 	Title  string
+	URL    string // of its page in its own system, https; empty if none is known
+
+	// Unverified says that the ticket system did not answer when access was
+	// asked for. ID is empty if only the number was typed.
+	Unverified bool
 }
+
+// None reports whether t stands for no ticket at all.
+func (t TicketRef) None() bool { return t.ID == "" && t.Number == "" }
 
 // A Request is what a person asked for. It never changes once submitted.
 type Request struct {
@@ -26,14 +34,15 @@ type Cause string
 
 const (
 	NotOver      Cause = ""
-	ByExpiry     Cause = "expired"     // its time was reached
-	ByHolder     Cause = "ended early" // the requester was done
-	ByRevoking   Cause = "revoked"     // an administrator ended it
-	ByDrift      Cause = "drift"       // somebody took the access away on the target
-	ByLapse      Cause = "lapsed"      // never became usable in the time allowed for that
-	ByRefusal    Cause = "refused"     // ticket, policy or person no longer allowed it when it was to be given
-	ByDenial     Cause = "denied"      // an approver said no
-	ByWithdrawal Cause = "withdrawn"   // the requester took the request back before approval
+	ByExpiry     Cause = "expired"       // its time was reached
+	ByHolder     Cause = "ended early"   // the requester was done
+	ByRevoking   Cause = "revoked"       // an administrator ended it
+	ByDrift      Cause = "drift"         // somebody took the access away on the target
+	ByLapse      Cause = "lapsed"        // never became usable in the time allowed for that
+	ByRefusal    Cause = "refused"       // ticket, policy or person no longer allowed it when it was to be given
+	ByTicket     Cause = "ticket closed" // the ticket was closed, or is not what it was taken for
+	ByDenial     Cause = "denied"        // an approver said no
+	ByWithdrawal Cause = "withdrawn"     // the requester took the request back before approval
 )
 
 // A Grant is a submitted Request and everything that became of it.

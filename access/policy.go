@@ -33,6 +33,7 @@ type Policy struct {
 	NoReason      bool // and without a reason
 	Password      PasswordMode
 	EndOrphans    bool // end, not only report, accounts that bear our mark and have no grant
+	Tickets       TicketRules
 	ChangedAt     time.Time
 	ChangedBy     string
 }
@@ -40,14 +41,14 @@ type Policy struct {
 // DefaultPolicy is what a new installation starts with.
 func DefaultPolicy() Policy {
 	return Policy{Name: "default", Title: "Just in time admin access", Version: 1, Default: 15 * time.Minute, Max: 4 * time.Hour,
-		StartWithin: time.Hour, MinReason: 10, Password: RevealOnce}
+		StartWithin: time.Hour, MinReason: 10, Password: RevealOnce, Tickets: TicketRules{CloseGrace: DefaultCloseGrace}}
 }
 
 // SessionPolicy is what rules sessions that are no administrator's, on targets
 // that name no policy: one click, neither ticket nor reason.
 func SessionPolicy() Policy {
 	return Policy{Name: "sessions", Title: "Sessions", Version: 1, Default: time.Hour, Max: 12 * time.Hour, StartWithin: 15 * time.Minute,
-		MinReason: 10, NoTicket: true, NoReason: true, Password: RevealOnce}
+		MinReason: 10, NoTicket: true, NoReason: true, Password: RevealOnce, Tickets: TicketRules{CloseGrace: DefaultCloseGrace}}
 }
 
 // BuiltIns lists the policies that are there before they were ever saved.
@@ -92,7 +93,7 @@ func (p Policy) Valid() error {
 	case p.Password != RevealOnce && p.Password != ChosenOnForm:
 		return &Error{Kind: Invalid, Text: "The password is either revealed once or chosen on the form."}
 	}
-	return nil
+	return p.Tickets.valid()
 }
 
 // A FieldError is what is wrong with one field of a request.
@@ -105,8 +106,8 @@ type FieldError struct {
 // means that p allows it.
 func (p Policy) Check(r Request) (wrong []FieldError) {
 	add := func(field, text string) { wrong = append(wrong, FieldError{field, text}) }
-	if r.Ticket.ID == "" && !p.NoTicket {
-		add("ticket", "Ticket is required.")
+	if no := p.ticketless(r.Ticket); no != "" {
+		add("ticket", no)
 	}
 	switch {
 	case r.Duration <= 0 || r.Duration%time.Minute != 0:

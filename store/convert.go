@@ -39,7 +39,7 @@ func grantOf(r db.Grant) (access.Grant, error) {
 		ID: r.ID,
 		Request: access.Request{
 			Requester: r.Requester, Customer: r.Customer, Target: r.Target, Entitlement: r.Entitlement,
-			Ticket: access.TicketRef{System: r.TicketSystem, ID: r.TicketID, Number: r.TicketNumber, Title: r.TicketTitle},
+			Ticket: access.TicketRef{System: r.TicketSystem, ID: r.TicketID, Number: r.TicketNumber, Title: r.TicketTitle, URL: r.TicketUrl, Unverified: r.TicketUnverified},
 			Reason: r.Reason, Duration: span(r.Duration),
 		},
 		Policy: r.Policy, PolicyVersion: r.PolicyVersion, Account: r.Account, Patience: span(r.Patience),
@@ -127,10 +127,31 @@ func personOf(r db.Person) (access.Person, error) {
 type policyRules struct {
 	NoTicket bool `json:"no_ticket,omitempty"`
 	NoReason bool `json:"no_reason,omitempty"`
+	ticketRules
+}
+
+// ticketRules are what a policy says of tickets.
+type ticketRules struct {
+	Unverified bool   `json:"unverified_tickets,omitempty"`
+	Assigned   bool   `json:"assigned_only,omitempty"`
+	EndOnClose bool   `json:"end_on_close,omitempty"`
+	CloseGrace *int64 `json:"close_grace,omitempty"` // microseconds
+	TimeEntry  bool   `json:"time_entry,omitempty"`
+	Status     string `json:"status_after,omitempty"`
 }
 
 func rulesOf(p access.Policy) policyRules {
-	return policyRules{NoTicket: p.NoTicket, NoReason: p.NoReason}
+	t, grace := p.Tickets, p.Tickets.CloseGrace.Microseconds()
+	return policyRules{NoTicket: p.NoTicket, NoReason: p.NoReason,
+		ticketRules: ticketRules{t.Unverified, t.Assigned, t.EndOnClose, &grace, t.TimeEntry, t.Status}}
+}
+
+func (t ticketRules) of() access.TicketRules {
+	grace := access.DefaultCloseGrace
+	if t.CloseGrace != nil {
+		grace = span(*t.CloseGrace)
+	}
+	return access.TicketRules{Unverified: t.Unverified, Assigned: t.Assigned, EndOnClose: t.EndOnClose, CloseGrace: grace, TimeEntry: t.TimeEntry, Status: t.Status}
 }
 
 // loginKey is a login without regard to case.
@@ -139,7 +160,7 @@ func loginKey(login string) string { return strings.ToLower(strings.TrimSpace(lo
 func policyOf(r db.Policy) access.Policy {
 	more, _ := decode[policyRules](r.Rules) // we wrote it; if not, the stricter rules hold
 	return access.Policy{
-		NoTicket: more.NoTicket, NoReason: more.NoReason,
+		NoTicket: more.NoTicket, NoReason: more.NoReason, Tickets: more.of(),
 		Name: r.Name, Title: r.Title, Version: r.Version, Default: span(r.DefaultDuration), Max: span(r.MaxDuration),
 		StartWithin: span(r.StartWithin), MinReason: int(r.MinReason), NeedsApproval: r.NeedsApproval,
 		Password: access.PasswordMode(r.Password), EndOrphans: r.EndOrphans, ChangedAt: instant(r.ChangedAt), ChangedBy: r.ChangedBy,

@@ -250,6 +250,6 @@ func scanGrant(rows *sql.Rows) (r db.Grant, err error) {
 	err = rows.Scan(&r.ID, &r.Requester, &r.Customer, &r.Target, &r.Entitlement, &r.TicketSystem, &r.TicketID, &r.TicketNumber, &r.TicketTitle,
 		&r.Reason, &r.Duration, &r.Policy, &r.PolicyVersion, &r.Account, &r.SubmittedAt,
 		&r.ApprovedAt, &r.ApprovedBy, &r.StartBy, &r.Extension, &r.StoppedAt, &r.StoppedBy, &r.StopCause, &r.StopReason,
-		&r.VerifiedAt, &r.LostAt, &r.RemovingAt, &r.OverdueAt, &r.EndedAt, &r.ContinuedBy, &r.Findings, &r.Version, &r.Blocked, &r.Patience)
+		&r.VerifiedAt, &r.LostAt, &r.RemovingAt, &r.OverdueAt, &r.EndedAt, &r.ContinuedBy, &r.Findings, &r.Version, &r.Blocked, &r.Patience, &r.TicketUrl, &r.TicketUnverified)
 	return r, err
 }

@@ -38,6 +38,11 @@ func (g *Grants) Create(ctx context.Context, n access.NewGrant) (access.Grant, e
 		if err := t.InsertGrant(ctx, grantRow(made)); err != nil {
 			return err
 		}
+		if ref := made.Ticket; ref.URL != "" || ref.Unverified {
+			if err := t.TicketOfNew(ctx, db.TicketOfNewParams{ID: made.ID, TicketUrl: ref.URL, TicketUnverified: ref.Unverified}); err != nil {
+				return err
+			}
+		}
 		if err := t.insertRecords(ctx, records); err != nil {
 			return err
 		}

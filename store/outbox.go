@@ -33,8 +33,16 @@ func (o *Outbox) claimedWork(ctx context.Context, owner string, claim int64) (ma
 
 // noteWork is the work of writing a note to its ticket.
 func noteWork(n access.Note) access.Work {
-	return access.Work{Kind: "note", Key: n.Key, Group: n.Ticket.System, Lane: n.Ticket.System + "/" + n.Ticket.ID,
+	return access.Work{Kind: "note", Key: n.Key, Group: n.Ticket.System, Lane: noteLane(n.Ticket),
 		Grant: n.Grant, Payload: []byte(encodeAny(n))}
+}
+
+// noteLane keeps what is written to one ticket in order.
+func noteLane(t access.TicketRef) string {
+	if t.ID == "" {
+		return t.System + "/number " + t.Number
+	}
+	return t.System + "/" + t.ID
 }
 
 // workRow is the row of work that is queued now, behind what its lane has.
