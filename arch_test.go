@@ -45,6 +45,7 @@ var floors = []struct {
 	{"signin", append([]string{"broker"}, contracts...)}, // never the store, never web
 	{"web", append([]string{"broker"}, contracts...)},
 	{"notify", []string{"access", "secret"}},
+	{"issuer", []string{"access", "secret"}},
 	{"sim/hosted", nil},
 	{"sim/*", []string{"secret", "sim/hosted"}},
 	{"sim/*/*", nil}, // for tests only
