@@ -7,7 +7,9 @@ import (
 	"jitney/ticket"
 	"jitney/ticket/autotask"
 	"jitney/ticket/connectwise"
+	"jitney/ticket/freshdesk"
 	"jitney/ticket/halo"
+	"jitney/ticket/kaseyabms"
 	"jitney/ticket/reach"
 	"jitney/ticket/redmine"
 	"jitney/ticket/rt"
@@ -30,5 +32,7 @@ func ticketKinds(rules reach.Rules) []ticket.Kind {
 		connectwise.Kind(rules),
 		autotask.Kind(rules),
 		halo.Kind(rules),
+		freshdesk.Kind(rules),
+		kaseyabms.Kind(rules),
 	}
 }
