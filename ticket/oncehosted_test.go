@@ -11,10 +11,12 @@ import (
 	"jitney/secret"
 	simautotask "jitney/sim/autotask"
 	simconnectwise "jitney/sim/connectwise"
+	simfreshdesk "jitney/sim/freshdesk"
 	simhalo "jitney/sim/halo"
 	"jitney/ticket"
 	"jitney/ticket/autotask"
 	"jitney/ticket/connectwise"
+	"jitney/ticket/freshdesk"
 	"jitney/ticket/halo"
 )
 
@@ -34,7 +36,8 @@ type hosted struct {
 func hostedDesks() []hosted {
 	key := secret.New("Key0001")
 	cw, at, ha := simconnectwise.New(simconnectwise.Switches{}, key), simautotask.New(simautotask.Switches{}, key), simhalo.New(simhalo.Switches{}, key)
-	a, b, c := cw.AddCompany("Aviary"), at.AddCompany("Aviary", 1), ha.AddClient("Aviary")
+	fr := simfreshdesk.New(simfreshdesk.Switches{}, key)
+	a, b, c, d := cw.AddCompany("Aviary"), at.AddCompany("Aviary", 1), ha.AddClient("Aviary"), fr.AddCompany("Aviary")
 	return []hosted{
 		{"ConnectWise PSA", cw, connectwise.Kind(here), map[string]string{"company": simconnectwise.Company, "public_key": simconnectwise.PublicKey},
 			map[string]secret.Text{"private_key": key, "client_id": secret.New(simconnectwise.ClientID)}, func(title string) string { return cw.AddTicket(a, 1, title) }, cw.Notes, 40, 10},
@@ -42,6 +45,7 @@ func hostedDesks() []hosted {
 			map[string]secret.Text{"secret": key, "code": secret.New(simautotask.Code)}, func(title string) string { return at.AddTicket(b, title) }, at.Notes, 8, 4},
 		{"HaloPSA", ha, halo.Kind(here), map[string]string{"tenant": simhalo.Tenant, "client_id": simhalo.ClientID},
 			map[string]secret.Text{"client_secret": key}, func(title string) string { return ha.AddTicket(c, title) }, ha.Notes, 40, 10},
+		{"Freshdesk", fr, freshdesk.Kind(here), nil, map[string]secret.Text{"key": key}, func(title string) string { return fr.AddTicket(d, title) }, fr.Notes, 40, 10},
 	}
 }
 

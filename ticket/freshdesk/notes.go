@@ -1,0 +1,92 @@
+package freshdesk
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"net/http"
+	"strings"
+	"time"
+
+	"jitney/ticket"
+	"jitney/ticket/reach"
+)
+
+// A note is one part of a conversation as it comes.
+type note struct {
+	ID        int64     `json:"id"`
+	TicketID  int64     `json:"ticket_id"`
+	Body      string    `json:"body"`
+	BodyText  string    `json:"body_text"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func (n note) carries(key string) bool {
+	return ticket.Carries(html.UnescapeString(n.Body), key) || ticket.Carries(n.BodyText, key)
+}
+
+// notePages is how many pages of a conversation are read.
+const notePages = 30
+
+// Notes reports the notes of a ticket that carry key. All of the conversation
+// is read, for one that is missed would be written again.
+func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket.NoteRef, err error) {
+	id, ok := parseID(ticketID)
+	if !ok || !ticket.ValidKey(key) {
+		return nil, nil
+	}
+	seen := map[int64]bool{}
+	for page := 1; page <= notePages; page++ {
+		var found []note
+		more, err := s.list(ctx, "tickets/"+ticketID+"/conversations", page, nil, &found)
+		if err != nil && ticket.TroubleOf(err) == ticket.Gone {
+			return nil, nil // the note that follows will say so
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range found {
+			if (n.TicketID == 0 || n.TicketID == id) && n.carries(key) && !seen[n.ID] {
+				seen[n.ID] = true // a new note can move others to the next page
+				refs = append(refs, ticket.NoteRef{ID: number(n.ID), At: n.CreatedAt.UTC()})
+			}
+		}
+		if !more {
+			return refs, nil
+		}
+	}
+	if len(refs) > 0 {
+		return refs, nil
+	}
+	return nil, trouble(ticket.Down, fmt.Sprintf("The ticket has more than %d replies and notes, so it cannot be told whether ours is among them.", most*notePages), nil)
+}
+
+// AddNote writes one note with one request.
+func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ticket.NoteRef, error) {
+	if _, ok := parseID(ticketID); !ok {
+		return ticket.NoteRef{}, trouble(ticket.Gone, "Freshdesk has no ticket with such a number.", nil)
+	}
+	if !ticket.ValidKey(n.Key) {
+		return ticket.NoteRef{}, trouble(ticket.Rejected, "The note has no usable key.", nil)
+	}
+	body := struct {
+		Body    string `json:"body"`
+		Private bool   `json:"private"` // said always: who leaves it out gets what the account's default is
+	}{markup(ticket.Marked(reach.Body(n.Body), n.Key)), !s.public}
+	var made note
+	_, err := s.do(ctx, reach.Call{Method: http.MethodPost, Path: "tickets/" + ticketID + "/notes", Body: body, Into: &made, Writes: true})
+	if err != nil {
+		return ticket.NoteRef{}, err
+	}
+	if made.ID <= 0 {
+		return ticket.NoteRef{}, trouble(ticket.Doubtful, "Freshdesk did not say which note it made.", nil)
+	}
+	return ticket.NoteRef{ID: number(made.ID), At: made.CreatedAt.UTC()}, nil
+}
+
+// markup is text as HTML, with what Freshdesk could fill in taken apart: it
+// knows {{name}} and {% … %} as places for a ticket's own values.
+func markup(text string) string {
+	text = strings.NewReplacer("{{", "{ {", "}}", "} }", "{%", "{ %", "%}", "% }").Replace(text)
+	return strings.ReplaceAll(html.EscapeString(text), "\n", "<br>")
+}
