@@ -10,6 +10,10 @@
 // Every way of signing in goes through [Door.Enter], so that another provider
 // of identities (OIDC) needs to do no more than to say who it is.
 //
+// Programs come in by tokens ([Tokens]): an administrator makes one for a
+// program, or a command line asks for one and a person authorizes it in the
+// browser ([Pairings]). Of these, too, only a hash is stored.
+//
 // The package has no pages, and never writes a password or a token to a log,
 // an error or a record. What it needs of the store it declares in ports.go.
 package signin

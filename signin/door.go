@@ -33,7 +33,10 @@ type Config struct {
 	Sessions Sessions
 	Settings Settings
 	Log      Log
-	Logger   *slog.Logger
+	// Tokens keeps the sign-ins of command lines, which end when all sessions of
+	// a person are ended; nil if there are none.
+	Tokens TokenTable
+	Logger *slog.Logger
 	// HTTPS says that visitors come over https, also where a proxy ends it. The
 	// cookie is then a __Host- cookie; without it, only loopback is safe.
 	HTTPS bool
@@ -48,6 +51,7 @@ type Door struct {
 	sessions Sessions
 	settings Settings
 	records  Log
+	tokens   TokenTable
 	log      *slog.Logger
 	address  func(*http.Request) string
 
@@ -63,7 +67,7 @@ func New(c Config) *Door {
 }
 
 func newDoor(c Config, hashing cost) *Door {
-	d := &Door{people: c.People, sessions: c.Sessions, settings: c.Settings, records: c.Log, log: c.Logger, address: c.Address,
+	d := &Door{people: c.People, sessions: c.Sessions, settings: c.Settings, records: c.Log, tokens: c.Tokens, log: c.Logger, address: c.Address,
 		hasher: newHasher(hashing), limits: newLimits()}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)

@@ -168,8 +168,8 @@ func (d *Door) Visits(ctx context.Context, who access.Person) ([]Visit, error) {
 }
 
 // End ends one session of a person, or all if session is empty, but never the
-// one that ctx belongs to. Everybody may end their own, administrators those of
-// anybody. One that is not there is no error.
+// one that ctx belongs to; all includes the sign-ins of command lines. Everybody
+// may end their own, administrators those of anybody. One that is not there is no error.
 func (d *Door) End(ctx context.Context, who access.Person, person, session string) error {
 	text := "Ended a session of their own."
 	if person != who.ID {
@@ -189,6 +189,26 @@ func (d *Door) End(ctx context.Context, who access.Person, person, session strin
 			continue
 		}
 		if err := d.sessions.EndSession(ctx, s.Key, event(EventSessionsEnded, who.ID, person, text)); err != nil {
+			return err
+		}
+	}
+	if session != "" || d.tokens == nil {
+		return nil
+	}
+	return d.endSignIns(ctx, who.ID, person)
+}
+
+// endSignIns ends the sign-ins of a person's command lines.
+func (d *Door) endSignIns(ctx context.Context, by, person string) error {
+	all, err := d.tokens.Tokens(ctx, person)
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if t.Kind != access.TokenCLI || !t.Live(time.Now()) {
+			continue
+		}
+		if err := revoke(ctx, d.tokens, t, by, "Ended with the sessions."); err != nil {
 			return err
 		}
 	}

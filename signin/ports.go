@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"time"
 
 	"jitney/access"
 )
@@ -48,4 +49,29 @@ type Settings interface {
 // Log writes audit records that go with no other change.
 type Log interface {
 	Write(ctx context.Context, events ...access.Event) error
+}
+
+// TokenTable is the part of the store that keeps tokens, by the hash of their
+// text.
+type TokenTable interface {
+	// TokenByHash also finds one that is of no use any more.
+	TokenByHash(ctx context.Context, hash string) (access.Token, error)
+	// Tokens lists the tokens of a person, of everybody if that is empty, the newest first.
+	Tokens(ctx context.Context, person string) ([]access.Token, error)
+	AddToken(ctx context.Context, t access.Token, hash string, events ...access.Event) error
+	UseToken(ctx context.Context, id string, at time.Time, from string) error
+	// RevokeToken leaves one alone that was revoked before, and records nothing then.
+	RevokeToken(ctx context.Context, id string, at time.Time, by string, events ...access.Event) error
+}
+
+// PairingTable is the part of the store that keeps command lines that ask to
+// sign in. A write whose Version is not the stored one is access.Conflict.
+type PairingTable interface {
+	Pairing(ctx context.Context, id string) (access.Pairing, error)
+	PairingByCode(ctx context.Context, code string) (access.Pairing, error)
+	// AddPairing is access.Conflict if its match code is taken.
+	AddPairing(ctx context.Context, p access.Pairing) error
+	UpdatePairing(ctx context.Context, p access.Pairing, events ...access.Event) error
+	// DeliverPairing stores p and the token that came of it in one transaction.
+	DeliverPairing(ctx context.Context, p access.Pairing, t access.Token, hash string, events ...access.Event) error
 }
