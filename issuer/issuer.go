@@ -24,6 +24,8 @@ import (
 const (
 	// Setting is the key under which the signing keys are stored, sealed.
 	Setting = "issuer.keys"
+	// SettingAddress is the key under which the address is stored.
+	SettingAddress = "issuer.address"
 	// Lead is how long a new key is published before anything is signed with
 	// it, because others keep the published keys for a while.
 	Lead = time.Hour
@@ -37,8 +39,11 @@ const (
 	maxParts = 50 // session tags, as AWS takes them
 )
 
-// The kind of event about the keys.
-const EventRotated = "issuer.rotated"
+// The kinds of event about the issuer.
+const (
+	EventRotated = "issuer.rotated"
+	EventMoved   = "issuer.moved"
+)
 
 // Settings keeps a few values of the whole installation.
 type Settings interface {
@@ -63,11 +68,24 @@ type Issuer struct {
 	read time.Time
 }
 
-// New returns the issuer whose documents are below address, the address of
-// this installation such as https://jitney.example. It makes keys when it first
-// needs them.
-func New(address string, settings Settings, sealer Sealer) *Issuer {
-	return &Issuer{address: strings.TrimRight(address, "/"), settings: settings, sealer: sealer}
+// New returns the issuer of an installation. It makes keys when it first needs
+// them.
+func New(settings Settings, sealer Sealer) *Issuer {
+	return &Issuer{settings: settings, sealer: sealer}
+}
+
+// Move stores the address below which the documents are, such as that of this
+// installation, https://jitney.example. Every replica and command goes by it.
+func (i *Issuer) Move(ctx context.Context, address string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.address = strings.TrimRight(address, "/")
+	was, err := i.settings.Setting(ctx, SettingAddress)
+	if err != nil || was == i.address {
+		return err
+	}
+	e := access.Event{At: time.Now().UTC(), Kind: EventMoved, Actor: "jitney", Subject: i.address, Text: "The OpenID Connect issuer is at " + i.address + " now."}
+	return i.settings.SetSetting(ctx, SettingAddress, i.address, e)
 }
 
 // stored is a key as the database has it.
@@ -96,13 +114,28 @@ type Claims struct {
 
 // Address is the issuer's name in tokens; AWS wants https, no port, and calls
 // the documents below it.
-func (i *Issuer) Address() string { return i.address }
+func (i *Issuer) Address(ctx context.Context) (string, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.address != "" {
+		return i.address, nil
+	}
+	address, err := i.settings.Setting(ctx, SettingAddress)
+	switch {
+	case err != nil:
+		return "", err
+	case address == "":
+		return "", &access.Error{Kind: access.Invalid, Text: "Jitney does not know its own address yet, which its tokens must name.", Hint: "Start the server once."}
+	}
+	i.address = address
+	return address, nil
+}
 
-// Fit reports what about the address AWS would not take; nil if nothing.
-func (i *Issuer) Fit() error {
-	u, err := url.Parse(i.address)
-	if err != nil || u.Scheme != "https" || u.Port() != "" || u.RawQuery != "" || len(i.address) > 255 {
-		return &access.Error{Kind: access.Invalid, Text: "AWS takes tokens only from an issuer with an https address without a port, and this installation is at " + i.address + ".",
+// Fit reports what about an address AWS would not take; nil if nothing.
+func Fit(address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Port() != "" || u.RawQuery != "" || len(address) > 255 {
+		return &access.Error{Kind: access.Invalid, Text: "AWS takes tokens only from an issuer with an https address without a port, and this installation is at " + address + ".",
 			Hint: "Start the server with --address https://…, or publish the two documents elsewhere (\"jitney issuer export\") and name that address with --issuer."}
 	}
 	return nil
@@ -115,10 +148,14 @@ func (i *Issuer) Mint(ctx context.Context, c Claims) (secret.Text, error) {
 	if err != nil {
 		return secret.Text{}, err
 	}
+	address, err := i.Address(ctx)
+	if err != nil {
+		return secret.Text{}, err
+	}
 	if c.Audience == "" || c.Subject == "" || len(c.Tags) > maxParts {
 		return secret.Text{}, errors.New("a token needs an audience and a subject, and takes few tags")
 	}
-	claims := jwt.MapClaims{"iss": i.address, "aud": c.Audience, "sub": c.Subject, "jti": rand.Text(),
+	claims := jwt.MapClaims{"iss": address, "aud": c.Audience, "sub": c.Subject, "jti": rand.Text(),
 		"iat": now.Unix(), "nbf": now.Add(-time.Minute).Unix(), "exp": now.Add(min(max(c.Lifetime, time.Minute), longest)).Unix()}
 	if c.SourceIdentity != "" {
 		claims["https://aws.amazon.com/source_identity"] = c.SourceIdentity
@@ -152,6 +189,10 @@ func (i *Issuer) Documents(ctx context.Context) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	address, err := i.Address(ctx)
+	if err != nil {
+		return nil, err
+	}
 	type jwk struct {
 		Type string `json:"kty"`
 		Use  string `json:"use"`
@@ -170,7 +211,7 @@ func (i *Issuer) Documents(ctx context.Context) (map[string][]byte, error) {
 		return nil, err
 	}
 	discovery, err := json.MarshalIndent(map[string]any{
-		"issuer": i.address, "jwks_uri": i.address + JWKS, "response_types_supported": []string{"id_token"},
+		"issuer": address, "jwks_uri": address + JWKS, "response_types_supported": []string{"id_token"},
 		"subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": []string{"RS256"},
 		"claims_supported": []string{"iss", "aud", "sub", "iat", "nbf", "exp", "jti"},
 	}, "", "  ")

@@ -65,6 +65,15 @@ func (m *memory) Open(_ context.Context, _ string, _ secret.Place, sealed []byte
 	return text, nil
 }
 
+func at(t *testing.T, m *memory, address string) *issuer.Issuer {
+	t.Helper()
+	i := issuer.New(m, m)
+	if err := i.Move(t.Context(), address); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
 // check verifies a token as a reader of the documents does.
 func check(t *testing.T, i *issuer.Issuer, token secret.Text) jwt.MapClaims {
 	t.Helper()
@@ -86,7 +95,7 @@ func check(t *testing.T, i *issuer.Issuer, token secret.Text) jwt.MapClaims {
 			}
 		}
 		return nil, fmt.Errorf("key %v is not published", tok.Header["kid"])
-	}, jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer(i.Address()))
+	}, jwt.WithValidMethods([]string{"RS256"}), jwt.WithIssuer("https://jitney.example"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +104,7 @@ func check(t *testing.T, i *issuer.Issuer, token secret.Text) jwt.MapClaims {
 
 func TestATokenSaysWhatAWSReads(t *testing.T) {
 	m := newMemory()
-	i := issuer.New("https://jitney.example/", m, m)
+	i := at(t, m, "https://jitney.example/")
 	token, err := i.Mint(t.Context(), issuer.Claims{Audience: "sts.amazonaws.com", Subject: "grant", SourceIdentity: "jo@msp.example",
 		Tags: map[string]string{"jitney:grant": "g1"}, Lifetime: 5 * time.Minute})
 	if err != nil {
@@ -113,10 +122,10 @@ func TestATokenSaysWhatAWSReads(t *testing.T) {
 			t.Errorf("%s is %v, and AWS takes whole seconds only", name, claims[name])
 		}
 	}
-	if strings.Contains(m.values[issuer.Setting], "PRIVATE") || len(m.events) != 1 {
+	if strings.Contains(m.values[issuer.Setting], "PRIVATE") || len(m.events) != 2 {
 		t.Errorf("the key is stored in the open, or its making is not recorded: %d events", len(m.events))
 	}
-	if another, err := issuer.New("https://jitney.example", m, m).Mint(t.Context(), issuer.Claims{Audience: "a", Subject: "s"}); err != nil {
+	if another, err := issuer.New(m, m).Mint(t.Context(), issuer.Claims{Audience: "a", Subject: "s"}); err != nil {
 		t.Fatal(err)
 	} else {
 		check(t, i, another) // a replica signs with the same key
@@ -126,7 +135,7 @@ func TestATokenSaysWhatAWSReads(t *testing.T) {
 func TestANewKeyIsPublishedBeforeItSigns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()
-		i := issuer.New("https://jitney.example", m, m)
+		i := at(t, m, "https://jitney.example")
 		mint := func() (kid string) {
 			t.Helper()
 			token, err := i.Mint(t.Context(), issuer.Claims{Audience: "a", Subject: "s", Lifetime: time.Minute})
@@ -165,7 +174,7 @@ func TestANewKeyIsPublishedBeforeItSigns(t *testing.T) {
 func TestAnAddressThatAWSDoesNotTakeIsSaidToBeOne(t *testing.T) {
 	for address, fits := range map[string]bool{"https://jitney.example": true, "https://jitney.example/x": true,
 		"https://jitney.example:8443": false, "http://jitney.example": false} {
-		if err := issuer.New(address, newMemory(), newMemory()).Fit(); (err == nil) != fits {
+		if err := issuer.Fit(address); (err == nil) != fits {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
