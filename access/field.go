@@ -10,4 +10,5 @@ type Field struct {
 	Options           []string // if set, one of these; the first is the default
 	Place             bool     // says which place it is, and cannot change while access is live there
 	Picked            bool     // the connected system tells what can be chosen, once it can be asked
+	Many              bool     // several values, parted by commas
 }

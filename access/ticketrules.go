@@ -42,3 +42,17 @@ func (p Policy) ticketless(t TicketRef) string {
 	}
 	return ""
 }
+
+// Called reports whether a ticket system that calls somebody name means p: by
+// the login, what stands in it before the @, or the name, without regard to
+// case.
+func (p Person) Called(name string) bool {
+	name = strings.TrimSpace(name)
+	short, _, _ := strings.Cut(p.Login, "@")
+	for _, own := range []string{p.Login, short, p.Name} {
+		if name != "" && strings.EqualFold(strings.TrimSpace(own), name) {
+			return true
+		}
+	}
+	return false
+}

@@ -47,6 +47,7 @@ type Ports struct {
 	Connections ConnectionStore
 	TicketKinds []ticket.Kind // without the built-in desk
 	OpenDesk    OpenDesk
+	Shelf       Shelf // nil if what ticket systems told is not kept
 
 	Issued Issued
 }
@@ -67,7 +68,7 @@ type Broker struct {
 func New(p Ports) *Broker {
 	gate := gate{people: p.People}
 	names := &names{people: p.People, customers: p.Customers, targets: p.Targets, kinds: p.Kinds}
-	a := &Access{Ports: p, gate: gate, names: names}
+	a := &Access{Ports: p, gate: gate, names: names, lists: &lister{shelf: p.Shelf, log: p.Log}}
 	return &Broker{
 		Access:   a,
 		Places:   &Places{ports: p, gate: gate},
@@ -85,6 +86,7 @@ type Access struct {
 	Ports
 	gate  gate
 	names *names
+	lists *lister
 }
 
 // newID makes random lowercase text.

@@ -31,7 +31,7 @@ func (b *bureau) Check(context.Context) ([]access.Finding, error) {
 }
 
 func (w *world) ticketKind() ticket.Kind {
-	return ticket.Kind{Name: "bureau", Title: "Bureau", Fields: []ticket.Field{{Name: "url", Title: "Address", Required: true}, {Name: "token", Title: "Token", Secret: true, Required: true}},
+	return ticket.Kind{Name: "bureau", Title: "Bureau", Fields: []ticket.Field{{Name: "url", Title: "Address", Required: true}, {Name: "token", Title: "Token", Secret: true, Required: true}, {Name: "closed", Title: "Closed", Picked: true, Many: true}},
 		Valid: func(s ticket.Settings) error {
 			if s.Values["url"] == "ftp://x" || s.Secrets["token"].IsZero() {
 				return &access.Error{Kind: access.Invalid, Text: "The address must be https.", Hint: "Correct it."}

@@ -19,6 +19,7 @@ type Submission struct {
 	Target      string // ID
 	Entitlement string // name; may be empty where the target offers only one
 	Ticket      string // the ticket system's own id
+	Number      string // what people call the ticket, where its id is not known
 	Minutes     int64
 	Reason      string
 	Offer       string // ID of the password that the form showed; empty if none
@@ -36,6 +37,7 @@ type Preview struct {
 	Entitlement target.Entitlement
 	Policy      access.Policy
 	Ticket      ticket.Ticket
+	TicketNote  string // what is to be known of the ticket; may be empty
 	Duration    time.Duration
 	EndsAt      time.Time // if it became usable this instant
 	Username    string    // of the temporary account
@@ -45,11 +47,11 @@ type Preview struct {
 
 // checked is a Submission of which everything was looked up.
 type checked struct {
-	who        access.Person
-	customer   access.Customer
-	target     access.Target
-	connection string
-	request    access.Request
+	who      access.Person
+	customer access.Customer
+	target   access.Target
+	ref      access.TicketRef
+	request  access.Request
 	Preview
 }
 
@@ -65,7 +67,7 @@ func (c *checked) wrong(field, text string) {
 // Preview tells what would happen. What is wrong with s is in the answer; the
 // error is about who may not ask at all, and about what does not work now.
 func (a *Access) Preview(ctx context.Context, who access.Person, s Submission) (Preview, error) {
-	c, err := clerk{a}.check(ctx, who, s)
+	c, err := clerk{a, true}.check(ctx, who, s)
 	if err != nil {
 		return Preview{}, err
 	}
@@ -75,7 +77,7 @@ func (a *Access) Preview(ctx context.Context, who access.Person, s Submission) (
 // Submit makes a grant of s, or reports what is wrong with it as *Invalid.
 // Where the policy asks for no approval, granting begins at once.
 func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (access.Grant, error) {
-	c, err := clerk{a}.check(ctx, who, s)
+	c, err := clerk{a, false}.check(ctx, who, s)
 	if err != nil {
 		return access.Grant{}, err
 	}
@@ -88,7 +90,7 @@ func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (a
 	now := time.Now().UTC()
 	g := access.Grant{ID: newID(), Request: c.request, Policy: c.Policy.Name, PolicyVersion: c.Policy.Version, Patience: c.Kind.Patience, SubmittedAt: now}
 	submitted := by(c.who, access.EventSubmitted, g.Customer, g.ID, g.Target,
-		fmt.Sprintf("Asked for %s on %s for %s, ticket %s.", c.Entitlement.Title, c.target.Name, access.Length(g.Duration), g.Ticket.Number))
+		fmt.Sprintf("Asked for %s on %s for %s, %s.", c.Entitlement.Title, c.target.Name, access.Length(g.Duration), ticketWords(g.Ticket)))
 	submitted.Data = map[string]string{"policy": fmt.Sprintf("%s v%d", g.Policy, g.PolicyVersion), "minutes": fmt.Sprint(int64(g.Duration / time.Minute))}
 	events := []access.Event{submitted}
 	if !c.Policy.NeedsApproval {
@@ -119,7 +121,10 @@ func holderOf(p access.Person) access.Holder {
 }
 
 // A clerk looks at what was asked for.
-type clerk struct{ *Access }
+type clerk struct {
+	*Access
+	brief bool // asks nobody else for what is known
+}
 
 // check looks up everything that s names and collects what is wrong. Preview
 // and Submit share it, so that what one says the other does.
@@ -228,7 +233,7 @@ func offersTo(ctx context.Context, a *Access, who access.Person, kind target.Kin
 // checkRequest builds the request and asks the policy.
 func (a clerk) checkRequest(s Submission, c *checked) {
 	c.request = access.Request{Requester: c.who.ID, Customer: c.customer.ID, Target: c.target.ID, Entitlement: c.Entitlement.Name,
-		Ticket: access.TicketRef{System: c.connection, ID: c.Ticket.ID, Number: clip(c.Ticket.Number, 100), Title: clip(c.Ticket.Title, 300)},
+		Ticket: c.ref,
 		Reason: strings.TrimSpace(s.Reason)}
 	d, err := access.Minutes(s.Minutes)
 	if err != nil {

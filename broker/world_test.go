@@ -44,9 +44,20 @@ type desk struct {
 	tickets map[string]ticket.Ticket
 	down    bool
 	lies    bool // lists what was not asked for
+	slow    time.Duration
+	asked   int // times a list was asked for
 }
 
-func (d *desk) Tickets(_ context.Context, q ticket.Query) (ticket.Page, error) {
+func (d *desk) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, error) {
+	d.mu.Lock()
+	slow := d.slow
+	d.asked++
+	d.mu.Unlock()
+	select {
+	case <-time.After(slow):
+	case <-ctx.Done():
+		return ticket.Page{}, ctx.Err()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.down {
@@ -130,7 +141,7 @@ func newWorld(t testing.TB) *world {
 	sealer := secret.NewSealer(keys, s.Keys)
 	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers, Targets: s.Targets, Rules: s.Rules,
 		Log: s.Log, Notes: s.Outbox, Sealer: sealer, Desk: s.Desk, Records: s.Log, Kinds: w.kinds, Open: open, Desks: desks, Password: password,
-		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk})
+		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk, Shelf: s.Tickets})
 	w.reconciler = reconcile.New(reconcile.Ports{Cases: s.Accounts, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: sealer,
 		Open: open, Desks: desks, Kinds: w.kinds, Password: password}, reconcile.Config{})
 	w.populate()

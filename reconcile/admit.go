@@ -82,12 +82,16 @@ func (l *look) refusal(ctx context.Context, g access.Grant) (string, error) {
 	if g.Ticket.ID == "" { // the policy, which was just asked, lets it come without
 		return "", nil
 	}
-	return l.ticketRefusal(ctx, g)
+	no, err := l.ticketRefusal(ctx, g, person, policy)
+	if errors.As(err, new(*doubtful)) && g.Ticket.Unverified { // which the policy, that was just asked, allows
+		return "", nil
+	}
+	return no, err
 }
 
 // ticketRefusal asks the ticket system whether the ticket is still there, open,
-// and of the same company.
-func (l *look) ticketRefusal(ctx context.Context, g access.Grant) (string, error) {
+// of the same company, and assigned to the requester if the policy says so.
+func (l *look) ticketRefusal(ctx context.Context, g access.Grant, person access.Person, policy access.Policy) (string, error) {
 	ctx, cancel := context.WithDeadline(ctx, l.asked.Add(l.r.cfg.Ticket)) // of all grants together: an end may wait behind them
 	defer cancel()
 	unsure := func(err error) error {
@@ -115,6 +119,8 @@ func (l *look) ticketRefusal(ctx context.Context, g access.Grant) (string, error
 		return "the ticket belongs to another company now.", nil
 	case !t.Open:
 		return "the ticket is closed.", nil
+	case policy.Tickets.Assigned && !person.Called(t.Assignee):
+		return "the ticket is not assigned to the requester, as the policy demands.", nil
 	}
 	return "", nil
 }

@@ -143,6 +143,7 @@ func (l scribe) whyLines(ctx context.Context, g access.Grant) []string {
 		access.ByDrift:    "somebody took the access away on the target",
 		access.ByLapse:    "it did not become usable in time",
 		access.ByRefusal:  "it was not allowed any more",
+		access.ByTicket:   "its ticket was closed, or is not what it was taken for",
 	}[g.Cause(time.Now())]
 	if text == "" {
 		text = string(g.Cause(time.Now()))

@@ -25,6 +25,10 @@ type Kind struct {
 	Company string
 	Fields  []Field // none if there is nothing to set
 
+	// Sites are domains on whose hosts people open tickets, beside the host of
+	// the setting "url": "autotask.net". Links to any other are not shown.
+	Sites []string
+
 	// Valid reports what is wrong with settings, as *access.Error; nil if
 	// nothing. A Kind without fields has none.
 	Valid func(Settings) error

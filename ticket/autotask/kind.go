@@ -35,14 +35,14 @@ const finder = "https://webservices2.autotask.net"
 // Kind describes Autotask PSA. Its calls keep to rules.
 func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
-		Name: "autotask", Title: "Autotask PSA", Company: "company",
+		Name: "autotask", Title: "Autotask PSA", Company: "company", Sites: []string{"autotask.net"},
 		Fields: []ticket.Field{
 			{Name: fieldUser, Title: "Username (key)", Required: true, Example: "abcdefgh12345@yourcompany.com", Help: "Of an API user made for Jitney alone, under Admin, Resources/Users (HR), New API User. Its security level needs to view tickets, ticket notes and companies, and to add ticket notes."},
 			{Name: fieldSecret, Title: "Password (secret)", Required: true, Secret: true, Help: "The secret that Autotask generated for this API user."},
 			{Name: fieldCode, Title: "API tracking identifier", Required: true, Secret: true, Help: "Of the same API user: choose Custom (Internal Integration) there."},
 			{Name: fieldPublish, Title: "Publish notes to", Picked: true, Example: "2", Help: "The number of the internal choice of Publish; Check connection lists them. Empty: the one whose name says that it is internal, if there is exactly one."},
 			{Name: fieldType, Title: "Note type", Picked: true, Example: "1", Help: "The number of the type that notes get; Check connection lists them. Empty: Autotask's own default."},
-			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Example: "5, 21", Help: "The numbers of the statuses that count as closed, parted by commas; Check connection lists them. Complete (5) always does, and so does a ticket with a completion date."},
+			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Many: true, Example: "5, 21", Help: "The numbers of the statuses that count as closed, parted by commas; Check connection lists them. Complete (5) always does, and so does a ticket with a completion date."},
 			{Name: fieldListed, Title: "Companies to map", Options: []string{listCustomers, listAll}, Help: "Autotask keeps prospects, vendors and others in the same list."},
 			{Name: fieldURL, Title: "Address", Example: finder, Help: "Empty, unless support names another one. Autotask tells there in which of its zones the account lives."},
 			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only behind an inspecting proxy: the authority that issues its certificates, as PEM."},
