@@ -53,6 +53,8 @@ type GrantPage struct {
 	Version     string             // changes whenever anything on the page does; the same as Access.Pulse
 	Schedule    Schedule
 	Waits       bool // everything was done for the end; only another look can show the rest, which Observation.Left names
+	Sessions    bool // sessions are issued from it
+	Admin       bool // and they are an administrator's
 }
 
 // A Schedule is how the account of a grant is looked after.
@@ -155,7 +157,10 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	now := time.Now().UTC()
 	p := GrantPage{GrantRow: b.row(g, now), Account: c.Account, Observation: c.Account.Seen, Policy: g.Policy,
 		Handover: b.handover(g.Target), Outlives: b.kind(g.Target).Outlives,
-		ByHand: b.kind(g.Target).ByHand}
+		ByHand: b.kind(g.Target).ByHand, Sessions: b.kind(g.Target).Sessions}
+	if right, ok := b.kind(g.Target).Find(settingsOf(b.targets[g.Target]), g.Entitlement); ok {
+		p.Admin = right.Admin
+	}
 	if !c.Account.Seen.At.IsZero() {
 		p.SeenAge = now.Sub(c.Account.Seen.At)
 	}

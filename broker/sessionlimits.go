@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -182,29 +181,29 @@ func (s *Sessions) roles(ctx context.Context, l access.Limit) ([]RoleLimit, erro
 	if err != nil {
 		return nil, err
 	}
-	var out []RoleLimit
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	slots := make(chan struct{}, 8)
-	for _, p := range places {
+	places = slices.DeleteFunc(places, func(p wanted) bool {
 		at := access.SessionPlace{Target: p.target.ID, Customer: p.customer.ID, Admin: p.right.Admin}
-		if wins, ok := access.Winning(limits, l.Setting, at); !ok || wins.Place != l.Place {
-			continue
-		}
+		wins, ok := access.Winning(limits, l.Setting, at)
+		return !ok || wins.Place != l.Place
+	})
+	return s.each(ctx, places, func(wanted) access.Limit { return l }), nil
+}
+
+// each sets or reads the roles of places, a few at a time.
+func (s *Sessions) each(ctx context.Context, places []wanted, limit func(wanted) access.Limit) []RoleLimit {
+	out := make([]RoleLimit, len(places))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for i, p := range places {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			r := s.role(ctx, p, l)
-			mu.Lock()
-			defer mu.Unlock()
-			out = append(out, r)
+			out[i] = s.role(ctx, p, limit(p))
 		})
 	}
 	wg.Wait()
-	slices.SortFunc(out, func(a, b RoleLimit) int {
-		return cmp.Or(cmp.Compare(a.Customer, b.Customer), cmp.Compare(a.Target, b.Target), cmp.Compare(a.Right, b.Right))
-	})
-	return out, nil
+	slices.SortStableFunc(out, RoleLimit.inOrder)
+	return out
 }
 
 // role sets what one role allows, if l is about that, and reads it.

@@ -16,6 +16,7 @@ type SessionPlace struct {
 	Target   access.Target // without settings but those that its kind shows
 	Account  string        // as people know it
 	Region   string
+	Endpoint string // of a simulation that stands in for AWS; empty: AWS's own
 	Levels   []SessionLevel
 }
 
@@ -64,7 +65,7 @@ func (s *Sessions) Places(ctx context.Context, who access.Person, from Caller) (
 			if t.Customer != c.ID || !t.DisabledAt.IsZero() || !ok || !kind.Sessions {
 				continue
 			}
-			p := SessionPlace{Customer: c, Account: t.Settings["account"], Region: t.Settings["region"]}
+			p := SessionPlace{Customer: c, Account: t.Settings["account"], Region: t.Settings["region"], Endpoint: t.Settings["endpoint"]}
 			for _, right := range kind.Entitlements(settingsOf(t)) {
 				if right.Admin && (!who.Is(access.Administrator) || from.NoAdmin) {
 					continue
