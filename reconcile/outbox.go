@@ -55,6 +55,7 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	if err != nil {
 		return schedule.Result{}, fmt.Errorf("open ticket system %s: %w", n.Ticket.System, err)
 	}
+	crashpoint.At("note.begun")
 	began := time.Now() // what lands while the system is being asked, the answer may not show
 	refs, err := sys.Notes(ctx, n.Ticket.ID, n.Key)
 	if err != nil {
@@ -69,6 +70,7 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 			return schedule.In(min(left, readAgain(item.Attempts))), nil
 		}
 	}
+	crashpoint.At("note.looked")
 	if err := r.Outbox.Tried(ctx, item.Lease); err != nil {
 		return schedule.Result{}, fmt.Errorf("record that a note is about to be written: %w", err)
 	}
@@ -97,6 +99,7 @@ func (r *Reconciler) written(ctx context.Context, item schedule.Item[access.Work
 	if err := r.Outbox.Finish(kctx, item.Lease, clean(refs[0].ID, 200), false, events...); err != nil {
 		return schedule.Result{}, fmt.Errorf("record that note %s was written: %w", n.Key, err)
 	}
+	crashpoint.At("note.done")
 	r.cfg.Count(CountNote, time.Since(item.Value.CreatedAt))
 	return schedule.Recorded(), nil
 }
