@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -106,7 +107,10 @@ func check(t testing.TB, err error) {
 	}
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t) }
+
+// newWorldOf is a world with more kinds of target.
+func newWorldOf(t testing.TB, more ...target.Kind) *world {
 	t.Helper()
 	ctx := t.Context()
 	dir, err := os.MkdirTemp("/dev/shm", "jitney-test-")
@@ -122,16 +126,13 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, ctx: ctx, store: s, realm: fake.NewRealm(), desk: &desk{tickets: map[string]ticket.Ticket{}}}
 	kind := fake.Kind(func(string) *fake.Realm { return w.realm })
 	kind.Fields = append(kind.Fields, target.Field{Name: "key", Title: "Key", Secret: true}, target.Field{Name: "site", Title: "Site", Place: true}, target.Field{Name: "mode", Title: "Mode", Options: []string{"slow", "fast"}})
-	w.kinds = []target.Kind{kind, w.cloudKind()}
+	w.kinds = append([]target.Kind{kind, w.cloudKind()}, more...)
 	open := func(ctx context.Context, id string) (target.System, error) {
 		t, err := s.Targets.Target(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		k := w.kinds[0]
-		if t.Kind == fake.Issuing {
-			k = w.kinds[1]
-		}
+		k := w.kinds[slices.IndexFunc(w.kinds, func(k target.Kind) bool { return k.Name == t.Kind })]
 		return k.Open(ctx, id, target.Settings{Values: map[string]string{"domain": "t.example"}})
 	}
 	desks := func(_ context.Context, customer string) (ticket.System, string, string, error) {
@@ -141,7 +142,7 @@ func newWorld(t testing.TB) *world {
 	sealer := secret.NewSealer(keys, s.Keys)
 	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers, Targets: s.Targets, Rules: s.Rules,
 		Log: s.Log, Notes: s.Outbox, Sealer: sealer, Desk: s.Desk, Records: s.Log, Kinds: w.kinds, Open: open, Desks: desks, Password: password,
-		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk, Shelf: s.Tickets})
+		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk, Shelf: s.Tickets, Issued: s.Issued})
 	w.reconciler = reconcile.New(reconcile.Ports{Cases: s.Accounts, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: sealer,
 		Open: open, Desks: desks, Kinds: w.kinds, Password: password}, reconcile.Config{})
 	w.populate()

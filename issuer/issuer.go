@@ -84,8 +84,12 @@ func (i *Issuer) Move(ctx context.Context, address string) error {
 	if err != nil || was == i.address {
 		return err
 	}
-	e := access.Event{At: time.Now().UTC(), Kind: EventMoved, Actor: "jitney", Subject: i.address, Text: "The OpenID Connect issuer is at " + i.address + " now."}
-	return i.settings.SetSetting(ctx, SettingAddress, i.address, e)
+	var events []access.Event
+	if was != "" { // what trusted the issuer at its old address does not any more
+		events = append(events, access.Event{At: time.Now().UTC(), Kind: EventMoved, Actor: "jitney", Subject: i.address,
+			Text: "The OpenID Connect issuer was at " + was + " and is at " + i.address + " now."})
+	}
+	return i.settings.SetSetting(ctx, SettingAddress, i.address, events...)
 }
 
 // stored is a key as the database has it.

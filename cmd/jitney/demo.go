@@ -22,8 +22,8 @@ func demoCommand(sh *shell) *cobra.Command {
 		Use:   "demo",
 		Short: "Try everything in a browser, with simulated systems",
 		Long: `Run a server with sample customers, open tickets and people, and with simulated
-Active Directory domains and a simulated Microsoft 365 in the same process. They
-speak real LDAP and Microsoft Graph, on this computer only. Everything is gone
+Active Directory domains, Microsoft 365 and AWS in the same process. They speak
+real LDAP, Microsoft Graph and AWS's own protocols, on this computer only. Everything is gone
 when it stops, unless --data names a directory.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -78,7 +78,7 @@ func demo(ctx context.Context, sh *shell, data, listen string, log *slog.Logger)
 			people, err = p.furnish(ctx, systems)
 			return failed("prepare the samples", err)
 		},
-		opened: func(base string) { welcome(sh, base, people, data, systems.welcomePortal()) },
+		opened: func(base string) { welcome(sh, base, people, data, systems.welcomePortal()+"\n"+systems.aws.welcome()) },
 	}
 	return s.run(ctx)
 }

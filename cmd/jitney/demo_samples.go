@@ -20,6 +20,7 @@ type demoCustomer struct {
 	delay       time.Duration // of replication
 	m365        string        // initial domain of the Entra tenant; empty for none
 	tenant      string        // its ID
+	aws         string        // role in the simulated AWS account; empty for none
 	tickets     []string
 }
 
@@ -34,6 +35,8 @@ func demoCustomers() []demoCustomer {
 			"Scanner accounts are locked every morning", "Group policy for the new loading dock"}},
 		{name: "Kingfisher Legal", note: "Law firm, no servers of its own", m365: "kingfisherlegal.onmicrosoft.com", tenant: "b84e02d7-6c39-4f15-8d2a-17c9e5a3f604", tickets: []string{
 			"Shared mailbox for the front desk", "Mail to opposing counsel is rejected"}},
+		{name: "kestrel-prod", note: "The shop, in production", aws: "kestrel-prod", tickets: []string{"Orders of yesterday are missing in the export"}},
+		{name: "kestrel-dev", note: "The shop, for development", aws: "kestrel-dev"},
 	}
 }
 
@@ -109,7 +112,7 @@ func (p *program) demoCustomers(ctx context.Context, b *broker.Broker, who acces
 			}
 		}
 		for _, in := range systems.targets(sample) {
-			in.Customer, in.Policy = customer.ID, access.DefaultPolicy().Name
+			in.Customer = customer.ID
 			if err := demoTarget(ctx, b, who, in); err != nil {
 				return nil, fmt.Errorf("target of %s: %w", sample.name, err)
 			}

@@ -23,6 +23,7 @@ type demoSystems struct {
 	domains map[string]*directory.Domain // by name
 	tenants map[string]*entra.Tenant     // by their initial domain
 	cloud   *entra.Server
+	aws     *demoCloud
 	secret  secret.Text // of the app
 }
 
@@ -63,7 +64,8 @@ func startDemoSystems(ctx context.Context, customers []demoCustomer) (_ *demoSys
 	if s.cloud, err = cloud.Serve(ctx); err != nil {
 		return nil, failed("start the simulated Microsoft 365", err)
 	}
-	return s, nil
+	s.aws, err = startDemoCloud(ctx, customers)
+	return s, err
 }
 
 // close stops everything that listens.
@@ -71,10 +73,14 @@ func (s *demoSystems) close() error {
 	for _, d := range s.domains {
 		d.Close()
 	}
-	if s.cloud == nil {
-		return nil
+	var failed []error
+	if s.cloud != nil {
+		failed = append(failed, s.cloud.Close())
 	}
-	return s.cloud.Close()
+	if s.aws != nil {
+		failed = append(failed, s.aws.server.Close())
+	}
+	return errors.Join(failed...)
 }
 
 // portal is where a person signs in to the simulated Microsoft 365.
@@ -97,6 +103,9 @@ func (s *demoSystems) targets(c demoCustomer) (all []broker.TargetInput) {
 	if t := s.tenants[c.m365]; t != nil {
 		all = append(all, broker.TargetInput{Kind: "entra", Name: c.m365, Values: m365Values(s.cloud, t.ID, demoAppID),
 			Secrets: map[string]secret.Text{"secret": s.secret}})
+	}
+	if c.aws != "" {
+		all = append(all, s.aws.target(c.aws))
 	}
 	return all
 }

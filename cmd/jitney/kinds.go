@@ -3,6 +3,7 @@ package main
 import (
 	"jitney/target"
 	"jitney/target/ad"
+	"jitney/target/aws"
 	"jitney/target/entra"
 	"jitney/ticket"
 	"jitney/ticket/autotask"
@@ -20,6 +21,7 @@ func targetKinds() []target.Kind {
 	return []target.Kind{
 		ad.Kind(),
 		entra.Kind(),
+		aws.Kind(aws.Options{}),
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 type front struct {
 	listen, metricsListen string
 	baseURL               string
+	issuer                string // address in tokens, if it is not ours
 	tlsCert, tlsKey       string
 	behindProxy           bool
 }

@@ -9,6 +9,7 @@ import (
 	"jitney/access"
 	"jitney/audit"
 	"jitney/broker"
+	"jitney/issuer"
 	"jitney/notify"
 	"jitney/reconcile"
 	"jitney/schedule"
@@ -28,6 +29,7 @@ type program struct {
 	store   *store.Store
 	keys    *secret.Keyfile
 	sealer  *secret.Sealer
+	issuer  *issuer.Issuer
 	opener  *opener
 	tickets *bureaus
 	witness *audit.FileSink
@@ -49,9 +51,11 @@ func (p *place) open(ctx context.Context, log *slog.Logger, kinds []target.Kind)
 		return nil, &failure{what: "read the keys", err: err, hint: "The key file must be readable by its owner only; name another one with --key-file."}
 	}
 	sealer := secret.NewSealer(keys, s.Keys)
+	issues := issuer.New(s.Rules, sealer)
+	kinds = awsWith(kinds, issues)
 	witness := &audit.FileSink{Path: p.checkpointPath()}
 	return &program{
-		place: p, log: log, kinds: kinds, store: s, keys: keys, sealer: sealer, witness: witness,
+		place: p, log: log, kinds: kinds, store: s, keys: keys, sealer: sealer, issuer: issues, witness: witness,
 		opener:  &opener{kinds: kinds, store: s.Targets, sealer: sealer},
 		tickets: &bureaus{kinds: ticketKinds(reach.Rules{Private: p.private}), store: s.Connections, rules: s.Rules, sealer: sealer, builtIn: desk.System{Store: s.Desk}},
 		notary:  &audit.Notary{Book: s.Log, Signing: keys.SigningKey(), Sinks: []audit.Sink{witness}, Log: log},
@@ -72,7 +76,7 @@ func (p *program) brokers(people broker.People) *broker.Broker {
 		Targets: p.store.Targets, Rules: p.store.Rules, Log: p.store.Log, Notes: p.store.Outbox, Sealer: p.sealer,
 		Desk: p.store.Desk, Records: p.store.Log, Proof: p.proof(), Kinds: p.kinds, Open: p.opener.system,
 		Desks: p.tickets.of, Password: newPassword,
-		Connections: p.store.Connections, TicketKinds: p.tickets.kinds, OpenDesk: p.tickets.system, Shelf: p.store.Tickets,
+		Connections: p.store.Connections, TicketKinds: p.tickets.kinds, OpenDesk: p.tickets.system, Issued: p.store.Issued, Shelf: p.store.Tickets,
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ the first administrator is made.`,
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address of the website")
 	flags.StringVar(&s.metricsListen, "metrics-listen", "127.0.0.1:9464", "address of /metrics, /healthz and /readyz; empty for none")
 	flags.StringVar(&s.baseURL, "base-url", "", "address under which people reach the website, such as https://jitney.example.net")
+	flags.StringVar(&s.issuer, "issuer", "", "address of the OpenID Connect issuer in tokens for AWS, where \"jitney issuer export\" is published; else the base URL")
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "PEM file of the certificate, read again when it changes")
 	flags.StringVar(&s.tlsKey, "tls-key", "", "PEM file of its key")
 	flags.BoolVar(&s.behindProxy, "behind-proxy", false, "a proxy before this server speaks HTTPS and passes the visitor's address on")
@@ -130,6 +132,10 @@ func (s *service) begin(ctx context.Context, p *program, base string) (stop func
 	all.Go(func() { sealer.Run(run) })
 	all.Go(func() { p.notary.Run(run) })
 	stop = func() { cancel(); all.Wait() }
+	if err := p.issuer.Move(ctx, cmp.Or(s.issuer, base)); err != nil {
+		stop()
+		return nil, failed("tell the issuer of tokens its address", err)
+	}
 	if err := reconciler.Start(ctx); err != nil {
 		stop()
 		return nil, failed("schedule the sweep", err)

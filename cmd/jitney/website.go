@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"jitney/access"
+	"jitney/issuer"
+	"jitney/api"
 	"jitney/signin"
 	"jitney/web"
 )
@@ -22,7 +24,8 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 	if s.behindProxy {
 		door = p.doorBehindProxy(strings.HasPrefix(base, "https://"))
 	}
-	server := &web.Server{Broker: p.brokers(p.store.People), Address: base, SignIn: door, Setup: door, Accounts: accounts{door}, Banner: s.banner, LoginHint: s.hint}
+	all, tokens, pairings := p.brokers(p.store.People), p.tokens(), signin.NewPairings(p.store.People, p.store.Pairings, p.log)
+	server := &web.Server{Broker: all, Address: base, SignIn: door, Setup: door, Accounts: accounts{door}, Tokens: tokens, Pairings: pairings, Banner: s.banner, LoginHint: s.hint}
 	pages, err := server.Open(p.zone(ctx))
 	if err != nil {
 		return nil, nil, err
@@ -32,6 +35,17 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 	}
 	mux := http.NewServeMux()
 	handleHealth(mux, p.probes())
+	calls := api.Config{Tokens: tokens, Pairings: pairings, Sessions: all.Sessions, Customers: all.Places, Base: base, Version: versionName(), Log: p.log}
+	if s.behindProxy {
+		calls.Address = forwarded
+	}
+	programs, err := api.New(calls)
+	if err != nil {
+		return nil, nil, err
+	}
+	mux.Handle("/api/", programs)
+	mux.Handle("GET "+issuer.Discovery, p.issuer)
+	mux.Handle("GET "+issuer.JWKS, p.issuer)
 	mux.Handle("/", pages)
 	return logged(mux, s.log), server.Close, nil
 }
@@ -57,8 +71,12 @@ func (p *program) doorBehindProxy(https bool) *signin.Door {
 	return signin.New(cfg)
 }
 
+func (p *program) tokens() *signin.Tokens {
+	return signin.NewTokens(p.store.People, p.store.Tokens, p.store.Log, p.log)
+}
+
 func (p *program) doorConfig(https bool) signin.Config {
-	return signin.Config{People: p.store.People, Sessions: p.store.Sessions, Settings: p.store.Rules, Log: p.store.Log, Logger: p.log, HTTPS: https}
+	return signin.Config{People: p.store.People, Sessions: p.store.Sessions, Settings: p.store.Rules, Log: p.store.Log, Tokens: p.store.Tokens, Logger: p.log, HTTPS: https}
 }
 
 // forwarded is the address that the proxy before us saw: the last one in the
