@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"jitney/cli/exit"
 )
@@ -49,24 +50,25 @@ func Key(origin string) string {
 
 func tokenFile(origin string) string { return "token-" + Key(origin) + ".json" }
 
-func (f Folder) path(name string) string { return filepath.Join(string(f), name) }
+// Path reports the full name of a file of the folder.
+func (f Folder) Path(name string) string { return filepath.Join(string(f), name) }
 
 // Make makes the folder if there is none, and closes one of ours that others
 // can look into.
 func (f Folder) Make() error {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
-		return f.failed("cannot be made", err)
+		return f.Failed("cannot be made", err)
 	}
 	info, err := os.Stat(string(f))
 	if err != nil {
-		return f.failed("cannot be read", err)
+		return f.Failed("cannot be read", err)
 	}
 	if !mine(info) {
-		return f.failed("belongs to somebody else", nil)
+		return f.Failed("belongs to somebody else", nil)
 	}
 	if open(info) {
 		if err := os.Chmod(string(f), 0o700); err != nil {
-			return f.failed("may be read by others", err)
+			return f.Failed("may be read by others", err)
 		}
 	}
 	return nil
@@ -75,7 +77,7 @@ func (f Folder) Make() error {
 // Read reports what the file holds, of at most most bytes. A missing one is
 // fs.ErrNotExist; one that others may read, or that is not ours, is refused.
 func (f Folder) Read(name string, most int64) ([]byte, error) {
-	file, err := openPrivate(f.path(name))
+	file, err := openPrivate(f.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fs.ErrNotExist
 	}
@@ -110,21 +112,33 @@ func (f Folder) Write(name string, data []byte) error {
 	if err := f.Make(); err != nil {
 		return err
 	}
-	temp := f.path("." + name + "-" + rand.Text())
+	temp := f.Path("." + name + "-" + rand.Text())
 	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return f.failed("cannot be written to", err)
+		return f.Failed("cannot be written to", err)
 	}
 	_, err = file.Write(data)
 	err = errors.Join(err, file.Close())
 	if err == nil {
-		err = os.Rename(temp, f.path(name))
+		err = replace(temp, f.Path(name))
 	}
 	if err != nil {
 		_ = os.Remove(temp)
-		return f.failed("cannot be written to", err)
+		return f.Failed("cannot be written to", err)
 	}
 	return nil
+}
+
+// replace renames over a file. Windows refuses while somebody reads it, which
+// is over in no time.
+func replace(from, to string) (err error) {
+	for range 10 {
+		if err = os.Rename(from, to); err == nil || runtime.GOOS != "windows" {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return err
 }
 
 // Remove deletes the file. It is no error if there is none.
@@ -132,19 +146,20 @@ func (f Folder) Remove(name string) error {
 	if f == "" {
 		return nil
 	}
-	if err := os.Remove(f.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return f.failed("cannot be written to", err)
+	if err := os.Remove(f.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return f.Failed("cannot be written to", err)
 	}
 	return nil
 }
 
-func (f Folder) failed(what string, err error) error {
+// Failed says what is wrong with the folder, and what to do about it.
+func (f Folder) Failed(what string, err error) error {
 	return &exit.Error{Code: exit.Failed, Text: "The folder " + clean(string(f)) + " " + what + ".",
 		Hint: "Make it yours alone, set XDG_STATE_HOME to another, or use an API token.", Err: err}
 }
 
 func (f Folder) unfit(name, what string, err error) error {
-	return &exit.Error{Code: exit.Failed, Text: "The file " + clean(f.path(name)) + " " + what + ", so it is not used.",
+	return &exit.Error{Code: exit.Failed, Text: "The file " + clean(f.Path(name)) + " " + what + ", so it is not used.",
 		Hint: "Run \"jitney logout\", which deletes it, then \"jitney login\".", Err: err}
 }
 

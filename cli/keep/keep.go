@@ -98,7 +98,7 @@ func (s *Store) Get(host string) (Token, error) {
 	if useFile {
 		data, err := folder.Read(tokenFile(origin), mostRecord)
 		if err == nil {
-			return decode(origin, data, folder.path(tokenFile(origin)))
+			return decode(origin, data, folder.Path(tokenFile(origin)))
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return Token{}, err
