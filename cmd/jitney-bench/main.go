@@ -99,7 +99,7 @@ func parse(args []string) (*options, error) {
 	profile := fs.String("cpuprofile", "", "write a CPU profile of this process to this file")
 	quick := fs.Bool("quick", false, "small sizes: half a minute for each engine")
 	engines := fs.String("engines", "sqlite,postgres", "databases to measure")
-	only := fs.String("only", "", "parts to measure: insert,audit,steady,storm,bare,kill,idle,outage,m365; empty for all")
+	only := fs.String("only", "", "parts to measure: insert,audit,steady,storm,bare,kill,idle,outage,m365,sessions; empty for all")
 	live := fs.String("live", "1000,100000,1000000", "numbers of live grants beside the ends that are measured")
 	storms := fs.String("storms", "10000,20000", "numbers of ends in one instant")
 	fs.IntVar(&o.perSecond, "rate", 500, "ends a second while steady")
@@ -149,7 +149,7 @@ func (o *options) measure(ctx context.Context, e *engine) error {
 	}{
 		{"insert", o.insertRates}, {"audit", o.auditRates}, {"steady", o.steadyEnds}, {"storm", o.stormEnds}, {"bare", o.bareLoop},
 		{"kill", o.killEnds}, {"idle", o.idleCosts}, {"outage", o.realOutage},
-		{"m365", o.m365},
+		{"m365", o.m365}, {"sessions", o.sessionRates},
 	}
 	for _, p := range parts {
 		if !o.wants(p.name) {
