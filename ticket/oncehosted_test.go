@@ -13,11 +13,13 @@ import (
 	simconnectwise "jitney/sim/connectwise"
 	simfreshdesk "jitney/sim/freshdesk"
 	simhalo "jitney/sim/halo"
+	simservicenow "jitney/sim/servicenow"
 	"jitney/ticket"
 	"jitney/ticket/autotask"
 	"jitney/ticket/connectwise"
 	"jitney/ticket/freshdesk"
 	"jitney/ticket/halo"
+	"jitney/ticket/servicenow"
 )
 
 // A hosted is a simulated desk of a vendor, and how to connect to it.
@@ -36,8 +38,8 @@ type hosted struct {
 func hostedDesks() []hosted {
 	key := secret.New("Key0001")
 	cw, at, ha := simconnectwise.New(simconnectwise.Switches{}, key), simautotask.New(simautotask.Switches{}, key), simhalo.New(simhalo.Switches{}, key)
-	fr := simfreshdesk.New(simfreshdesk.Switches{}, key)
-	a, b, c, d := cw.AddCompany("Aviary"), at.AddCompany("Aviary", 1), ha.AddClient("Aviary"), fr.AddCompany("Aviary")
+	fr, sn := simfreshdesk.New(simfreshdesk.Switches{}, key), simservicenow.New(simservicenow.Switches{}, key)
+	a, b, c, d, e := cw.AddCompany("Aviary"), at.AddCompany("Aviary", 1), ha.AddClient("Aviary"), fr.AddCompany("Aviary"), sn.AddCompany("Aviary")
 	return []hosted{
 		{"ConnectWise PSA", cw, connectwise.Kind(here), map[string]string{"company": simconnectwise.Company, "public_key": simconnectwise.PublicKey},
 			map[string]secret.Text{"private_key": key, "client_id": secret.New(simconnectwise.ClientID)}, func(title string) string { return cw.AddTicket(a, 1, title) }, cw.Notes, 40, 10},
@@ -46,6 +48,8 @@ func hostedDesks() []hosted {
 		{"HaloPSA", ha, halo.Kind(here), map[string]string{"tenant": simhalo.Tenant, "client_id": simhalo.ClientID},
 			map[string]secret.Text{"client_secret": key}, func(title string) string { return ha.AddTicket(c, title) }, ha.Notes, 40, 10},
 		{"Freshdesk", fr, freshdesk.Kind(here), nil, map[string]secret.Text{"key": key}, func(title string) string { return fr.AddTicket(d, title) }, fr.Notes, 40, 10},
+		{"ServiceNow", sn, servicenow.Kind(here), map[string]string{"user": simservicenow.User}, map[string]secret.Text{"password": key},
+			func(title string) string { return sn.AddTicket(e, title) }, sn.Notes, 40, 10},
 	}
 }
 
@@ -70,7 +74,7 @@ func TestEachNoteIsThereOnceOnHostedDesks(t *testing.T) {
 	t.Parallel()
 	writes := func(r *http.Request) bool {
 		path := strings.ToLower(r.URL.Path)
-		return r.Method == http.MethodPost && (strings.HasSuffix(path, "/notes") || strings.HasSuffix(path, "/actions"))
+		return r.Method == http.MethodPatch || r.Method == http.MethodPost && (strings.HasSuffix(path, "/notes") || strings.HasSuffix(path, "/actions"))
 	}
 	for _, h := range hostedDesks() {
 		t.Run(h.name, func(t *testing.T) {

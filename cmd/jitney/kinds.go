@@ -14,6 +14,7 @@ import (
 	"jitney/ticket/reach"
 	"jitney/ticket/redmine"
 	"jitney/ticket/rt"
+	"jitney/ticket/servicenow"
 )
 
 // targetKinds are the kinds of target that this binary knows, one line each.
@@ -35,6 +36,7 @@ func ticketKinds(rules reach.Rules) []ticket.Kind {
 		autotask.Kind(rules),
 		halo.Kind(rules),
 		freshdesk.Kind(rules),
+		servicenow.Kind(rules),
 		kaseyabms.Kind(rules),
 	}
 }
