@@ -24,7 +24,6 @@ import (
 	"jitney/secret"
 	simconnectwise "jitney/sim/connectwise"
 	simrt "jitney/sim/rt"
-	"jitney/ticket"
 )
 
 // crashesDesk are the places at which a process that writes notes is killed,
@@ -43,10 +42,6 @@ const (
 	diesLate = "request:late" // it dies, and the request takes effect later
 	diesLost = "request:lost" // it dies, and so does the request
 )
-
-// deskGrace is the grace of the trial. It is much longer than its late requests
-// need.
-const deskGrace = 500 * time.Millisecond
 
 // TestCrashWhileNotesAreWritten kills processes that write notes through the
 // real connectors to simulated desks, which live on. In the end each note is on
@@ -215,12 +210,7 @@ func TestCrashDeskWriter(t *testing.T) {
 	}
 	p, err := (&place{data: data, private: []string{"127.0.0.1"}}).open(t.Context(), slog.New(slog.DiscardHandler), targetKinds())
 	must(t, err)
-	for i, kind := range p.tickets.kinds {
-		p.tickets.kinds[i].Open = func(ctx context.Context, s ticket.Settings) (ticket.System, error) {
-			sys, err := kind.Open(ctx, s)
-			return hasty{sys}, err
-		}
-	}
+	hasten(p)
 	_, work := p.loops(p.reconciler(""))
 	ctx, stop := context.WithCancel(t.Context())
 	var loop sync.WaitGroup
@@ -233,12 +223,4 @@ func TestCrashDeskWriter(t *testing.T) {
 	stop()
 	loop.Wait()
 	p.close()
-}
-
-// A hasty is a System whose late requests come sooner than those of the real
-// one can.
-type hasty struct{ ticket.System }
-
-func (h hasty) Limits() ticket.Limits {
-	return ticket.Limits{Body: h.System.Limits().Body, Grace: deskGrace}
 }
