@@ -38,7 +38,7 @@ const codeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 // itself proves nothing; whoever has the verifier of its challenge is it. It is
 // safe for concurrent use.
 type Pairings struct {
-	people People
+	people Persons
 	table  PairingTable
 	log    *slog.Logger
 
@@ -51,7 +51,7 @@ type Pairings struct {
 }
 
 // NewPairings returns Pairings over the parts of the store that keep them.
-func NewPairings(people People, table PairingTable, log *slog.Logger) *Pairings {
+func NewPairings(people Persons, table PairingTable, log *slog.Logger) *Pairings {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}

@@ -25,6 +25,11 @@ type People interface {
 	AddFirst(ctx context.Context, p access.Person, hash string, events ...access.Event) error
 }
 
+// Persons knows who somebody is: the part of [People] that programs need.
+type Persons interface {
+	Person(ctx context.Context, id string) (access.Person, error)
+}
+
 // Sessions is the part of the store that keeps sessions.
 type Sessions interface {
 	// Session is access.NotFound if there is none with that key.

@@ -36,7 +36,7 @@ const (
 // about the person or the token is remembered from one use to the next. It is
 // safe for concurrent use.
 type Tokens struct {
-	people  People
+	people  Persons
 	table   TokenTable
 	records Log
 	log     *slog.Logger
@@ -45,7 +45,7 @@ type Tokens struct {
 }
 
 // NewTokens returns Tokens over the parts of the store that keep them.
-func NewTokens(people People, table TokenTable, records Log, log *slog.Logger) *Tokens {
+func NewTokens(people Persons, table TokenTable, records Log, log *slog.Logger) *Tokens {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}

@@ -44,4 +44,7 @@ var (
 	_ desk.Store      = (*store.Desk)(nil)
 
 	_ signin.Sessions = (*store.Sessions)(nil)
+
+	_ signin.TokenTable   = (*store.Tokens)(nil)
+	_ signin.PairingTable = (*store.Pairings)(nil)
 )

@@ -16,6 +16,7 @@ var flashes = map[string]flash{
 	"newpassword": {"ok", "key-round", "A new one is on its way. It can be revealed when the account is ready for it."},
 	"reissued":    {"warn", "key-round", "A new one is on its way for you. This was recorded, and the requester is told."},
 	"retried":     {"ok", "refresh-cw", "Trying again now."},
+	"awspending":  {"ok", "hourglass", "The request was sent. An approver decides; after that, press the same button again."},
 	"saved":       {"ok", "circle-check", "Saved."},
 	"created":     {"ok", "circle-check", "Created."},
 	"removed":     {"ok", "circle-check", "Removed."},
@@ -25,6 +26,7 @@ var flashes = map[string]flash{
 	"enabled":     {"ok", "circle-check", "Enabled."},
 	"sessions":    {"ok", "log-out", "The sessions are over."},
 	"password":    {"ok", "circle-check", "The password was changed."},
+	"revoked":     {"ok", "ban", "Revoked. It is of no use from now on."},
 	"closed":      {"ok", "circle-check", "Ticket closed."},
 	"opened":      {"ok", "circle-check", "Ticket opened."},
 }

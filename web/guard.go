@@ -45,15 +45,17 @@ func guard(next http.Handler) http.Handler {
 }
 
 // contentPolicy is what a page may do: our own files, scripts that carry its
-// nonce, and text into the document only through the one policy of hx-csp.
-func contentPolicy(nonce string) string {
+// nonce, and text into the document only through the one policy of hx-csp. Its
+// forms come here, and may be led on to formsTo: browsers hold the answer to a
+// form to the same rule.
+func contentPolicy(nonce, formsTo string) string {
 	return strings.Join([]string{
 		"default-src 'none'",
 		"script-src 'self' 'nonce-" + nonce + "'",
 		"style-src 'self'",
 		"img-src 'self'",
 		"connect-src 'self'",
-		"form-action 'self'",
+		strings.TrimSpace("form-action 'self' " + formsTo),
 		"base-uri 'none'",
 		"frame-ancestors 'none'",
 		"require-trusted-types-for 'script'",

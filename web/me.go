@@ -20,6 +20,7 @@ type meBody struct {
 	Themes   []option
 	Zones    []string
 	Sessions []sessionRow
+	Ending   int // of their API tokens, soon
 	Wrong    []wrongField
 	Problem  *access.Error
 }
@@ -31,8 +32,12 @@ func (s mine) mePage(v *visit, failed error) error {
 	if err != nil {
 		return err
 	}
+	ending, err := s.endingTokens(v)
+	if err != nil {
+		return err
+	}
 	chosen := theme(v.r)
-	b := meBody{Zones: []string{"UTC", "Europe/London", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
+	b := meBody{Ending: ending, Zones: []string{"UTC", "Europe/London", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
 		"Asia/Kolkata", "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney"}}
 	for _, t := range [][2]string{{"auto", "As the system"}, {"light", "Light"}, {"dark", "Dark"}} {
 		b.Themes = append(b.Themes, option{Value: t[0], Label: t[1], Selected: t[0] == chosen})

@@ -26,7 +26,9 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	Person  access.Person // zero where nobody needs to be signed in
+	formsTo string        // where else than to this website the answer to a form may lead; empty for nowhere
 	section string        // address of the part of the website that the page belongs to; empty if its own tells
+	reach   broker.SessionReach
 	clock
 }
 
@@ -57,6 +59,7 @@ type frame struct {
 	Banner     string
 	Flash      *flash
 	Alarm      string // access that should be gone and is not
+	AWS        awsMenu
 	Body       any
 }
 
@@ -180,7 +183,9 @@ func (s *Server) show(v *visit, status int, name, title string, body any) error 
 		f.OtherTheme = "light"
 	}
 	if f.SignedIn {
+		s.reachAWS(v)
 		f.Nav, f.Alarm = s.nav(v)
+		v.menu(&f.AWS, false)
 		f.Flash = takeFlash(v)
 	}
 	page, ok := s.pages[name]
@@ -193,7 +198,7 @@ func (s *Server) show(v *visit, status int, name, title string, body any) error 
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", contentPolicy(nonce))
+	h.Set("Content-Security-Policy", contentPolicy(nonce, v.formsTo))
 	h.Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
 	_, err := out.WriteTo(v.w)

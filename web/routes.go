@@ -72,6 +72,7 @@ func (s *Server) routes() http.Handler {
 	person("POST /desk/{id}/reopen", desk.reopenTicket)
 
 	bureauPages{s}.routes(admin, reader)
+	awsPages{s}.routes(person, admin, reader)
 
 	reader("GET /people", people.showPeople)
 	admin("POST /people", people.savePerson)
@@ -90,6 +91,9 @@ func (s *Server) routes() http.Handler {
 	reader("GET /settings/policies.json", rule.exportPolicies)
 	admin("POST /settings", rule.saveSettings)
 	admin("POST /settings/policy", rule.savePolicy)
+
+	tokenPages{s}.routes(admin, person)
+	localPages{s}.routes(person)
 
 	person("GET /me", me.showMe)
 	person("POST /me", me.saveMe)

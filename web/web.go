@@ -25,6 +25,10 @@ type Server struct {
 	SignIn   SignIn
 	Setup    Setup
 	Accounts Accounts
+	Tokens   Tokens
+	Pairings Pairings
+	// From reports the address of a visitor; nil takes the connection's.
+	From func(*http.Request) string
 	// Address is where people reach the website, such as https://jitney.example;
 	// empty means where the request came.
 	Address string

@@ -13,6 +13,7 @@ import (
 	"jitney/access"
 	"jitney/broker"
 	"jitney/secret"
+	"jitney/signin"
 	"jitney/target"
 	"jitney/ticket"
 )
@@ -21,6 +22,8 @@ import (
 // customers, tickets and grants in every state.
 type world struct {
 	bureaus *memBureaus
+	tokens  *memTokens
+	pairing *signin.Pairings
 	*memory
 	server  *Server
 	handler http.Handler
@@ -40,6 +43,8 @@ const (
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{memory: newMemory(), bureaus: newMemBureaus(), kept: map[string]string{}, login: "https://login.microsoftonline.example"}
+	w.tokens = newMemTokens(w.memory)
+	w.pairing = signin.NewPairings(memPeople{w.memory}, w.tokens, nil)
 	made := 0
 	w.server = &Server{Broker: broker.New(broker.Ports{Grants: memGrants{w.memory}, Pulses: memGrants{w.memory}, Credentials: memCredentials{w.memory}, People: memPeople{w.memory},
 		Customers: memPlaces{w.memory}, Targets: memPlaces{w.memory}, Rules: memRules{w.memory}, Log: memLog{w.memory}, Notes: memLog{w.memory},
@@ -48,7 +53,8 @@ func newWorld(t testing.TB) *world {
 		Desks:       w.desk,
 		Connections: w.bureaus, TicketKinds: []ticket.Kind{bureauKind()}, OpenDesk: w.openBureau,
 		Password: func() secret.Text { made++; return secret.New(fmt.Sprintf("Wren-Copper-%02d-Tidal", made)) }}),
-		SignIn: fakeSignIn{w}, Setup: fakeSetup{w}, Accounts: fakeAccounts{}}
+		SignIn: fakeSignIn{w}, Setup: fakeSetup{w}, Accounts: fakeAccounts{},
+		Tokens: signin.NewTokens(memPeople{w.memory}, w.tokens, memLog{w.memory}, nil), Pairings: w.pairing}
 	h, err := w.server.Open(time.UTC)
 	if err != nil {
 		t.Fatal(err)

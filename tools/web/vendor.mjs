@@ -33,7 +33,7 @@ for (const [dir, suffix, pattern] of [["templates", ".html", /icon "([a-z0-9-]+)
     }
   }
 }
-for (const name of ["server", "cloud", "key-round"]) wanted.add(name); // that kinds of target may name
+for (const name of ["server", "cloud", "cloud-cog", "key-round"]) wanted.add(name); // that kinds of target may name
 rmSync(join(web, "icons"), { recursive: true, force: true });
 mkdirSync(join(web, "icons"));
 for (const name of [...wanted].sort()) vendor("lucide-static", `icons/${name}.svg`, `icons/${name}.svg`, "ISC");

@@ -52,6 +52,9 @@
       for (const el of all("#signin [data-once]")) if (el.textContent !== "not valid any more") el.textContent = "not valid any more";
       for (const el of all("#signin [data-valid]")) el.hidden = true;
     }
+    for (const el of all("[data-till]")) {
+      if (Number(el.dataset.till) <= now && el.textContent !== "not valid any more") el.textContent = "not valid any more";
+    }
     for (const el of all("[data-since]")) {
       el.textContent = ago(now - Number(el.dataset.since));
     }
@@ -150,6 +153,22 @@
     for (const menu of all("details.pop[open]")) {
       menu.open = false;
       menu.querySelector("summary").focus();
+    }
+  });
+
+  // Tabs: links that, with scripts, show what is on the page already.
+  document.addEventListener("click", (e) => {
+    const link = e.target.closest("[data-tab]");
+    if (!link || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    const shown = document.getElementById(link.dataset.tab);
+    if (!shown) return;
+    e.preventDefault();
+    for (const tab of all("nav [data-tab]")) {
+      const on = tab.dataset.tab === link.dataset.tab;
+      if (on) tab.setAttribute("aria-current", "true");
+      else tab.removeAttribute("aria-current");
+      const part = document.getElementById(tab.dataset.tab);
+      if (part) part.hidden = !on;
     }
   });
 
