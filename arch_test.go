@@ -44,6 +44,7 @@ var floors = []struct {
 	{"reconcile", append([]string{"crashpoint"}, contracts...)},
 	{"signin", append([]string{"broker"}, contracts...)}, // never the store, never web
 	{"web", append([]string{"broker"}, contracts...)},
+	{"api", append([]string{"broker"}, contracts...)},
 	{"notify", []string{"access", "secret"}},
 	{"issuer", []string{"access", "secret"}},
 	{"sim/hosted", nil},
