@@ -26,6 +26,11 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 			scope = 2
 		}
 		hosted.Send(w, http.StatusOK, hosted.Object{"id": 7, "ticket_scope": scope, "occasional": false, "contact": hosted.Object{"name": "Jitney", "email": "jitney@aviary.example"}})
+	case get && where == "agents" && s.look().NoAgents:
+		refuse(w, http.StatusForbidden, "access_denied", "You are not authorized to perform this action.")
+	case get && where == "agents":
+		s.page(w, r, []hosted.Object{{"id": 7, "ticket_scope": 1, "contact": hosted.Object{"name": "Jitney", "email": "jitney@aviary.example"}},
+			{"id": Agent, "ticket_scope": 1, "contact": hosted.Object{"name": "Bree", "email": "bree@aviary.example"}}})
 	case get && where == "companies":
 		s.listCompanies(w, r)
 	case get && where == "ticket_fields":

@@ -20,6 +20,9 @@ import (
 	"jitney/sim/hosted"
 )
 
+// Agent is the number of an agent, whose address is bree@aviary.example.
+const Agent = 8
+
 // The numbers of some statuses.
 const (
 	StatusOpen     = 2
@@ -37,6 +40,7 @@ type Switches struct {
 	Scoped        bool // the agent sees the tickets of some groups only, and is told so by 403
 	NoNotes       bool // the agent may not write notes
 	NoFields      bool // the agent may not read what statuses there are
+	NoAgents      bool // the agent may not read who else is one
 	Suspended     bool // the account is not paid for: 403 for everything
 	PageCap       int  // pages are smaller than asked for; only Link tells that there are more
 	NewestFirst   bool // conversations come with the newest first
@@ -241,6 +245,7 @@ var facts = []hosted.Fact{
 	{Method: "POST", Path: `/api/v2/tickets/\d+/notes`, Sent: []string{"body string", "private boolean"}, Got: noteFields},
 	{Method: "GET", Path: `/api/v2/companies`, Query: []string{"page", "per_page"}, Got: []string{"id number", "name string", "domains list"}},
 	{Method: "GET", Path: `/api/v2/ticket_fields`, Query: []string{"type"}, Got: []string{"id number", "name string", "type string", "choices object"}},
+	{Method: "GET", Path: `/api/v2/agents`, Query: []string{"page", "per_page"}, Got: []string{"id number", "ticket_scope number", "contact object"}},
 	{Method: "GET", Path: `/api/v2/agents/me`, Got: []string{"id number", "ticket_scope number", "occasional boolean", "contact object"}},
 }
 

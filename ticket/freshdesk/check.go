@@ -2,14 +2,11 @@ package freshdesk
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"jitney/access"
 	"jitney/ticket"
@@ -42,55 +39,12 @@ func (s *system) Companies(ctx context.Context) (all []ticket.Company, err error
 	return all, nil
 }
 
-// statuses reads what statuses there are.
-func (s *system) statuses(ctx context.Context) (map[int64]string, error) {
-	s.mu.Lock()
-	names, at := s.names, s.readAt
-	s.mu.Unlock()
-	if !at.IsZero() && time.Since(at) < 10*time.Minute {
-		return names, nil
-	}
-	var fields []struct {
-		Name    string
-		Choices json.RawMessage
-	}
-	_, err := s.get(ctx, "ticket_fields", url.Values{"type": {"default_status"}}, &fields)
-	if err != nil && ticket.TroubleOf(err) != ticket.Forbidden {
-		return nil, err
-	}
-	names = map[int64]string{}
-	for _, f := range fields {
-		var choices map[string][]string // what agents and what customers read
-		if f.Name != "status" || json.Unmarshal(f.Choices, &choices) != nil {
-			continue
-		}
-		for id, words := range choices {
-			if n, ok := parseID(id); ok && len(words) > 0 {
-				names[n] = reach.Clean(words[0], 60)
-			}
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.names, s.readAt = names, time.Now() // an agent who may not read them is not asked to try each time
-	return names, err
-}
-
-// statusNames are for people only, so there can be none.
-func (s *system) statusNames(ctx context.Context) map[int64]string {
-	names, err := s.statuses(ctx)
-	if err != nil {
-		return map[int64]string{}
-	}
-	return names
-}
-
 // Options reports what can be chosen for a field of the settings.
 func (s *system) Options(ctx context.Context, field string) (all []ticket.Option, err error) {
 	if field != fieldClosed {
 		return nil, nil
 	}
-	names, err := s.statuses(ctx)
+	names, err := s.read(ctx, &s.statusNames)
 	for _, id := range slices.Sorted(maps.Keys(names)) {
 		all = append(all, ticket.Option{Value: number(id), Title: names[id]})
 	}
@@ -139,7 +93,7 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 
 // checkStatuses says what closed means here.
 func (s *system) checkStatuses(ctx context.Context) (found []access.Finding) {
-	names := s.statusNames(ctx)
+	names := s.words(ctx, &s.statusNames)
 	if len(names) == 0 {
 		return []access.Finding{{Level: "warning", What: "Freshdesk does not tell the agent which statuses there are, so tickets are shown with numbers.", Fix: "Closed are Resolved (4), Closed (5) and those chosen in the settings."}}
 	}

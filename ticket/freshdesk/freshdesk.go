@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"jitney/ticket"
@@ -34,9 +33,7 @@ type system struct {
 	settings
 	client *reach.Client
 
-	mu     sync.Mutex
-	names  map[int64]string // of statuses
-	readAt time.Time
+	statusNames, agentNames book
 }
 
 var (
@@ -108,7 +105,7 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (page ticket.Page,
 		limit = most
 	}
 	text := strings.ToLower(strings.TrimSpace(q.Text))
-	names, seen := s.statusNames(ctx), map[string]bool{}
+	seen := map[string]bool{}
 	for n := range scan {
 		var found []record
 		more, err := s.list(ctx, "tickets", at.page, url.Values{"company_id": {q.Company}, "updated_since": {begin}, "order_by": {"created_at"}, "order_type": {"desc"}}, &found)
@@ -116,7 +113,7 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (page ticket.Page,
 			return ticket.Page{}, err
 		}
 		for i := at.from; i < len(found); i++ {
-			t := s.show(found[i], names)
+			t := s.show(ctx, found[i])
 			switch {
 			case found[i].ID <= 0 || !t.Open || seen[t.ID]:
 			case t.Company != q.Company:
@@ -177,7 +174,7 @@ func (s *system) Find(ctx context.Context, ids ...string) (map[string]ticket.Tic
 			return nil, err
 		}
 		if number(r.ID) == id && !r.Deleted {
-			found[id] = s.show(r, s.statusNames(ctx))
+			found[id] = s.show(ctx, r)
 		}
 	}
 	return found, nil
@@ -185,9 +182,9 @@ func (s *system) Find(ctx context.Context, ids ...string) (map[string]ticket.Tic
 
 // show makes a Ticket of what came. A ticket that was merged into another is
 // closed, and nothing tells which one that is.
-func (s *system) show(r record, names map[int64]string) ticket.Ticket {
+func (s *system) show(ctx context.Context, r record) ticket.Ticket {
 	t := ticket.Ticket{
-		ID: number(r.ID), Number: number(r.ID), Title: reach.Clean(r.Subject, 300), Status: names[r.Status],
+		ID: number(r.ID), Number: number(r.ID), Title: reach.Clean(r.Subject, 300), Status: s.words(ctx, &s.statusNames)[r.Status],
 		Open:         r.Status > 0 && !slices.Contains(s.closed, r.Status) && !r.Spam && !r.Deleted,
 		AcceptsNotes: true, // a closed ticket takes private notes and stays closed
 		URL:          s.client.URL("a/tickets/"+number(r.ID), ""),
@@ -200,7 +197,9 @@ func (s *system) show(r record, names map[int64]string) ticket.Ticket {
 		t.Company = number(r.CompanyID)
 	}
 	if r.ResponderID > 0 {
-		t.Assignee = number(r.ResponderID)
+		if t.Assignee = s.words(ctx, &s.agentNames)[r.ResponderID]; t.Assignee == "" {
+			t.Assignee = number(r.ResponderID)
+		}
 	}
 	return t
 }

@@ -71,6 +71,24 @@ func TestCraftedQueriesListNothing(t *testing.T) {
 	}
 }
 
+func TestNamesAreNotAskedForAgainAndAgain(t *testing.T) {
+	s, url := serve(t, sim.Switches{})
+	company := s.AddCompany("A")
+	for range 50 {
+		s.Assign(s.AddTicket(company, "Printer"), sim.Agent)
+	}
+	for _, sw := range []sim.Switches{{}, {NoFields: true, NoAgents: true}, {Network: hosted.Network{Throttle: 2}}} {
+		s.Set(sw)
+		sys, before := connect(t, url), s.Calls()
+		for range 3 {
+			_, _ = sys.Tickets(t.Context(), ticket.Query{Company: company})
+		}
+		if n := s.Calls() - before; n > 6 {
+			t.Errorf("%+v: %d calls for three lists", sw, n)
+		}
+	}
+}
+
 func TestOthersTicketsAreReportedAndLeftOut(t *testing.T) {
 	s, url := serve(t, sim.Switches{IgnoreCompany: true})
 	a, b := s.AddCompany("A"), s.AddCompany("B")
@@ -85,17 +103,21 @@ func TestStates(t *testing.T) {
 	s, url := serve(t, sim.Switches{})
 	a, b := s.AddCompany("A"), s.AddCompany("B")
 	add := func(f func(id string)) string { id := s.AddTicket(a, "Printer"); f(id); return id }
-	pending := add(func(id string) { s.SetStatus(id, sim.StatusPending); s.Assign(id, 7) })
+	pending := add(func(id string) { s.SetStatus(id, sim.StatusPending); s.Assign(id, sim.Agent) })
 	resolved := add(func(id string) { s.SetStatus(id, sim.StatusResolved) })
 	billed := add(func(id string) { s.SetStatus(id, sim.StatusBilled) })
 	spam, trash, gone, hidden := add(s.Spam), add(s.Trash), add(s.Remove), add(s.Hide)
 	away, nobody := add(func(id string) { s.Transfer(id, b) }), add(func(id string) { s.Transfer(id, "") })
 	all := []string{pending, resolved, billed, spam, trash, gone, hidden, away, nobody}
-	for _, sw := range []sim.Switches{{}, {ShowTrash: true}, {NoFields: true}} {
+	for _, sw := range []sim.Switches{{}, {ShowTrash: true}, {NoFields: true}, {NoAgents: true}} {
 		s.Set(sw)
+		who := "bree@aviary.example"
+		if sw.NoAgents {
+			who = "8"
+		}
 		found, err := connect(t, url).Find(t.Context(), all...)
 		if err != nil || len(found) != 7 || !found[pending].Open || found[resolved].Open || !found[billed].Open || found[spam].Open ||
-			found[away].Company != b || found[nobody].Company != "" || !found[hidden].Open || found[pending].Assignee != "7" {
+			found[away].Company != b || found[nobody].Company != "" || !found[hidden].Open || found[pending].Assignee != who {
 			t.Errorf("%+v: found %+v, %v", sw, found, err)
 		}
 		if status := found[pending].Status; status != "Pending" && !(sw.NoFields && status == "3") {

@@ -48,7 +48,9 @@ func Kind(rules reach.Rules) ticket.Kind {
 			if err != nil {
 				return nil, err
 			}
-			return &system{settings: checked, client: client}, nil
+			sys := &system{settings: checked, client: client}
+			sys.statusNames.read, sys.agentNames.read = sys.statuses, sys.agents
+			return sys, nil
 		},
 	}
 }

@@ -29,7 +29,7 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 	if !isID(ticketID) || !ticket.ValidKey(key) {
 		return nil, nil
 	}
-	refs, seen, err := s.journal(ctx, ticketID, key)
+	refs, seen, hidden, err := s.journal(ctx, ticketID, key)
 	if err != nil || len(refs) > 0 {
 		return refs, err
 	}
@@ -46,10 +46,13 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 			refs = append(refs, ticket.NoteRef{})
 		}
 	}
-	if _, shown := r[s.element]; shown || seen || len(refs) > 0 {
+	if text, shown := r[s.element]; len(refs) > 0 || shown && !(hidden && text.Value == "") {
 		return refs, nil
 	}
-	if seen, err = s.seesJournal(ctx); err == nil && !seen {
+	if !seen && !hidden {
+		seen, err = s.seesJournal(ctx)
+	}
+	if err == nil && (hidden || !seen) {
 		return nil, trouble(ticket.Forbidden, "ServiceNow shows the account no notes, neither on the ticket nor in the journal, so it cannot be told whether ours is there. Let it read sys_journal_field.", nil)
 	}
 	return nil, err
@@ -66,17 +69,18 @@ func (s *system) seesJournal(ctx context.Context) (bool, error) {
 }
 
 // journal looks for key among the notes of a ticket, and reports whether the
-// account has seen any row at all.
-func (s *system) journal(ctx context.Context, ticketID, key string) (refs []ticket.NoteRef, seen bool, err error) {
+// account has seen any row at all, and whether rows were counted that rights
+// then took out.
+func (s *system) journal(ctx context.Context, ticketID, key string) (refs []ticket.NoteRef, seen, hidden bool, err error) {
 	var found []record
 	q := url.Values{"sysparm_query": {"element_id=" + ticketID + "^valueLIKE" + key + "^ORDERBYDESCsys_created_on"}, "sysparm_limit": {strconv.Itoa(rows)},
 		"sysparm_fields": {"sys_id,element_id,element,value,sys_created_on"}}
-	_, err = s.get(ctx, "sys_journal_field", q, &found)
+	answer, err := s.get(ctx, "sys_journal_field", q, &found)
 	if kind := ticket.TroubleOf(err); err != nil && (kind == ticket.Forbidden || kind == ticket.Gone) {
-		return nil, false, nil
+		return nil, false, false, nil
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, false, false, err
 	}
 	for _, r := range found {
 		if r["element_id"].Value == ticketID && slices.Contains(elements, r["element"].Value) && ticket.Carries(r["value"].Value, key) {
@@ -84,9 +88,9 @@ func (s *system) journal(ctx context.Context, ticketID, key string) (refs []tick
 		}
 	}
 	if len(refs) == 0 && len(found) >= rows { // it does not heed the condition
-		return nil, true, trouble(ticket.Down, fmt.Sprintf("ServiceNow sends more than %d notes, so it cannot be told whether ours is among them.", rows), nil)
+		return nil, true, false, trouble(ticket.Down, fmt.Sprintf("ServiceNow sends more than %d notes, so it cannot be told whether ours is among them.", rows), nil)
 	}
-	return refs, len(found) > 0, nil
+	return refs, len(found) > 0, more(answer, len(found), false), nil
 }
 
 // times counts how often text carries key.
