@@ -40,7 +40,6 @@ func (a clerk) checkTicket(ctx context.Context, s Submission, c *checked) error 
 		c.wrong("ticket", unmapped(err))
 		return ctx.Err()
 	}
-	asked := seeker{sys: sys, company: company}
 	if a.brief && s.Ticket != "" {
 		if t, ok := a.listed(ctx, connection, company, s.Ticket); ok {
 			a.judge(ctx, c, connection, t)
@@ -53,7 +52,7 @@ func (a clerk) checkTicket(ctx context.Context, s Submission, c *checked) error 
 	}
 	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	t, found, err := asked.find(within, s.Ticket, s.Number)
+	t, found, err := ticket.Seek(within, sys, company, s.Ticket, s.Number)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -73,41 +72,6 @@ func unmapped(err error) string {
 		return strings.TrimSpace(e.Text + " " + e.Hint)
 	}
 	return TicketTrouble
-}
-
-// A seeker finds a ticket of a company.
-type seeker struct {
-	sys     ticket.System
-	company string
-}
-
-// find finds a ticket of the company by its id, or by its number, which may
-// come in the place of the id.
-func (s seeker) find(ctx context.Context, id, number string) (t ticket.Ticket, ok bool, err error) {
-	if id != "" {
-		found, err := s.sys.Find(ctx, id)
-		if t, ok = found[id]; err != nil || ok {
-			return t, ok && err == nil && t.ID == id && t.Company == s.company, err
-		}
-		number = id
-	}
-	page, err := s.sys.Tickets(ctx, ticket.Query{Company: s.company, Text: number, Limit: 50})
-	if err != nil {
-		return t, false, err
-	}
-	for _, t := range page.Tickets {
-		if t.Company == s.company && sameNumber(t.Number, number) {
-			return t, true, nil
-		}
-	}
-	// One that is closed is in no list. Where the number is the id it is found all the same.
-	found, err := s.sys.Find(ctx, number)
-	t, ok = found[number]
-	return t, ok && err == nil && t.Company == s.company && sameNumber(t.Number, number), err
-}
-
-func sameNumber(a, b string) bool {
-	return strings.EqualFold(strings.TrimPrefix(a, "#"), strings.TrimPrefix(b, "#")) && a != ""
 }
 
 // judge takes t, a ticket of the customer, or says why it will not do.

@@ -120,7 +120,7 @@ func (r historian) historyEvent(q question, text string) access.Event {
 func (r historian) tellHistory(ctx context.Context, item schedule.Item[access.Work], q question, lines []string) error {
 	number := item.Value.Key[strings.LastIndexByte(item.Value.Key, ':')+1:]
 	n := access.Note{Key: "jitney:" + q.Grant + ":history:" + number, Grant: q.Grant, Ticket: q.Ticket, Subject: "Jitney: What the account did"}
-	if q.Ticket.ID == "" {
+	if q.Ticket.None() {
 		return nil
 	}
 	body := append([]string{"What " + clean(q.Account.Username, 300) + " did, as the target's own log tells:"}, lines...)

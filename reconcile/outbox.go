@@ -36,6 +36,8 @@ func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) 
 		return r.post(ctx, item)
 	case WorkHistory:
 		return historian{r}.history(ctx, item)
+	case WorkWatch:
+		return watcher{r}.row(ctx, item)
 	case WorkSweep:
 		return r.sweepRow(ctx)
 	default: // of a newer version, in a rolling upgrade
@@ -48,8 +50,21 @@ func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) 
 // answer was lost is looked for until that call can have no effect any more.
 func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work]) (schedule.Result, error) {
 	var n access.Note
-	if err := json.Unmarshal(item.Value.Payload, &n); err != nil || n.Key == "" || n.Ticket.ID == "" {
+	if err := json.Unmarshal(item.Value.Payload, &n); err != nil || n.Key == "" || n.Ticket.None() {
 		return r.park(ctx, item, n, "The stored note cannot be read.")
+	}
+	if n.Ticket.ID == "" && r.Grants != nil {
+		g, err := r.Grants.Grant(ctx, n.Grant)
+		if err != nil {
+			return schedule.Result{}, fmt.Errorf("read the ticket of grant %s: %w", n.Grant, err)
+		}
+		n.Ticket = g.Ticket // it may be known by now
+	}
+	switch {
+	case n.Ticket.ID == "" && n.Ticket.Unverified: // whoever finds it wakes this row
+		return schedule.In(time.Minute), nil
+	case n.Ticket.ID == "":
+		return r.park(ctx, item, n, "There is no ticket "+clean(n.Ticket.Number, 100)+" of this customer, so the note has nowhere to go.")
 	}
 	sys, err := r.Tickets(ctx, n.Ticket.System)
 	if err != nil {

@@ -23,6 +23,7 @@ type paper struct {
 	notes    map[string][]ticket.Note // by ticket, in the order in which they landed
 	calls    int
 	downTill time.Time
+	notThere int // tickets that were looked for in vain
 	late     sync.WaitGroup
 }
 
@@ -117,6 +118,8 @@ func (p *paper) Find(ctx context.Context, ids ...string) (map[string]ticket.Tick
 	for _, id := range ids {
 		if t, ok := p.tickets[id]; ok {
 			found[id] = t
+		} else {
+			p.notThere++
 		}
 	}
 	return found, nil

@@ -48,7 +48,7 @@ func (w *world) start() *process {
 		mailer = w.mailer
 	}
 	p.reconciler = reconcile.New(reconcile.Ports{Mailer: mailer, Staff: s.People, Cases: gatedCases{s.Accounts, p}, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
-		Log: s.Log, Sealer: w.sealer, Open: p.open, Desks: w.desks, Tickets: p.tickets, Kinds: kinds, Password: password},
+		Log: s.Log, Sealer: w.sealer, Open: p.open, Desks: w.desks, Tickets: p.tickets, Watch: s.Tickets, Grants: s.Grants, Kinds: kinds, Password: password},
 		reconcile.Config{Address: "https://jitney.example"})
 	look := p.reconciler.Look
 	if w.look != nil {

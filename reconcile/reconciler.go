@@ -40,6 +40,8 @@ type Ports struct {
 	Open     Opener
 	Desks    Desks
 	Tickets  Tickets
+	Watch    Watch  // nil if nobody watches tickets
+	Grants   Grants // needed with Watch
 	Kinds    []target.Kind
 	Password func() secret.Text // makes a password that was never made before
 	Mailer   Mailer             // nil if no mail can be sent

@@ -49,7 +49,7 @@ func (l scribe) noteN(g access.Grant, kind string, n int64, subject string, line
 	}
 	lines = append(lines, "["+key+"]")
 	written := access.Note{Key: key, Grant: g.ID, Ticket: g.Ticket, Subject: "Jitney: " + subject, Body: strings.Join(lines, "\n")}
-	if g.Ticket.ID != "" {
+	if !g.Ticket.None() {
 		l.change.Notes = append(l.change.Notes, written)
 	}
 	l.mail(g, kind, written)

@@ -38,7 +38,12 @@ func (r *Reconciler) Start(ctx context.Context) error {
 	if _, err := r.Cases.WakeOpen(ctx, r.cfg.WakeWithin); err != nil {
 		return fmt.Errorf("wake open accounts: %w", err)
 	}
-	return r.Outbox.Add(ctx, access.Work{Kind: WorkSweep, Key: WorkSweep, Group: WorkSweep, Lane: WorkSweep})
+	for _, kind := range []string{WorkSweep, WorkWatch} {
+		if err := r.Outbox.Add(ctx, access.Work{Kind: kind, Key: kind, Group: kind, Lane: kind}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *Reconciler) sweepRow(ctx context.Context) (schedule.Result, error) {

@@ -167,8 +167,8 @@ func moveNotes(ctx context.Context, t *tx, g access.Grant, ref access.TicketRef)
 // Rest stores w, due now. If there is one with its Key that nothing is going
 // to wake, that one is made due now instead; one that is due some time is left
 // alone.
-func (o *Outbox) Rest(ctx context.Context, w access.Work) error {
-	return o.core.write(ctx, "have work done: "+w.Key, func(ctx context.Context, t *tx) error {
+func (s *Tickets) Rest(ctx context.Context, w access.Work) error {
+	return s.core.write(ctx, "have work done: "+w.Key, func(ctx context.Context, t *tx) error {
 		t.woke.work = true
 		return t.RestWork(ctx, db.RestWorkParams(t.workRow(w)))
 	})

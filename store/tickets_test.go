@@ -126,7 +126,7 @@ func waitingNotes(t *testing.T, s *store.Store, g access.Grant) {
 	}
 	w := access.Work{Kind: "watch", Key: "watch:rt1", Group: "watch:rt1", Lane: "watch:rt1"}
 	for range 2 { // the second leaves it alone
-		if err := s.Outbox.Rest(ctx, w); err != nil {
+		if err := s.Tickets.Rest(ctx, w); err != nil {
 			t.Fatal(err)
 		}
 	}
