@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"jitney/access"
@@ -35,6 +36,9 @@ func (s *Server) nav(v *visit) (items []navItem, alarm string) {
 			navItem{Name: "People", Path: "/people", Icon: "users", Wide: true},
 			navItem{Name: "Audit", Path: "/audit", Icon: "scroll-text", Wide: true},
 			navItem{Name: "Settings", Path: "/settings", Icon: "settings", Wide: true})
+	}
+	if v.reach.Target != "" || v.reach.Exists && everything {
+		items = slices.Insert(items, 2, navItem{Name: "AWS", Path: "/aws", Icon: "cloud"})
 	}
 	here := cmp.Or(v.section, v.r.URL.Path)
 	for i := range items {

@@ -163,6 +163,8 @@
     const shown = document.getElementById(link.dataset.tab);
     if (!shown) return;
     e.preventDefault();
+    const now = document.getElementById("tab");
+    if (now) now.value = link.dataset.tab.replace("way-", "");
     for (const tab of all("nav [data-tab]")) {
       const on = tab.dataset.tab === link.dataset.tab;
       if (on) tab.setAttribute("aria-current", "true");
