@@ -2,10 +2,13 @@ package aws
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,6 +108,7 @@ func (w *wire) client() *http.Client {
 func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots()},
 		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    8,
@@ -113,6 +117,17 @@ func newTransport() *http.Transport {
 		ResponseHeaderTimeout:  tryTimeout,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
+}
+
+// roots are the authorities that AWS's own tools would believe too; nil means
+// the system's.
+func roots() *x509.CertPool {
+	text, err := os.ReadFile(os.Getenv("AWS_CA_BUNDLE"))
+	pool := x509.NewCertPool()
+	if err != nil || !pool.AppendCertsFromPEM(text) {
+		return nil
+	}
+	return pool
 }
 
 var errTooBig = errors.New("the answer is larger than any honest one")
@@ -148,7 +163,7 @@ func (s *client) config(ctx context.Context) (sdk.Config, error) {
 		cfg.Credentials = credentials.NewStaticCredentialsProvider(s.keyID, s.secret.Reveal(), "")
 	case wayAmbient:
 		var err error
-		if cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(s.region), config.WithHTTPClient(s.wire.client())); err != nil {
+		if cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(s.region)); err != nil {
 			return cfg, &access.Error{Kind: access.Invalid, Text: "The server's own AWS credentials cannot be read.", Hint: "Check its environment and the files in ~/.aws, or choose an access key in the target's settings.", Err: bare("load the default configuration", err)}
 		}
 	}
@@ -208,14 +223,17 @@ type steward struct{ *client }
 
 // Retrieve makes a session of an hour of the role that Jitney works as.
 func (s steward) Retrieve(ctx context.Context) (sdk.Credentials, error) {
-	arns := make(words, len(s.roles))
-	for i, r := range s.roles {
-		arns[i] = r.arn
+	var arns words
+	for _, r := range s.roles {
+		if plain := "arn:" + s.partition.name + ":iam::" + s.account + ":role/" + r.name; plain != r.arn {
+			arns = append(arns, plain) // what IAM calls a role that is not there
+		}
+		arns = append(arns, r.arn)
 	}
 	k, err := s.assume(ctx, request{role: s.manager, name: "jitney", life: time.Hour, source: "", policy: policyText(statement{Effect: "Allow", Resource: arns,
 		Action: words{"iam:GetRole", "iam:UpdateRole", "iam:ListRolePolicies", "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy"}})})
 	if err != nil {
-		return sdk.Credentials{}, err
+		return sdk.Credentials{}, s.explainAssume(err, s.manager)
 	}
 	return sdk.Credentials{AccessKeyID: k.id, SecretAccessKey: k.secret.Reveal(), SessionToken: k.token.Reveal(), CanExpire: true, Expires: k.expires}, nil
 }

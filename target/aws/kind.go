@@ -45,6 +45,7 @@ func Kind(o Options) target.Kind {
 		Icon:         "cloud-cog",
 		Fields:       kindFields(),
 		Entitlements: entitlements,
+		Confirm:      confirm,
 		Patience:     patience,
 		Sessions:     true,
 		AtTheEnd:     "A policy on the role denies the grant's own sessions everything, which is proved by trying; other sessions of the role go on.",
@@ -68,6 +69,10 @@ func Kind(o Options) target.Kind {
 		},
 	}
 }
+
+// confirm is how long a role must refuse sessions to count as taken away:
+// changes of trust policies take some seconds to show everywhere.
+const confirm = time.Minute
 
 // patience is how long an end may take: IAM applies a policy within seconds
 // mostly, and within minutes at worst.

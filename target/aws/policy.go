@@ -77,6 +77,15 @@ const denyPrefix = "jitney-end-"
 
 const mergedWord = "merged-"
 
+// reserveName names a policy without effect, which keeps as much room on a
+// role as merging needs when the role is full.
+const reserveName = denyPrefix + "reserve"
+
+func reserveText() string {
+	return policyText(statement{Effect: "Deny", Action: everything, Resource: everything,
+		Condition: map[string]map[string]words{"StringEquals": {"aws:userid": {"room-kept-by-jitney-" + strings.Repeat("x", 600)}}}})
+}
+
 // A deny is one inline policy of ours on a role: it denies the sessions of its
 // members everything. It is never changed; whoever needs another one writes
 // another one, so that two that write at once do not lose each other's.

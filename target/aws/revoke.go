@@ -23,8 +23,8 @@ const patient = 2 * time.Minute
 // they are written into one, and old is how long a deny must have stood for
 // that: what was written a moment ago, reads may not show yet.
 const (
-	crowd = 12
-	old   = patient
+	crowd = 8
+	old   = 30 * time.Second
 )
 
 // Remove denies a's sessions everything on their roles. Where roles may not be
@@ -77,7 +77,7 @@ func over(t time.Time) bool { return time.Now().After(t.Add(clocks)) }
 
 // end puts the deny on one role, unless it is there.
 func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) error {
-	all, err := s.denies(ctx, r)
+	all, reserve, err := s.denies(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -92,6 +92,7 @@ func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) er
 	name := denyName(last.Add(time.Second), mark) // whole seconds, never before the last key
 	if err = s.putDeny(ctx, r, name, mark); has(err, "LimitExceeded") {
 		all = s.prune(ctx, r, all, time.Now().Add(-2*clocks))
+		reserve = reserve && s.dropDeny(ctx, r, reserveName) != nil
 		if all, err = s.merge(ctx, r, all, 2, 0); err == nil {
 			err = s.putDeny(ctx, r, name, mark)
 		}
@@ -101,6 +102,9 @@ func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) er
 	}
 	if own := countOwn(all); own >= crowd {
 		_, _ = s.merge(ctx, r, all, crowd, old) // it was done for others; the next one tries again
+	}
+	if !reserve {
+		_ = s.put(ctx, r, reserveName, reserveText()) // without it, a full role has to wait for room
 	}
 	return nil
 }
@@ -190,6 +194,9 @@ func (s ledger) shows(ctx context.Context, r role, d deny, marks []string) bool 
 
 // explainEnd says what keeps the deny off a role.
 func explainEnd(err error, r role) error {
+	if e, ok := errors.AsType[*access.Error](err); ok {
+		return e
+	}
 	out, ok := errors.AsType[*access.Error](explain(err, "end sessions of the role "+r.name))
 	if !ok {
 		return err
@@ -224,7 +231,7 @@ func (s *system) Tidy(ctx context.Context) ([]string, error) {
 	}
 	var done []string
 	for _, r := range s.roles {
-		all, err := (ledger{s.client}).denies(ctx, r)
+		all, reserve, err := (ledger{s.client}).denies(ctx, r)
 		if err != nil {
 			return done, explain(err, "tidy the role "+r.name)
 		}
@@ -237,6 +244,13 @@ func (s *system) Tidy(ctx context.Context) ([]string, error) {
 				return done, explain(err, "tidy the role "+r.name)
 			}
 			done = append(done, "deleted the policy "+d.name+" of the role "+r.name)
+			all = slices.DeleteFunc(slices.Clone(all), func(o deny) bool { return o.name == d.name })
+		}
+		if len(all) == 0 && reserve {
+			if err := (ledger{s.client}).dropDeny(ctx, r, reserveName); err != nil {
+				return done, explain(err, "tidy the role "+r.name)
+			}
+			done = append(done, "deleted the policy "+reserveName+" of the role "+r.name)
 		}
 	}
 	return done, nil

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +43,7 @@ type world struct {
 	other  *sim.Account
 	user   *sim.User
 	broker sim.Keys
+	boss   sim.Keys // of the customer's administrator
 	tenant *sim.Role
 	admin  *sim.Role
 	values map[string]string
@@ -229,16 +228,4 @@ func (w *world) browse(address string) (status int, location string) {
 	}
 	resp.Body.Close()
 	return resp.StatusCode, resp.Header.Get("Location")
-}
-
-func query(address, name string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Query().Get(name)
-}
-
-func contains(list []string, part string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, part) })
 }
