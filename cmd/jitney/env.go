@@ -42,7 +42,7 @@ func (sh *shell) environment(root *cobra.Command, flags *pflag.FlagSet) error {
 // one: those of tests, and those that container platforms make for a service
 // that is called jitney.
 func isForeign(name string) bool {
-	return slices.ContainsFunc([]string{"TEST_", "SCREENSHOTS", "SERVICE_", "PORT", "CRASH"}, func(p string) bool {
+	return slices.ContainsFunc([]string{"TEST_", "SCREENSHOTS", "SERVICE_", "PORT", "CRASH", "KEYRING"}, func(p string) bool {
 		return strings.HasPrefix(name, prefix+p)
 	})
 }

@@ -57,6 +57,7 @@ JITNEY_BASE_URL_FILE for a file that holds the value.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.AddCommand(serveCommand(sh), demoCommand(sh), doctorCommand(sh), grantsCommand(sh),
 		auditCommand(sh), keysCommand(sh), issuerCommand(sh), versionCommand(sh), completionCommand(sh))
+	root.AddCommand(clientCommands()...)
 	return root
 }
 
