@@ -44,7 +44,7 @@ func (s *system) Options(ctx context.Context, field string) (all []ticket.Option
 	if field != fieldClosed {
 		return nil, nil
 	}
-	names, err := s.read(ctx, &s.statusNames)
+	names, err := s.statusNames.read(ctx)
 	for _, id := range slices.Sorted(maps.Keys(names)) {
 		all = append(all, ticket.Option{Value: number(id), Title: names[id]})
 	}
@@ -93,7 +93,7 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 
 // checkStatuses says what closed means here.
 func (s *system) checkStatuses(ctx context.Context) (found []access.Finding) {
-	names := s.words(ctx, &s.statusNames)
+	names := s.statusNames.words(ctx)
 	if len(names) == 0 {
 		return []access.Finding{{Level: "warning", What: "Freshdesk does not tell the agent which statuses there are, so tickets are shown with numbers.", Fix: "Closed are Resolved (4), Closed (5) and those chosen in the settings."}}
 	}

@@ -184,7 +184,7 @@ func (s *system) Find(ctx context.Context, ids ...string) (map[string]ticket.Tic
 // closed, and nothing tells which one that is.
 func (s *system) show(ctx context.Context, r record) ticket.Ticket {
 	t := ticket.Ticket{
-		ID: number(r.ID), Number: number(r.ID), Title: reach.Clean(r.Subject, 300), Status: s.words(ctx, &s.statusNames)[r.Status],
+		ID: number(r.ID), Number: number(r.ID), Title: reach.Clean(r.Subject, 300), Status: s.statusNames.words(ctx)[r.Status],
 		Open:         r.Status > 0 && !slices.Contains(s.closed, r.Status) && !r.Spam && !r.Deleted,
 		AcceptsNotes: true, // a closed ticket takes private notes and stays closed
 		URL:          s.client.URL("a/tickets/"+number(r.ID), ""),
@@ -197,7 +197,7 @@ func (s *system) show(ctx context.Context, r record) ticket.Ticket {
 		t.Company = number(r.CompanyID)
 	}
 	if r.ResponderID > 0 {
-		if t.Assignee = s.words(ctx, &s.agentNames)[r.ResponderID]; t.Assignee == "" {
+		if t.Assignee = s.agentNames.words(ctx)[r.ResponderID]; t.Assignee == "" {
 			t.Assignee = number(r.ResponderID)
 		}
 	}

@@ -49,7 +49,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 				return nil, err
 			}
 			sys := &system{settings: checked, client: client}
-			sys.statusNames.read, sys.agentNames.read = sys.statuses, sys.agents
+			sys.statusNames.ask, sys.agentNames.ask = sys.statuses, sys.agents
 			return sys, nil
 		},
 	}

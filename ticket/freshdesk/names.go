@@ -13,7 +13,7 @@ import (
 
 // A book keeps the names of things that tickets tell by number.
 type book struct {
-	read func(context.Context) (map[int64]string, error)
+	ask func(context.Context) (map[int64]string, error)
 
 	mu    sync.Mutex
 	names map[int64]string
@@ -29,14 +29,14 @@ const (
 
 // read reports names, not older than keep. Without the right to read them
 // there are none.
-func (s *system) read(ctx context.Context, b *book) (map[int64]string, error) {
+func (b *book) read(ctx context.Context) (map[int64]string, error) {
 	b.mu.Lock()
 	names, at := b.names, b.at
 	b.mu.Unlock()
 	if !at.IsZero() && time.Since(at) < keep {
 		return names, nil
 	}
-	read, err := b.read(ctx)
+	read, err := b.ask(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.at = time.Now()
@@ -50,8 +50,8 @@ func (s *system) read(ctx context.Context, b *book) (map[int64]string, error) {
 }
 
 // words are names for people, so there can be none.
-func (s *system) words(ctx context.Context, b *book) map[int64]string {
-	names, _ := s.read(ctx, b)
+func (b *book) words(ctx context.Context) map[int64]string {
+	names, _ := b.read(ctx)
 	return names
 }
 
