@@ -37,7 +37,7 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 	handleHealth(mux, p.probes())
 	calls := api.Config{Tokens: tokens, Pairings: pairings, Sessions: all.Sessions, Customers: all.Places, Base: base, Version: versionName(), Log: p.log}
 	if s.behindProxy {
-		calls.Address = forwarded
+		calls.Address, server.From = forwarded, forwarded
 	}
 	programs, err := api.New(calls)
 	if err != nil {
