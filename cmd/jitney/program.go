@@ -98,7 +98,7 @@ func (p *program) reconciler(base string) *reconcile.Reconciler {
 	return reconcile.New(reconcile.Ports{
 		Mailer: mailer, Staff: p.store.People,
 		Cases: p.store.Accounts, Targets: targets, Rules: p.store.Rules, Outbox: p.store.Outbox, Log: p.store.Log,
-		Sealer: p.sealer, Open: open, Desks: p.tickets.of, Tickets: p.tickets.system, Kinds: p.kinds, Password: newPassword,
+		Sealer: p.sealer, Open: open, Desks: p.tickets.of, Tickets: p.tickets.system, Watch: p.store.Tickets, Grants: p.store.Grants, Kinds: p.kinds, Password: newPassword,
 	}, cfg)
 }
 
