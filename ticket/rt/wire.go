@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // root is where the interface begins, below the address of the web pages.
@@ -123,11 +124,19 @@ func (s settings) companyClause(company string) (string, bool) {
 	if s.companyField == "" {
 		return "Queue = " + company, isID(company)
 	}
-	return "CF.{" + s.companyField + "} = " + quoted(company), company != "" && len(company) <= 255 && !strings.ContainsFunc(company, func(r rune) bool { return r < ' ' })
+	return "CF.{" + s.companyField + "} = " + quoted(company), company != "" && len(company) <= 255 && utf8.ValidString(company) && !strings.ContainsFunc(company, func(r rune) bool { return r < ' ' })
 }
 
+// textClause is the part of a query that looks for text: for the beginning of
+// it, as far as an address holds, and without what is no text. The rest is
+// compared when the answer is there.
 func textClause(text string) string {
-	like := "Subject LIKE " + quoted(text)
+	like := "Subject LIKE " + quoted(strings.Map(func(r rune) rune {
+		if r < ' ' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text[:min(len(text), 200)], "")))
 	if number := strings.TrimPrefix(text, "#"); isID(number) {
 		return " AND (" + like + " OR id = " + number + ")"
 	}
