@@ -283,7 +283,7 @@ func TestFiveHundredTickets(t *testing.T) {
 	}
 }
 
-// TestTheShareOfAnHourIsKept asks a thousand times within an hour; BMS allows
+// TestTheShareOfAnHourIsKept asks each second for an hour; BMS allows
 // 1500 of one sort, to everybody together.
 func TestTheShareOfAnHourIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -303,8 +303,8 @@ func TestTheShareOfAnHourIsKept(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if made := 3600 - throttled; made < 900 || made > 1100 {
-			t.Errorf("%d calls in an hour; want about 1000", made)
+		if made := 3600 - throttled; made < 1100 || made > 1250 {
+			t.Errorf("%d calls in an hour; want about 1200", made)
 		}
 	})
 }

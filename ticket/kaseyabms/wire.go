@@ -178,7 +178,7 @@ func endpoint(call reach.Call) string {
 	return call.Method + " " + strings.Join(parts, "/")
 }
 
-// A budget keeps calls to two thirds of the 1500 in an hour that BMS allows
+// A budget keeps calls to four fifths of the 1500 in an hour that BMS allows
 // for each endpoint, and of which it does not tell how many are left. There is
 // a stock for busy minutes.
 type budget struct {
@@ -192,8 +192,8 @@ type share struct {
 }
 
 const (
-	hourly = 600
-	stock  = 400
+	hourly = 900
+	stock  = 300
 )
 
 // take takes one call, or reports how long to wait for one.
