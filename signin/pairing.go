@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
-	"regexp"
 	"strings"
 	"time"
 
@@ -73,21 +72,26 @@ func refused(text, hint string) error {
 	return &access.Error{Kind: access.Denied, Code: PairingRefused, Text: text, Hint: hint}
 }
 
-// Checker of what a command line sends.
-var (
-	challengeShape = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
-	stateShape     = regexp.MustCompile(`^[A-Za-z0-9._~-]{16,200}$`)
-	verifierShape  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
-)
+// made reports whether s has from min to max characters: letters, digits, and
+// those in others.
+func made(s string, min, max int, others string) bool {
+	for _, c := range []byte(s) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && strings.IndexByte(others, c) < 0 {
+			return false
+		}
+	}
+	return len(s) >= min && len(s) <= max
+}
 
 // Begin stores a command line that asks to sign in. Of ask count Application,
 // Machine, User, Tenant, Admin, Challenge, State, Port and Address; the texts are
 // cut to what can be shown.
 func (s *Pairings) Begin(ctx context.Context, ask access.Pairing) (access.Pairing, error) {
 	switch {
-	case !challengeShape.MatchString(ask.Challenge):
+	case !made(ask.Challenge, 43, 43, "-_"):
 		return access.Pairing{}, invalid("challenge", "The challenge is not one of PKCE with S256.", "It is the base64url of a SHA-256, 43 characters.")
-	case !stateShape.MatchString(ask.State):
+	case !made(ask.State, 16, 200, "-._~"):
 		return access.Pairing{}, invalid("state", "The state is missing, or not made of letters and digits.", "Send 16 to 200 of them, at random.")
 	case ask.Port != 0 && (ask.Port < 1024 || ask.Port > 65535):
 		return access.Pairing{}, invalid("port", "The port is not one that a command line can listen on.", "Send one from 1024 to 65535, or 0.")
@@ -341,7 +345,7 @@ func (s *Pairings) deliver(ctx context.Context, p access.Pairing, who access.Per
 
 // proves reports whether verifier is the one of a PKCE challenge (RFC 7636, S256).
 func proves(verifier secret.Text, challenge string) bool {
-	if !verifierShape.MatchString(verifier.Reveal()) {
+	if !made(verifier.Reveal(), 43, 128, "-._~") {
 		return false
 	}
 	sum := sha256.Sum256([]byte(verifier.Reveal()))
