@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -263,10 +262,8 @@ func (s awsPages) demands(v *visit, b *awsBody) error {
 	if !b.NeedsTicket {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(v.ctx(), ticketPatience)
-	defer cancel()
-	list, err := s.Broker.Access.TicketList(ctx, v.Person, b.place.Customer.ID, broker.TicketQuery{})
-	if err != nil && v.ctx().Err() == nil && ctx.Err() == nil {
+	list, err := s.Broker.Access.TicketList(v.ctx(), v.Person, b.place.Customer.ID, broker.TicketQuery{})
+	if err != nil {
 		return err
 	}
 	for _, t := range list.Tickets {

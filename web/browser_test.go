@@ -38,9 +38,15 @@ type browser struct {
 
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
-	path := lab.Chromium(t)
 	w := newWorld(t)
 	w.fill()
+	return browse(t, w)
+}
+
+// browse opens a browser on the website of w.
+func browse(t *testing.T, w *world) *browser {
+	t.Helper()
+	path := lab.Chromium(t)
 	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,

@@ -9,6 +9,7 @@ import (
 
 	"jitney/access"
 	"jitney/target"
+	"jitney/target/fake"
 )
 
 // m365 is a kind of cloud target with everything that a kind can have: many
@@ -77,6 +78,9 @@ func (w *world) open(_ context.Context, id string) (target.System, error) {
 	t, err := find(w.memory, w.targets, id)
 	if err == nil && t.Kind == "entra" {
 		return tenant{w: w}, nil
+	}
+	if err == nil && t.Kind == fake.Sessions {
+		return fake.OpenSessions(w.bank(id), t.Settings), nil
 	}
 	return nothing{}, err
 }

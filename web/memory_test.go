@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"jitney/access"
+	"jitney/target/fake"
 )
 
 // memory keeps what a store would, so that the real brokers run in these tests.
@@ -31,6 +32,9 @@ type memory struct {
 	tickets     []access.DeskTicket
 	notes       []access.DeskNote
 	tampered    bool
+	issued      []access.Session // newest first
+	limits      []access.Limit
+	banks       map[string]*fake.Bank
 	pulses      int // that were read
 }
 

@@ -40,7 +40,7 @@ const (
 	priya = "priya" // approver and requester at Kestrel only
 )
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB, more ...target.Kind) *world {
 	t.Helper()
 	w := &world{memory: newMemory(), bureaus: newMemBureaus(), kept: map[string]string{}, login: "https://login.microsoftonline.example"}
 	w.tokens = newMemTokens(w.memory)
@@ -48,7 +48,7 @@ func newWorld(t testing.TB) *world {
 	made := 0
 	w.server = &Server{Broker: broker.New(broker.Ports{Grants: memGrants{w.memory}, Pulses: memGrants{w.memory}, Credentials: memCredentials{w.memory}, People: memPeople{w.memory},
 		Customers: memPlaces{w.memory}, Targets: memPlaces{w.memory}, Rules: memRules{w.memory}, Log: memLog{w.memory}, Notes: memLog{w.memory},
-		Sealer: plainSealer{}, Desk: memDesk{w.memory}, Records: memLog{w.memory}, Proof: memLog{w.memory}, Kinds: w.kinds(),
+		Sealer: plainSealer{}, Desk: memDesk{w.memory}, Records: memLog{w.memory}, Proof: memLog{w.memory}, Kinds: append(w.kinds(), more...), Issued: memIssued{w.memory},
 		Open:        w.open,
 		Desks:       w.desk,
 		Connections: w.bureaus, TicketKinds: []ticket.Kind{bureauKind()}, OpenDesk: w.openBureau,
