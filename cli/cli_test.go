@@ -36,6 +36,7 @@ type bench struct {
 	program string
 	now     func() time.Time
 	signIn  func(context.Context, login.Request) (keep.Token, error)
+	renew   func(context.Context, login.Request, keep.Token) (keep.Token, error)
 	browse  func(link, browser string, env func(string) string) error
 }
 
@@ -75,6 +76,9 @@ func (b *bench) run(args ...string) result {
 	var out, errs bytes.Buffer
 	a := newApp(b.program, World{In: strings.NewReader(""), Out: &out, Err: &errs, Environ: b.environ, Version: "test"})
 	a.signIn = b.signIn
+	if b.renew != nil {
+		a.renew = b.renew
+	}
 	if b.now != nil {
 		a.now = b.now
 	}

@@ -26,6 +26,8 @@ type fake struct {
 	change   func(answer map[string]any)
 	date     func() time.Time
 	issued   int
+	pairs    bool // sign-ins are possible
+	pairings []map[string]any
 }
 
 // fakeServer starts a fake at which token tok_ada is Ada's.
@@ -63,6 +65,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	if f.date != nil {
 		w.Header().Set("Date", f.date().UTC().Format(http.TimeFormat))
+	}
+	if f.pairing(w, r) {
+		return
 	}
 	who, known := f.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	if !known {
