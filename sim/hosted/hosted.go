@@ -65,7 +65,12 @@ func (f *Front) Complain(format string, args ...any) {
 }
 
 // Wait returns when every late request took effect.
-func (f *Front) Wait() { f.late.Wait() }
+func (f *Front) Wait() {
+	f.mu.Lock()
+	late := &f.late // who is about to be late is counted by now
+	f.mu.Unlock()
+	late.Wait()
+}
 
 // Pass reports whether a call gets through; if not, it is answered.
 func (f *Front) Pass(w http.ResponseWriter, r *http.Request) bool {
@@ -92,15 +97,16 @@ func (f *Front) Write(w http.ResponseWriter, effect func(http.ResponseWriter)) {
 	f.mu.Lock()
 	f.writes++
 	n, network := f.writes, f.network
-	f.mu.Unlock()
-	switch {
-	case every(n, network.LoseRequests):
-		panic(http.ErrAbortHandler)
-	case every(n, network.LateEvery):
+	late := every(n, network.LateEvery) && !every(n, network.LoseRequests)
+	if late {
 		f.late.Go(func() {
 			<-time.After(network.Late)
 			effect(newAnswer())
 		})
+	}
+	f.mu.Unlock()
+	switch {
+	case late, every(n, network.LoseRequests):
 		panic(http.ErrAbortHandler)
 	case every(n, network.LoseAnswers):
 		effect(newAnswer())

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestWhatTheNetworkDoes(t *testing.T) {
 		name    string
 		network hosted.Network
 		status  int // 0 if no answer comes
-		effects int
+		effects int64
 	}{
 		{"nothing", hosted.Network{}, 201, 1},
 		{"requests are lost", hosted.Network{LoseRequests: 1}, 0, 0},
@@ -28,11 +29,11 @@ func TestWhatTheNetworkDoes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var f hosted.Front
-			effects := 0
+			var effects atomic.Int64
 			f.Connect(tt.network)
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if f.Pass(w, r) {
-					f.Write(w, func(w http.ResponseWriter) { effects++; hosted.Send(w, 201, nil) })
+					f.Write(w, func(w http.ResponseWriter) { effects.Add(1); hosted.Send(w, 201, nil) })
 				}
 			}))
 			defer srv.Close()
@@ -43,8 +44,8 @@ func TestWhatTheNetworkDoes(t *testing.T) {
 				resp.Body.Close()
 			}
 			f.Wait()
-			if status != tt.status || effects != tt.effects || f.Calls() != 1 {
-				t.Errorf("status %d, %d effects, %d calls; want %d and %d", status, effects, f.Calls(), tt.status, tt.effects)
+			if status != tt.status || effects.Load() != tt.effects || f.Calls() != 1 {
+				t.Errorf("status %d, %d effects, %d calls; want %d and %d", status, effects.Load(), f.Calls(), tt.status, tt.effects)
 			}
 		})
 	}

@@ -14,15 +14,16 @@ import (
 	"jitney/ticket/reach"
 )
 
-// Companies lists the companies, without those that only make or sell things.
+// Companies lists the companies, without those that only make or sell things,
+// of which ServiceNow ships many: of twenty thousand at most.
 func (s *system) Companies(ctx context.Context) (all []ticket.Company, err error) {
 	table, fields := "core_company", "sys_id,name,customer,vendor,manufacturer"
 	if s.companyField == "account" {
 		table, fields = "customer_account", "sys_id,name"
 	}
-	const size = 500
+	const size = 1000
 	seen := map[string]bool{}
-	for from := 0; from < far; from += size {
+	for from := 0; from < 20*size; from += size {
 		var found []record
 		answer, err := s.get(ctx, table, url.Values{"sysparm_query": {"ORDERBYsys_id"}, "sysparm_offset": {strconv.Itoa(from)}, "sysparm_limit": {strconv.Itoa(size)}, "sysparm_fields": {fields}}, &found)
 		if err != nil {
@@ -167,6 +168,8 @@ func (s *system) checkNotes(ctx context.Context, f *findings, one record) {
 		f.fail(err)
 	case seen:
 		f.add("info", "Notes can be read back from the journal.", "")
+	case one == nil:
+		f.add("warning", "The account sees no note anywhere, so it cannot be told whether it could read one back.", "Let it read sys_journal_field.")
 	case shown:
 		f.add("warning", "The account sees no row of the journal, so notes are read back from the ticket.", "Let it read sys_journal_field.")
 	default:

@@ -57,6 +57,15 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an instance without a ticket", func(t *testing.T) {
+		_, url := serve(t, sim.Switches{})
+		said := check(t, connect(t, url))
+		for _, want := range []string{"warning: The account sees no ticket in incident", "error: The account sees no company", "warning: The account sees no note anywhere"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%q is missing in\n%s", want, said)
+			}
+		}
+	})
 	t.Run("an instance that heeds all conditions", func(t *testing.T) {
 		s.Set(sim.Switches{Strict: true})
 		if said := check(t, connect(t, url)); strings.Contains(said, "leaves out") || strings.Contains(said, "error") {
@@ -67,14 +76,14 @@ func TestCheck(t *testing.T) {
 
 func TestCompaniesAndOptions(t *testing.T) {
 	s, url := serve(t, sim.Switches{})
-	for range 700 {
+	for range 1100 {
 		s.AddCompany("Aviary")
 		s.AddVendor("Maker")
 	}
 	for _, sw := range []sim.Switches{{}, {NoCounts: true}} {
 		s.Set(sw)
 		importer, _ := ticket.As[ticket.Importer](connect(t, url))
-		if all, err := importer.Companies(t.Context()); err != nil || len(all) != 700 {
+		if all, err := importer.Companies(t.Context()); err != nil || len(all) != 1100 {
 			t.Errorf("%+v: %d companies, %v", sw, len(all), err)
 		}
 	}
