@@ -32,7 +32,7 @@ func Set(data []byte, name string, settings []Setting) (out []byte, added bool, 
 	if from < 0 {
 		return f.append(name, settings), true, nil
 	}
-	if kind := f.foreign(from, to); kind != "" {
+	if kind := f.foreign(from, to, settings); kind != "" {
 		return nil, false, exit.New(exit.Usage, fmt.Sprintf("The profile %s gets its keys in another way (%s) and is left as it is.", name, kind),
 			"Name another profile, or delete that one first.")
 	}
@@ -99,15 +99,22 @@ func others() []string {
 }
 
 // foreign reports by what a profile gets its keys, if not by us or by what we
-// stand in for; else "".
-func (f *file) foreign(from, to int) string {
+// stand in for; else "". What runs the same program as the new settings is
+// ours under whatever name.
+func (f *file) foreign(from, to int, settings []Setting) string {
+	us := ""
+	for _, s := range settings {
+		if s.Name == "credential_process" {
+			us = firstWord(s.Value)
+		}
+	}
 	for i := from + 1; i < to; i++ {
 		name, value, ok := f.setting(i)
 		switch {
 		case !ok:
 		case slices.Contains(others(), name):
 			return name
-		case name == "credential_process" && !isOurs(value):
+		case name == "credential_process" && firstWord(value) != us && !isOurs(value):
 			return "a credential_process of another program"
 		}
 	}
@@ -117,15 +124,19 @@ func (f *file) foreign(from, to int) string {
 // isOurs reports whether a command line begins with our name, or one of those
 // we stand in for.
 func isOurs(command string) bool {
-	command = strings.TrimLeft(command, " ")
-	word := ""
-	if command != "" && strings.ContainsRune(`"'`, rune(command[0])) {
-		word, _, _ = strings.Cut(command[1:], command[:1])
-	} else {
-		word, _, _ = strings.Cut(command, " ")
-	}
+	word := firstWord(command)
 	word = word[strings.LastIndexAny(word, `/\`)+1:]
 	return slices.Contains([]string{"jitney", "duploctl", "duplo-jit", "duplo-aws-credential-process"}, strings.TrimSuffix(strings.ToLower(word), ".exe"))
+}
+
+func firstWord(command string) string {
+	command = strings.TrimLeft(command, " ")
+	if command != "" && strings.ContainsRune(`"'`, rune(command[0])) {
+		word, _, _ := strings.Cut(command[1:], command[:1])
+		return word
+	}
+	word, _, _ := strings.Cut(command, " ")
+	return word
 }
 
 func checkName(name string) error {
