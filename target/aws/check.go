@@ -91,7 +91,7 @@ func (d *doctor) identity(ctx context.Context) bool {
 		d.say(levelError, "These are the credentials of the account's root user, which can assume no role.", "Make an IAM user or a role for Jitney.")
 	}
 	if d.edit && d.manager.arn == "" && account != d.account {
-		d.say(levelError, "Jitney's credentials belong to the account "+clip(account, 20)+" and cannot edit roles of "+d.account+".", "Name a role in that account that Jitney edits them as, or say that it may not edit the roles.")
+		d.trouble(levelError, explain(d.atHome(ctx), "edit the roles"))
 	}
 	return true
 }

@@ -199,6 +199,9 @@ func (s *client) rolesAPI(ctx context.Context) (*iam.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.atHome(ctx); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.iam == nil {
@@ -208,6 +211,30 @@ func (s *client) rolesAPI(ctx context.Context) (*iam.Client, error) {
 		s.iam = iam.NewFromConfig(cfg)
 	}
 	return s.iam, nil
+}
+
+// atHome refuses to work in IAM with credentials of another account: IAM knows
+// roles by name only, and would change one of that name in the wrong place.
+func (s *client) atHome(ctx context.Context) error {
+	s.mu.Lock()
+	sure := s.manager.arn != "" || s.iam != nil
+	s.mu.Unlock()
+	if sure {
+		return nil
+	}
+	api, err := s.caller(ctx)
+	if err != nil {
+		return err
+	}
+	me, err := api.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fault("sts:GetCallerIdentity", err)
+	}
+	if account := sdk.ToString(me.Account); account != s.account {
+		return &access.Error{Kind: access.Denied, Code: codeRight, Text: "Jitney's credentials belong to the account " + clip(account, 20) + " and cannot edit roles of " + s.account + ".",
+			Hint: "Name a role in that account that Jitney edits them as, or say in the target's settings that it may not edit the roles."}
+	}
+	return nil
 }
 
 // as is the SDK's configuration with the keys of a session.
@@ -235,7 +262,7 @@ func (s steward) Retrieve(ctx context.Context) (sdk.Credentials, error) {
 	if err != nil {
 		return sdk.Credentials{}, s.explainAssume(err, s.manager)
 	}
-	return sdk.Credentials{AccessKeyID: k.id, SecretAccessKey: k.secret.Reveal(), SessionToken: k.token.Reveal(), CanExpire: true, Expires: k.expires}, nil
+	return sdk.Credentials{AccessKeyID: k.id, SecretAccessKey: k.secret.Reveal(), SessionToken: k.token.Reveal(), CanExpire: true, Expires: k.expires.Add(-s.wire.off())}, nil
 }
 
 // issued are the keys of a session as STS gave them.

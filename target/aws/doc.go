@@ -8,6 +8,9 @@
 // sessions may last, if asked to. No key, token or external ID is ever part of
 // an error.
 //
+// It is no Lister: AWS has no list of sessions, and a deny that is found on a
+// role is the sign of an end, not of access.
+//
 // What is said about the service comes from AWS's documentation; where that
 // leaves something open, the comment says so.
 package aws

@@ -510,3 +510,82 @@ func TestCleanIsNeverSaidWhileKeysWork(t *testing.T) {
 		})
 	}
 }
+
+func TestCredentialsOfAnotherAccountEditNothing(t *testing.T) {
+	inTime(t, sim.Options{}, func(t *testing.T, w *world) {
+		twin := w.home.AddRole(sim.RoleSpec{Name: "northwind-prod", Trust: trustOf("")}) // of the same name, in Jitney's own account
+		mighty := w.home.AddUser("mighty", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`).AddKey()
+		w.broker = mighty
+		a := account(firstID)
+		fields := []string{fieldKeyID, mighty.AccessKeyID, fieldManager, ""}
+		w.session(w.open(fields...), &a, asked(time.Hour))
+		err := w.open(fields...).Remove(t.Context(), a)
+		if access.KindOf(err) != access.Denied || !strings.Contains(text(err), "belong to the account "+home) {
+			t.Error(text(err))
+		}
+		if _, err := w.open(fields...).SetLongest(t.Context(), Tenant, 2*time.Hour); access.KindOf(err) != access.Denied {
+			t.Error(text(err))
+		}
+		if len(twin.Policies()) != 0 {
+			t.Error("a role of another account was changed")
+		}
+	})
+}
+
+func TestOneAccountNeedsNoRoleToWorkAs(t *testing.T) {
+	inTime(t, sim.Options{}, func(t *testing.T, w *world) {
+		w.broker = w.other.AddUser("jitney", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["sts:*","iam:*"],"Resource":"*"}}`).AddKey()
+		w.trust(strings.ReplaceAll(trustOf(alsoTags), home, other))
+		fields := []string{fieldKeyID, w.broker.AccessKeyID, fieldManager, ""}
+		a := account(firstID)
+		k := w.session(w.open(fields...), &a, asked(time.Hour))
+		w.settle(a, time.Minute, fields...)
+		if w.lists(k) {
+			t.Error("the keys work")
+		}
+	})
+}
+
+func TestWhatIsNotKnownOfASessionIsTheWorst(t *testing.T) {
+	inTime(t, sim.Options{}, func(t *testing.T, w *world) {
+		a := account(firstID)
+		k := w.session(w.open(), &a, asked(time.Hour))
+		a.Issued = []access.Issued{{Entitlement: Tenant, Count: 1}, {Entitlement: "of-old-settings", Count: 1, EndsAt: k.EndsAt, ExpiresAt: k.ExpiresAt}}
+		o := w.observe(w.open(), a)
+		if o.Clean() || !o.Shows(Tenant) || !o.Shows("of-old-settings") {
+			t.Errorf("%+v", o)
+		}
+		w.settle(a, 2*time.Hour)
+		if w.lists(k) {
+			t.Error("the keys work")
+		}
+	})
+}
+
+// TestOverSockets is the simulation at one address, as in the demonstration.
+func TestOverSockets(t *testing.T) {
+	w := newWorld(t, sim.Options{})
+	server, err := w.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	w.opt.Transport = nil
+	sys, a := w.open(fieldEndpoint, server.URL()), account(firstID)
+	defer sys.Close()
+	k := w.session(sys, &a, asked(time.Hour))
+	if !w.lists(k) {
+		t.Error("the keys do not work")
+	}
+	address, err := sys.Console(t.Context(), k, target.Place{Issuer: "https://jitney.example"})
+	if err != nil || !strings.HasPrefix(address.Reveal(), server.URL()+"/federation?") {
+		t.Fatal(text(err))
+	}
+	if status, to := w.browse(address.Reveal()); status != 302 || !strings.HasPrefix(to, "/console/console/home") {
+		t.Errorf("%d to %s", status, to)
+	}
+	w.remove(sys, a)
+	if w.lists(k) {
+		t.Error("the keys work")
+	}
+}

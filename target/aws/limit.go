@@ -79,6 +79,9 @@ func (s *client) getRole(ctx context.Context, r role) (most time.Duration, trust
 	if out.Role == nil {
 		return 0, "", nil, &refusal{op: "iam:GetRole", code: "unreadable", status: 502}
 	}
+	if arn := sdk.ToString(out.Role.Arn); arn != r.arn {
+		return 0, "", nil, &access.Error{Kind: access.Invalid, Text: "The account has a role " + r.name + ", but it is not the one of the target's settings.", Hint: "Write the role's whole ARN, with its path."}
+	}
 	most = time.Duration(sdk.ToInt32(out.Role.MaxSessionDuration)) * time.Second
 	if most < leastLimit || most > mostLimit { // a role that never had one set
 		most = leastLimit

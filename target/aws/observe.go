@@ -114,21 +114,15 @@ func (v *viewer) wanted(ctx context.Context, r role) error {
 
 // ended looks at sessions of a role that is not wanted any more.
 func (v *viewer) ended(ctx context.Context, r role) error {
-	var is access.Issued
-	for _, i := range v.a.Issued {
-		if i.Entitlement == r.entitlement {
-			is.Count += i.Count
-			is.EndsAt, is.ExpiresAt = later(is.EndsAt, i.EndsAt), later(is.ExpiresAt, i.ExpiresAt)
-		}
-	}
+	is, any := sumOf(v.a, r.entitlement)
 	what := "Keys of the role " + r.name
 	switch {
-	case is.ExpiresAt.IsZero() && is.EndsAt.IsZero():
+	case !any:
 		if len(v.a.Wanted) == 0 {
 			v.fact(what, "none were issued", true)
 		}
 		return nil
-	case over(later(is.ExpiresAt, is.EndsAt)):
+	case over(is.ExpiresAt):
 		v.fact(what, "the last expired at "+stamp(is.ExpiresAt), true)
 		return nil
 	}
@@ -220,8 +214,9 @@ func (v *viewer) waits(r role, is access.Issued, d deny, why string) {
 // unknown notes sessions of entitlements that the settings do not have any
 // more: there is no role to look at.
 func (v *viewer) unknown() {
-	for _, i := range v.a.Issued {
-		if _, ok := v.find(i.Entitlement); ok || over(later(i.ExpiresAt, i.EndsAt)) {
+	for _, one := range v.a.Issued {
+		i, _ := sumOf(v.a, one.Entitlement)
+		if _, ok := v.find(i.Entitlement); ok || over(i.ExpiresAt) || slices.Contains(v.o.Entitlements, i.Entitlement) {
 			continue
 		}
 		what := "Keys of " + clip(i.Entitlement, 40)

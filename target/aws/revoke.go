@@ -38,11 +38,11 @@ func (s *system) Remove(ctx context.Context, a access.Account) error {
 	}
 	var errs []error
 	for _, r := range s.roles {
-		last := lastOf(a, r.entitlement)
-		if last.IsZero() || over(last) {
+		is, any := sumOf(a, r.entitlement)
+		if !any || over(is.ExpiresAt) {
 			continue
 		}
-		if err := (ledger{s.client}).end(ctx, r, markOf(a), last); err != nil {
+		if err := (ledger{s.client}).end(ctx, r, markOf(a), is.ExpiresAt); err != nil {
 			errs = append(errs, explainEnd(err, r))
 		}
 	}
@@ -58,15 +58,23 @@ func (s *system) Remove(ctx context.Context, a access.Account) error {
 	return &out
 }
 
-// lastOf is when the last key of a's sessions of an entitlement goes; zero if
-// there is none.
-func lastOf(a access.Account, entitlement string) (last time.Time) {
+// sumOf sums up a's sessions of an entitlement; false if there are none. What
+// is not known of them is the worst that can be.
+func sumOf(a access.Account, entitlement string) (sum access.Issued, any bool) {
 	for _, i := range a.Issued {
-		if i.Entitlement == entitlement && i.ExpiresAt.After(last) {
-			last = i.ExpiresAt
+		if i.Entitlement != entitlement {
+			continue
 		}
+		if i.EndsAt.IsZero() {
+			i.EndsAt = i.ExpiresAt
+		}
+		if i.EndsAt.IsZero() {
+			i.EndsAt = time.Now().Add(mostLimit).Truncate(24 * time.Hour).Add(24 * time.Hour) // the same for a day, so that a deny stays good
+		}
+		any, sum.Entitlement, sum.Count = true, entitlement, sum.Count+i.Count
+		sum.EndsAt, sum.ExpiresAt = later(sum.EndsAt, i.EndsAt), later(sum.ExpiresAt, later(i.ExpiresAt, i.EndsAt))
 	}
-	return last
+	return sum, any
 }
 
 // clocks is what clocks may differ by though nobody noticed.
