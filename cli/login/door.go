@@ -87,7 +87,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if status, text := d.refusal(r); status != 0 {
-		http.Error(w, text, status)
+		send(w, status, text)
 		return
 	}
 	q, _ := url.ParseQuery(r.URL.RawQuery)
@@ -102,14 +102,23 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case next := <-in.result:
-		if next != "" {
-			http.Redirect(w, r, next, http.StatusSeeOther)
-		} else {
-			http.Error(w, "The sign-in did not finish. See what the command line says.", http.StatusBadGateway)
+		if next == "" {
+			send(w, http.StatusBadGateway, "The sign-in did not finish. See what the command line says.")
+			return
 		}
-		_ = http.NewResponseController(w).Flush()
+		h.Set("Location", next)
+		send(w, http.StatusSeeOther, "")
 	case <-d.shut:
 	}
+}
+
+// send sends the whole answer at once: the door may close right after.
+func send(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text)
+	_ = http.NewResponseController(w).Flush()
 }
 
 // refusal reports why a request is not taken; 0 if it is.

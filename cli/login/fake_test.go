@@ -36,9 +36,8 @@ type jitney struct {
 
 	mu       sync.Mutex
 	pairings []*pairing
-	live     map[string]bool // tokens
-	asked    int             // requests
-	polls    int
+	live     map[string]bool                                   // tokens
+	asked    int                                               // requests
 	answer   func(w http.ResponseWriter, r *http.Request) bool // takes the place of the real answer if true
 }
 
@@ -49,7 +48,7 @@ func newJitney(t *testing.T) *jitney {
 	mux.HandleFunc("POST /api/v1/cli/pairings/{id}/token", j.token)
 	mux.HandleFunc("POST /api/v1/logout", j.logout)
 	mux.HandleFunc("POST /person", j.person)
-	j.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	j.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		j.mu.Lock()
 		if r.URL.Path != "/person" {
 			j.asked++
@@ -63,6 +62,7 @@ func newJitney(t *testing.T) *jitney {
 			mux.ServeHTTP(w, r)
 		}
 	}))
+	j.Start()
 	t.Cleanup(j.Close)
 	return j
 }
@@ -103,7 +103,6 @@ func (j *jitney) token(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.polls++
 	p := j.find(r.PathValue("id"))
 	sum := sha256.Sum256([]byte(in.Verifier))
 	switch {
@@ -166,6 +165,20 @@ func (j *jitney) person(w http.ResponseWriter, r *http.Request) {
 	link, _ := io.ReadAll(r.Body)
 	status, _, _ := visit(j.decide(path.Base(string(link)), "authorized"), nil)
 	w.WriteHeader(status)
+}
+
+// knows reports whether a token is live, and how many are.
+func (j *jitney) knows(text string) (bool, int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.live[text], len(j.live)
+}
+
+// requests reports how many there were.
+func (j *jitney) requests() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.asked
 }
 
 // last reports the newest pairing and how many there are.

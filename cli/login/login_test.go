@@ -1,7 +1,6 @@
 package login
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -22,7 +21,7 @@ func TestSigningInGivesATokenThatIsKept(t *testing.T) {
 	j := newJitney(t)
 	d := newDesk(t, j, authorize(t, j))
 	got, err := Token(t.Context(), d.Request)
-	if err != nil || !j.live[got.Text] || got.Login != "ada" || got.Admin || time.Until(got.ExpiresAt) < 11*time.Hour {
+	if live, _ := j.knows(got.Text); err != nil || !live || got.Login != "ada" || got.Admin || time.Until(got.ExpiresAt) < 11*time.Hour {
 		t.Fatalf("%v, %v", got, err)
 	}
 	p, n := j.last()
@@ -37,10 +36,10 @@ func TestSigningInGivesATokenThatIsKept(t *testing.T) {
 	if strings.Contains(d.screen.String(), p.State) {
 		t.Error("the screen shows the state")
 	}
-	before := j.asked
+	before := j.requests()
 	again, err := Token(t.Context(), d.Request)
-	if err != nil || again != got || j.asked != before || d.opened() != 1 {
-		t.Errorf("the second call: %v, %v, %d requests more, %d tabs", again, err, j.asked-before, d.opened())
+	if err != nil || again != got || j.requests() != before || d.opened() != 1 {
+		t.Errorf("the second call: %v, %v, %d requests more, %d tabs", again, err, j.requests()-before, d.opened())
 	}
 	left, err := filepath.Glob(filepath.Join(d.Env("XDG_STATE_HOME"), "jitney", "pairing-*"))
 	if err != nil || left != nil {
@@ -140,8 +139,8 @@ func TestWhatComesFromElsewhereChangesNothing(t *testing.T) {
 		}
 	}
 	got, err := Token(t.Context(), d.Request)
-	if err != nil || !j.live[got.Text] || len(j.live) != 1 {
-		t.Fatalf("%v, %v, %d tokens", got, err, len(j.live))
+	if live, n := j.knows(got.Text); err != nil || !live || n != 1 {
+		t.Fatalf("%v, %v, %d tokens", got, err, n)
 	}
 }
 
@@ -158,8 +157,8 @@ func TestACodeIsUsedOnce(t *testing.T) {
 	}
 	_, err := Token(t.Context(), d.Request)
 	wg.Wait()
-	if err != nil || len(j.live) != 1 {
-		t.Errorf("%v, %d tokens", err, len(j.live))
+	if _, n := j.knows(""); err != nil || n != 1 {
+		t.Errorf("%v, %d tokens", err, n)
 	}
 }
 
@@ -173,8 +172,8 @@ func TestAPortThatIsTaken(t *testing.T) {
 	j := newJitney(t)
 	d := newDesk(t, j, authorize(t, j))
 	d.Port = port
-	if _, err := Token(t.Context(), d.Request); exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), fmt.Sprint(port)) || d.opened() != 0 || j.asked != 0 {
-		t.Fatalf("%v, %d tabs, %d requests", err, d.opened(), j.asked)
+	if _, err := Token(t.Context(), d.Request); exit.Code(err) != exit.Usage || !strings.Contains(err.Error(), fmt.Sprint(port)) || d.opened() != 0 || j.requests() != 0 {
+		t.Fatalf("%v, %d tabs, %d requests", err, d.opened(), j.requests())
 	}
 	_ = l.Close()
 	if _, err := Token(t.Context(), d.Request); err != nil {
@@ -259,7 +258,7 @@ func TestTheNextCallContinues(t *testing.T) {
 	for name, change := range map[string]func(d *desk, p pairing){
 		"but begins anew if Jitney forgot it":         func(d *desk, p pairing) { d.decide(p.id, "ended") },
 		"but begins anew if admin is wanted now":      func(d *desk, _ pairing) { d.Admin = true },
-		"but begins anew if another port is wanted":   func(d *desk, p pairing) { d.Port = p.Port%60000 + 1025 },
+		"but begins anew if another port is wanted":   func(d *desk, _ pairing) { d.Port = freePort(t) },
 		"but begins anew if what it left is tampered": func(d *desk, _ pairing) { tamper(t, d, "/local-access/", "@evil.example/") },
 		"but begins anew if what it left is broken":   func(d *desk, _ pairing) { tamper(t, d, `{"origin`, `{{`) },
 		"but begins anew if somebody took its port": func(d *desk, p pairing) {
@@ -470,14 +469,15 @@ func TestARejectedTokenIsNotOfferedAgain(t *testing.T) {
 func TestForget(t *testing.T) {
 	j := newJitney(t)
 	d := newDesk(t, j, authorize(t, j))
-	if err := Forget(t.Context(), d.Request); err != nil || j.asked != 0 {
-		t.Errorf("nothing to forget: %v, %d requests", err, j.asked)
+	if err := Forget(t.Context(), d.Request); err != nil || j.requests() != 0 {
+		t.Errorf("nothing to forget: %v, %d requests", err, j.requests())
 	}
 	if _, err := Token(t.Context(), d.Request); err != nil {
 		t.Fatal(err)
 	}
-	if err := Forget(t.Context(), d.Request); err != nil || len(j.live) != 0 {
-		t.Errorf("%v, %d tokens live", err, len(j.live))
+	err := Forget(t.Context(), d.Request)
+	if _, n := j.knows(""); err != nil || n != 0 {
+		t.Errorf("%v, %d tokens live", err, n)
 	}
 	if _, err := d.Store.Get(j.URL); !errors.Is(err, keep.ErrNone) {
 		t.Error(err)
@@ -492,7 +492,7 @@ func TestForget(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.Close()
-	err := Forget(context.WithoutCancel(t.Context()), d.Request)
+	err = Forget(t.Context(), d.Request)
 	if exit.Code(err) != exit.Unreachable || !strings.Contains(err.Error(), "could not be told") {
 		t.Errorf("one that cannot be revoked: %v", err)
 	}
