@@ -30,7 +30,7 @@ const (
 const (
 	StatusNew       = 1
 	StatusCompleted = 6
-	StatusBilled    = 31 // closed in fact, but for the tenant to say
+	StatusBilled    = 31 // closed in fact, but for its users to say
 	TypeGeneral     = 3
 )
 

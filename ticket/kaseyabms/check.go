@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"jitney/access"
 	"jitney/ticket"
@@ -38,32 +37,17 @@ type named struct {
 
 // statuses reads what statuses there are.
 func (s *system) statuses(ctx context.Context) (map[int64]string, error) {
-	s.mu.Lock()
-	names, at := s.names, s.readAt
-	s.mu.Unlock()
-	if !at.IsZero() && time.Since(at) < 10*time.Minute {
-		return names, nil
-	}
 	var found []named
 	if _, err := s.do(ctx, reach.Call{Method: http.MethodGet, Path: "v2/system/statuses/lookup", Into: &found}); err != nil {
 		return nil, err
 	}
-	names = map[int64]string{}
+	names := map[int64]string{}
 	for _, st := range found {
 		if st.ID > 0 {
 			names[st.ID] = reach.Clean(st.Name, 60)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.names, s.readAt = names, time.Now()
 	return names, nil
-}
-
-// statusNames are for people only, so there can be none.
-func (s *system) statusNames(ctx context.Context) map[int64]string {
-	names, _ := s.statuses(ctx)
-	return names
 }
 
 // noteTypes reports the types of the notes of some new tickets, for no list of

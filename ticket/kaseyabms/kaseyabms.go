@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"jitney/ticket"
@@ -28,10 +27,6 @@ type system struct {
 	client *reach.Client
 	issuer *issuer
 	budget budget
-
-	mu     sync.Mutex
-	names  map[int64]string // of statuses
-	readAt time.Time
 }
 
 var (
@@ -86,7 +81,7 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, erro
 	}
 	var page ticket.Page
 	for _, r := range found {
-		t := s.show(r, nil) // their status is told with them
+		t := s.show(r)
 		switch {
 		case !t.Open || q.Cursor != "" && r.ID >= before:
 		case t.Company != q.Company:
@@ -109,7 +104,8 @@ func (s *system) search(ctx context.Context, f filter, text string) ([]record, e
 	if text == "" {
 		return s.list(ctx, f)
 	}
-	text = strings.ToValidUTF8(strings.TrimPrefix(text, "#")[:min(len(strings.TrimPrefix(text, "#")), 100)], "")
+	text = strings.TrimPrefix(text, "#")
+	text = strings.ToValidUTF8(text[:min(len(text), 100)], "")
 	byTitle, byNumber := f, f
 	byTitle.Title, byNumber.TicketNumber = text, text
 	found, err := s.list(ctx, byTitle)
@@ -175,7 +171,7 @@ func (s *system) Find(ctx context.Context, ids ...string) (map[string]ticket.Tic
 		r, err := s.read(ctx, id)
 		switch kind := ticket.TroubleOf(err); {
 		case err == nil:
-			found[id] = s.show(r, s.statusNames(ctx))
+			found[id] = s.show(r)
 		case kind != ticket.Gone && kind != ticket.Forbidden: // those may not be seen
 			return nil, err
 		}
@@ -195,7 +191,7 @@ func (s *system) read(ctx context.Context, id string) (r record, err error) {
 // show makes a Ticket of what came. One that was completed is closed, unless
 // it was opened again since; so is one with a status that counts as closed.
 // What has no status is not open.
-func (s *system) show(r record, names map[int64]string) ticket.Ticket {
+func (s *system) show(r record) ticket.Ticket {
 	completed := !r.CompletedDate.IsZero() && !r.ReOpenedDate.After(r.CompletedDate.Time)
 	t := ticket.Ticket{
 		ID: number(r.ID), Number: reach.Clean(r.TicketNumber, 60), Title: reach.Clean(r.Title, 300), Status: reach.Clean(r.StatusName, 60),
@@ -203,9 +199,6 @@ func (s *system) show(r record, names map[int64]string) ticket.Ticket {
 		AcceptsNotes: true, // a completed ticket takes notes, and without a status they leave it as it is
 		OpenedAt:     r.OpenDate.Time, UpdatedAt: r.LastActivityUpdate.Time,
 		Assignee: reach.Clean(r.AssigneeName, 100),
-	}
-	if t.Status == "" {
-		t.Status = names[r.StatusID]
 	}
 	if t.Number == "" {
 		t.Number = t.ID

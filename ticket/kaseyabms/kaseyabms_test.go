@@ -242,6 +242,16 @@ func TestCredentialsStayWithTheHost(t *testing.T) {
 	if _, err := connect(t, url).Find(t.Context(), id); ticket.TroubleOf(err) != ticket.Misconfigured || stolen != 0 {
 		t.Errorf("Find: %v; %d calls elsewhere", err, stolen)
 	}
+	for status, want := range map[int]string{http.StatusNotFound: "address", http.StatusOK: "page instead of data"} {
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("<html>sign in</html>"))
+		}))
+		defer site.Close()
+		if _, err := connect(t, site.URL).Find(t.Context(), id); ticket.TroubleOf(err) != ticket.Misconfigured || !strings.Contains(err.Error(), want) {
+			t.Errorf("a site that answers with a page and %d: %v; want %q", status, err, want)
+		}
+	}
 	sys, err := kaseyabms.Kind(here).Open(t.Context(), settings("https://[::1]:9"))
 	if err != nil {
 		t.Fatal(err)

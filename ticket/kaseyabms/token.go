@@ -64,8 +64,10 @@ func (i *issuer) get(ctx context.Context) (secret.Text, error) {
 		return secret.Text{}, err
 	case err != nil && kind == ticket.Down:
 		return secret.Text{}, trouble(ticket.Down, "Kaseya BMS cannot be reached to sign in.", said)
-	case err != nil && answer.Status == 0:
-		return secret.Text{}, err // the address, the certificate or the rules are wrong, and nothing was sent
+	case err != nil && answer.Status < http.StatusBadRequest:
+		return secret.Text{}, err // the address, the certificate or the rules are wrong
+	case answer.Status == http.StatusNotFound:
+		return secret.Text{}, trouble(ticket.Misconfigured, "Nobody can sign in at this address; it must be the one of the interface, such as https://api.bms.kaseya.com.", said)
 	default:
 		return secret.Text{}, trouble(ticket.Misconfigured, "Kaseya BMS does not accept the company name, the username, the password or the one-time code of this connection.", said)
 	}
