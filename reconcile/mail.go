@@ -23,15 +23,6 @@ type Staff interface {
 	People(ctx context.Context) ([]access.Person, error)
 }
 
-// A letter is the payload of work that tells people of a grant by mail. Who
-// they are is looked up when it is sent.
-type letter struct {
-	Person  string `json:"person"` // ID of the requester
-	Admins  bool   `json:"admins"` // administrators too
-	Subject string `json:"subject"`
-	Body    string `json:"body"`
-}
-
 // mail queues the message that goes with a note of some kinds: what failed,
 // and what people must help with. Nothing is queued if no mail can be sent.
 func (l scribe) mail(g access.Grant, kind string, n access.Note) {
@@ -53,7 +44,7 @@ func (l scribe) mail(g access.Grant, kind string, n access.Note) {
 	if g.Ticket.ID != "" {
 		subject += " (ticket " + clean(g.Ticket.Number, 100) + ")"
 	}
-	payload, err := json.Marshal(letter{Person: g.Requester, Admins: admins, Subject: subject, Body: body})
+	payload, err := json.Marshal(access.Letter{Person: g.Requester, Admins: admins, Subject: subject, Body: body})
 	if err != nil {
 		l.r.cfg.Log.Error("cannot queue mail", "grant", g.ID, "err", err)
 		return
@@ -64,7 +55,7 @@ func (l scribe) mail(g access.Grant, kind string, n access.Note) {
 // post sends one letter. Lost answers can make it arrive twice, which for mail
 // is better than not at all.
 func (r *Reconciler) post(ctx context.Context, item schedule.Item[access.Work]) (schedule.Result, error) {
-	var l letter
+	var l access.Letter
 	if err := json.Unmarshal(item.Value.Payload, &l); err != nil || l.Subject == "" {
 		return r.answered(ctx, item, "The stored mail cannot be read.")
 	}

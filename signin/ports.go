@@ -63,7 +63,9 @@ type TokenTable interface {
 	TokenByHash(ctx context.Context, hash string) (access.Token, error)
 	// Tokens lists the tokens of a person, of everybody if that is empty, the newest first.
 	Tokens(ctx context.Context, person string) ([]access.Token, error)
-	AddToken(ctx context.Context, t access.Token, hash string, events ...access.Event) error
+	// AddToken also has letter sent in time before the token ends, unless it is
+	// revoked by then; none if it has no subject.
+	AddToken(ctx context.Context, t access.Token, hash string, letter access.Letter, events ...access.Event) error
 	UseToken(ctx context.Context, id string, at time.Time, from string) error
 	// RevokeToken leaves one alone that was revoked before, and records nothing then.
 	RevokeToken(ctx context.Context, id string, at time.Time, by string, events ...access.Event) error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -166,10 +167,17 @@ func (s *Tokens) Create(ctx context.Context, who access.Person, want access.Toke
 	text := newTokenText(apiPrefix)
 	e := event(EventTokenCreated, by.ID, p.ID, "Made the API token "+t.Name+" for "+p.Login+", until "+t.ExpiresAt.Format("2 January 2006")+".")
 	e.Data = tokenData(t)
-	if err := s.table.AddToken(ctx, t, hashToken(text.Reveal()), e); err != nil {
+	if err := s.table.AddToken(ctx, t, hashToken(text.Reveal()), s.warning(t, p), e); err != nil {
 		return access.Token{}, secret.Text{}, err
 	}
 	return t, text, nil
+}
+
+// warning is the letter that goes out before t ends.
+func (s *Tokens) warning(t access.Token, p access.Person) access.Letter {
+	return access.Letter{Person: p.ID, Admins: true, Subject: "API token " + t.Name + " ends on " + t.ExpiresAt.Format("2 January 2006"),
+		Body: fmt.Sprintf("The API token %s, which acts for %s (%s), ends on %s UTC.\n\nWhat uses it gets no access from then on. An administrator can make a new one in time, on the page API tokens, and revoke this one.",
+			t.Name, p.Name, p.Login, t.ExpiresAt.Format("2 January 2006 15:04"))}
 }
 
 func tokenData(t access.Token) map[string]string {

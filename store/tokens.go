@@ -56,16 +56,28 @@ const (
 )
 
 // AddToken stores a new token under the hash of its text, and forgets those
-// that ran out long ago.
-func (s *Tokens) AddToken(ctx context.Context, n access.Token, hash string, events ...access.Event) error {
+// that ran out long ago. The letter is sent access.TokenWarning before the token
+// ends; never if it has no subject, or if the token does not last that long.
+func (s *Tokens) AddToken(ctx context.Context, n access.Token, hash string, letter access.Letter, events ...access.Event) error {
 	const tried = "store a token"
 	return exists(tried, s.core.write(ctx, tried, func(ctx context.Context, t *tx) error {
 		if err := addToken(ctx, t, n, hash); err != nil {
 			return err
 		}
+		if at := n.ExpiresAt.Add(-access.TokenWarning); letter.Subject != "" && at.After(n.CreatedAt) {
+			w := t.workRow(access.Work{Kind: "mail", Key: letterKey(n.ID), Group: "mail", Lane: "mail/" + letterKey(n.ID), Payload: []byte(encodeAny(letter))})
+			w.NextAt = micros(at)
+			t.woke.work = true
+			if _, err := t.InsertWork(ctx, w); err != nil {
+				return err
+			}
+		}
 		return t.record(ctx, events)
 	}))
 }
+
+// letterKey names the work of warning people that a token ends.
+func letterKey(token string) string { return "mail:token:" + token }
 
 func addToken(ctx context.Context, t *tx, n access.Token, hash string) error {
 	for kind, keep := range map[string]time.Duration{access.TokenCLI: keepSignIns, access.TokenAPI: keepAPITokens} {
@@ -96,6 +108,9 @@ func (s *Tokens) RevokeToken(ctx context.Context, id string, at time.Time, by st
 	return s.core.write(ctx, "revoke token "+id, func(ctx context.Context, t *tx) error {
 		n, err := t.RevokeToken(ctx, db.RevokeTokenParams{ID: id, RevokedAt: micros(at), RevokedBy: by})
 		if err != nil || n == 0 {
+			return err
+		}
+		if err := t.ForgoWork(ctx, db.ForgoWorkParams{WorkKey: letterKey(id), DoneAt: micros(at)}); err != nil {
 			return err
 		}
 		return t.record(ctx, events)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"jitney/access"
+	"jitney/schedule"
 	"jitney/store"
 )
 
@@ -15,7 +16,7 @@ func TestTokens(t *testing.T) {
 			t.Helper()
 			n := access.Token{ID: id, Kind: kind, Name: "Name of " + id, Person: person, Admin: id == "one", Customers: customers,
 				CreatedAt: now, CreatedBy: "ada", ExpiresAt: expires, Machine: "m", Application: "a"}
-			if err := s.Tokens.AddToken(ctx, n, "hash of "+id, access.Event{At: now, Kind: "token.created", Actor: "ada", Subject: person}); err != nil {
+			if err := s.Tokens.AddToken(ctx, n, "hash of "+id, access.Letter{}, access.Event{At: now, Kind: "token.created", Actor: "ada", Subject: person}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -41,7 +42,7 @@ func TestTokens(t *testing.T) {
 		if n := read("cli"); n.Customers != nil || n.Admin {
 			t.Errorf("%+v", n)
 		}
-		wantKind(t, s.Tokens.AddToken(ctx, access.Token{ID: "again"}, "hash of one"), access.Conflict)
+		wantKind(t, s.Tokens.AddToken(ctx, access.Token{ID: "again"}, "hash of one", access.Letter{}), access.Conflict)
 		_, err := s.Tokens.TokenByHash(ctx, "one")
 		wantKind(t, err, access.NotFound)
 
@@ -81,7 +82,7 @@ func TestANewPasswordEndsCommandLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, kind := range []string{access.TokenAPI, access.TokenCLI} {
-			if err := s.Tokens.AddToken(ctx, access.Token{ID: kind, Kind: kind, Person: "maya", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, kind); err != nil {
+			if err := s.Tokens.AddToken(ctx, access.Token{ID: kind, Kind: kind, Person: "maya", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, kind, access.Letter{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -92,6 +93,36 @@ func TestANewPasswordEndsCommandLines(t *testing.T) {
 			if n, err := s.Tokens.TokenByHash(ctx, kind); err != nil || n.Live(now) != want {
 				t.Errorf("%s: live is %v, %v", kind, n.Live(now), err)
 			}
+		}
+	})
+}
+
+func TestPeopleAreToldBeforeATokenEnds(t *testing.T) {
+	engines(t, func(t *testing.T, s *store.Store) {
+		ctx, now := t.Context(), time.Now().UTC()
+		letter := access.Letter{Person: "maya", Admins: true, Subject: "It ends", Body: "Soon."}
+		for id, left := range map[string]time.Duration{"short": time.Hour, "due": access.TokenWarning + 300*time.Millisecond, "long": access.TokenLongest, "gone": access.TokenWarning + 300*time.Millisecond} {
+			n := access.Token{ID: id, Kind: access.TokenAPI, Person: "maya", CreatedAt: now, ExpiresAt: now.Add(left)}
+			if err := s.Tokens.AddToken(ctx, n, id, letter); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Tokens.RevokeToken(ctx, "gone", now, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		deadline := time.Now().Add(10 * time.Second)
+		for len(keys) == 0 && time.Now().Before(deadline) {
+			items, err := s.Outbox.Claim(ctx, schedule.Claim{Owner: "me", For: time.Minute, Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range items {
+				keys = append(keys, i.Value.Key)
+			}
+		}
+		if len(keys) != 1 || keys[0] != "mail:token:due" {
+			t.Errorf("to be sent: %v", keys)
 		}
 	})
 }

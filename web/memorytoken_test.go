@@ -34,7 +34,7 @@ func (m *memTokens) Tokens(_ context.Context, person string) (all []access.Token
 	return all, nil
 }
 
-func (m *memTokens) AddToken(_ context.Context, t access.Token, hash string, events ...access.Event) error {
+func (m *memTokens) AddToken(_ context.Context, t access.Token, hash string, _ access.Letter, events ...access.Event) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tokens[hash] = t
@@ -84,5 +84,5 @@ func (m *memTokens) DeliverPairing(ctx context.Context, p access.Pairing, t acce
 	if err := m.UpdatePairing(ctx, p, events...); err != nil {
 		return err
 	}
-	return m.AddToken(ctx, t, hash)
+	return m.AddToken(ctx, t, hash, access.Letter{})
 }

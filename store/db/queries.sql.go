@@ -1080,6 +1080,21 @@ func (q *Queries) FinishWork(ctx context.Context, arg FinishWorkParams) (int64, 
 	return result.RowsAffected()
 }
 
+const forgoWork = `-- name: ForgoWork :exec
+UPDATE work SET done_at = $1, next_at = 0, result = 'not needed any more' WHERE work_key = $2 AND done_at = 0 AND lease_owner = ''
+`
+
+type ForgoWorkParams struct {
+	DoneAt  int64  `json:"done_at"`
+	WorkKey string `json:"work_key"`
+}
+
+// ForgoWork leaves undone what nobody has begun.
+func (q *Queries) ForgoWork(ctx context.Context, arg ForgoWorkParams) error {
+	_, err := q.db.ExecContext(ctx, forgoWork, arg.DoneAt, arg.WorkKey)
+	return err
+}
+
 const grant = `-- name: Grant :one
 SELECT id, requester, customer, target, entitlement, ticket_system, ticket_id, ticket_number, ticket_title, reason, duration, policy, policy_version, account, submitted_at, approved_at, approved_by, start_by, extension, stopped_at, stopped_by, stop_cause, stop_reason, verified_at, lost_at, removing_at, overdue_at, ended_at, continued_by, findings, version, blocked, patience, ticket_url, ticket_unverified FROM grants WHERE id = $1
 `
