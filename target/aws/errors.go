@@ -17,10 +17,10 @@ import (
 
 // States that only people can end.
 const (
-	codeRight = "aws permission missing"
-	codeTrust = "aws trust policy refuses"
-	codeFull  = "aws role full"
-	codeKey   = "aws credentials refused"
+	codeRight = "permission missing"
+	codeTrust = "trust refused"
+	codeFull  = "role full"
+	codeKey   = "credential refused"
 )
 
 // A refusal is an error that AWS answered. It keeps what AWS said of who may

@@ -87,8 +87,9 @@ func entitlements(s target.Settings) []target.Entitlement {
 	if s.Values[fieldReadOnly] == yes {
 		all[0].Help = "Console and keys of the role of this customer environment, to read only."
 	}
-	if strings.TrimSpace(s.Values[fieldAdmin]) != "" {
-		all = append(all, target.Entitlement{Name: Admin, Title: "AWS admin", Help: "Console and keys of the role for the whole account.", Admin: true})
+	if name := strings.TrimSpace(s.Values[fieldAdmin]); name != "" {
+		all = append(all, target.Entitlement{Name: Admin, Title: "AWS admin", Admin: true,
+			Help: "Console and keys of the role " + name[strings.LastIndexByte(name, '/')+1:] + " for the whole account " + strings.TrimSpace(s.Values[fieldAccount]) + "."})
 	}
 	return all
 }
