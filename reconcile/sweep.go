@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -112,18 +113,18 @@ func (r *Reconciler) sweepTarget(ctx context.Context, t access.Target, mu *sync.
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.oversee(ctx, t, sys, mu), r.sweepOrphans(ctx, t, sys, mu), r.tidy(ctx, t, sys))
+	return errors.Join(r.oversee(ctx, t, sys, mu), r.sweepOrphans(ctx, t, sys, mu), tidy(ctx, r.cfg.Log, t, sys))
 }
 
 // tidy has the target remove what is of no use any more.
-func (r *Reconciler) tidy(ctx context.Context, t access.Target, sys target.System) error {
+func tidy(ctx context.Context, log *slog.Logger, t access.Target, sys target.System) error {
 	tidier, ok := target.As[target.Tidier](sys)
 	if !ok {
 		return nil
 	}
 	gone, err := tidier.Tidy(ctx)
 	if len(gone) > 0 {
-		r.cfg.Log.InfoContext(ctx, "tidied up", "target", t.ID, "removed", len(gone))
+		log.InfoContext(ctx, "tidied up", "target", t.ID, "removed", len(gone))
 	}
 	if err != nil {
 		return fmt.Errorf("tidy up: %w", err)

@@ -149,7 +149,7 @@ func (o *options) measure(ctx context.Context, e *engine) error {
 	}{
 		{"insert", o.insertRates}, {"audit", o.auditRates}, {"steady", o.steadyEnds}, {"storm", o.stormEnds}, {"bare", o.bareLoop},
 		{"kill", o.killEnds}, {"idle", o.idleCosts}, {"outage", o.realOutage},
-		{"m365", o.m365}, {"sessions", o.sessionRates},
+		{"m365", o.m365}, {"sessions", issuing{o}.rates},
 	}
 	for _, p := range parts {
 		if !o.wants(p.name) {

@@ -32,13 +32,16 @@ func (instant) Console(context.Context, target.Keys, target.Place) (secret.Text,
 	return secret.Text{}, nil
 }
 
-// sessionRates measures how many sessions a second are issued, each with its
+// issuing measures sessions.
+type issuing struct{ *options }
+
+// rates measures how many sessions a second are issued, each with its
 // rights checked and its audit record stored before it is shown.
-func (o *options) sessionRates(ctx context.Context, e *engine) error {
+func (o issuing) rates(ctx context.Context, e *engine) error {
 	o.printf("\nIssue of sessions from live grants (rights, switches, policy, one durable transaction each; the cloud answers in no time), sealer running:")
 	var mu sync.Mutex
 	open := map[*store.Store]*sessionBench{}
-	return o.rates(ctx, e, []int{1, 8, 64}, "sessions", func(ctx context.Context, s *store.Store, n int) error {
+	return o.options.rates(ctx, e, []int{1, 8, 64}, "sessions", func(ctx context.Context, s *store.Store, n int) error {
 		mu.Lock()
 		b, err := open[s], error(nil)
 		if b == nil {
