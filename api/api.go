@@ -89,7 +89,7 @@ func New(c Config) (http.Handler, error) {
 	s.pairings()
 	s.aws()
 	doc := s.huma.OpenAPI()
-	forgetUnused(doc)
+	finish(doc)
 	text, err := json.Marshal(doc)
 	if err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)

@@ -166,9 +166,15 @@ func answer[T any](s *server, text string) *huma.Response {
 	return &huma.Response{Description: text, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
 }
 
-// forgetUnused drops the schemas of errors that huma would write without [ours].
-func forgetUnused(doc *huma.OpenAPI) {
+// finish drops the schemas of errors that huma would write without [ours], and
+// leaves open what answers hold: a newer server may tell more.
+func finish(doc *huma.OpenAPI) {
 	all := doc.Components.Schemas.Map()
 	delete(all, "ErrorModel")
 	delete(all, "ErrorDetail")
+	for name, schema := range all {
+		if !strings.HasSuffix(name, "Ask") {
+			schema.AdditionalProperties = nil
+		}
+	}
 }

@@ -197,4 +197,5 @@ func TestTheDescription(t *testing.T) {
 		t.Errorf("openapi is %q", v)
 	}
 	checkDescription(t, a.body)
+	valid(t, a.text)
 }
