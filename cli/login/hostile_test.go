@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -149,9 +151,10 @@ func TestWhatGoesWrongIsSaidInWords(t *testing.T) {
 		}
 	})
 	t.Run("a certificate of nobody", func(t *testing.T) {
-		s := httptest.NewTLSServer(http.NotFoundHandler())
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
 		defer s.Close()
-		s.Config.ErrorLog = nil
 		d := newDesk(t, newJitney(t), nil)
 		d.Host = s.URL
 		if _, err := Token(t.Context(), d.Request); exit.Code(err) != exit.Unreachable || !strings.Contains(err.Error(), "is not trusted") {

@@ -142,9 +142,31 @@ func (g given) token(admin bool) (keep.Token, error) {
 	return keep.Token{Text: g.Token, ExpiresAt: g.ExpiresAt.UTC(), Login: clip(g.Login, 200), Admin: admin}, nil
 }
 
+// grace is how long an answer that may hold the token is waited for when the
+// budget is over. It is given once.
+const grace = 2 * time.Second
+
+// beyond makes a context that ends when ctx is cancelled, but only some time
+// after its deadline.
+func beyond(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	at, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	longer, cancel := context.WithDeadline(context.WithoutCancel(ctx), at.Add(by))
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
+
 // fetch asks for the token of a pairing. Without a code, or with a wrong one,
 // it reports how the pairing stands.
 func (a *attempt) fetch(ctx context.Context, p pending, code string) (g given, err error) {
+	ctx, cancel := beyond(ctx, grace)
+	defer cancel()
 	_, err = a.post(ctx, "/api/v1/cli/pairings/"+p.ID+"/token", "", map[string]any{"verifier": p.Verifier, "code": code}, &g)
 	if r, ok := errors.AsType[*reply](err); ok {
 		switch r.status {

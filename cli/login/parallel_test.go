@@ -78,7 +78,7 @@ func TestThoseWhoWaitKeepToTheirBudget(t *testing.T) {
 	}
 	for _, err := range errs {
 		if !errors.Is(err, ErrPending) {
-			t.Error(err)
+			t.Error(err, errors.Unwrap(err))
 		}
 	}
 	p, _ := j.last()
@@ -174,7 +174,7 @@ func TestAJitneyThatHangsTakesNoLongerThanTheBudget(t *testing.T) {
 			d.Budget = 300 * time.Millisecond
 			start := time.Now()
 			_, err := Token(t.Context(), d.Request)
-			if took := time.Since(start); err == nil || took > 3*time.Second {
+			if took := time.Since(start); err == nil || took > d.Budget+grace+2*time.Second {
 				t.Errorf("%v after %v", err, took)
 			}
 		})
@@ -206,7 +206,7 @@ func TestNobodyIsWaitedForWhoCannotSeeTheCode(t *testing.T) {
 	defer file.Close()
 	d.Err = file
 	w := &wait{attempt: &attempt{Request: d.Request}, pending: pending{Device: true}}
-	ctx, cancel := w.start(t.Context(), false)
+	ctx, cancel := w.start(t.Context())
 	defer cancel()
 	if at, ok := ctx.Deadline(); !ok || time.Until(at) > unseen {
 		t.Errorf("it waits until %v", at)

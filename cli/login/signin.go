@@ -27,6 +27,9 @@ func (a *attempt) signIn(ctx context.Context) (keep.Token, error) {
 			}
 		}
 	}
+	if ctx.Err() != nil { // it waited for another call until now
+		return keep.Token{}, a.stillPending(old)
+	}
 	p, d, err := a.begin(ctx)
 	if err != nil {
 		return keep.Token{}, err
@@ -73,17 +76,18 @@ func (a *attempt) door(p pending) (*door, error) {
 type wait struct {
 	*attempt
 	pending
-	door   *door
-	opened chan error // what became of opening the browser
-	silent error      // why Jitney was not reached last time, or nil
-	ready  int        // how often in a row it said "authorized"
+	door    *door
+	resumed bool       // an earlier call began it
+	opened  chan error // what became of opening the browser
+	silent  error      // why Jitney was not reached last time, or nil
+	ready   int        // how often in a row it said "authorized"
 }
 
 // finish waits until the person has decided, and closes the door.
 func (a *attempt) finish(ctx context.Context, p pending, d *door, resumed bool) (keep.Token, error) {
 	defer d.close()
-	w := &wait{attempt: a, pending: p, door: d, opened: make(chan error, 1)}
-	ctx, cancel := w.start(ctx, resumed)
+	w := &wait{attempt: a, pending: p, door: d, resumed: resumed, opened: make(chan error, 1)}
+	ctx, cancel := w.start(ctx)
 	defer cancel()
 	if resumed {
 		if t, over, err := w.ask(ctx); over {
@@ -120,14 +124,14 @@ func (a *attempt) finish(ctx context.Context, p pending, d *door, resumed bool) 
 
 // start tells the person what to do, and opens the browser if this is the
 // first call. Its context ends early if nobody could do anything meanwhile.
-func (w *wait) start(ctx context.Context, resumed bool) (context.Context, context.CancelFunc) {
+func (w *wait) start(ctx context.Context) (context.Context, context.CancelFunc) {
 	out, seen, done := screen(w.Err)
 	defer done()
 	opens := false
 	switch {
 	case w.pending.Device:
 		fmt.Fprintf(out, "Open %s and type %s\n", w.URL, w.Code)
-	case resumed:
+	case w.resumed:
 		fmt.Fprintf(out, "A sign-in waits in your browser, with the code %s: %s\n", w.Code, w.URL)
 		opens = true
 	default:
@@ -182,6 +186,7 @@ func (w *wait) ask(ctx context.Context) (keep.Token, bool, error) {
 		w.ready = 0
 	case errors.Is(err, errRefused):
 		w.refuse(w.pending)
+		w.seeOff(ctx)
 		return keep.Token{}, true, cancelled()
 	case errors.Is(err, errGone):
 		w.drop()
@@ -192,21 +197,38 @@ func (w *wait) ask(ctx context.Context) (keep.Token, bool, error) {
 	return keep.Token{}, false, nil
 }
 
+// seeOff waits a moment for the browser that Jitney is sending here, lest it
+// finds nobody.
+func (w *wait) seeOff(ctx context.Context) {
+	if w.door == nil || w.resumed {
+		return
+	}
+	select {
+	case in := <-w.door.arrivals():
+		in.answer(w.done())
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+	}
+}
+
+// done is the page that the browser goes on to.
+func (w *wait) done() string { return w.origin + "/local-access/" + w.ID + "/done" }
+
 // arrived takes what the browser brought, which had the right state.
 func (w *wait) arrived(ctx context.Context, in arrival) (keep.Token, bool, error) {
-	done := w.origin + "/local-access/" + w.ID + "/done"
 	if in.denied {
-		in.answer(done)
+		in.answer(w.done())
 		w.refuse(w.pending)
 		return keep.Token{}, true, cancelled()
 	}
 	g, err := w.fetch(ctx, w.pending, in.code)
 	if err == nil && g.Token != "" {
 		t, err := w.granted(g)
+		next := w.done()
 		if err != nil {
-			done = ""
+			next = ""
 		}
-		in.answer(done)
+		in.answer(next)
 		return t, true, err
 	}
 	in.answer("")
