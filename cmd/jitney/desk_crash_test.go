@@ -194,7 +194,7 @@ func (d *deadly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-victim.done
 	if fate == diesLate {
 		d.late.Go(func() {
-			<-time.After(deskGrace / 4)
+			<-time.After(deskGrace / 10)
 			d.sim.ServeHTTP(httptest.NewRecorder(), again)
 		})
 	}

@@ -23,7 +23,7 @@ import (
 
 // deskGrace is the grace of these trials, much longer than their late requests
 // need and much shorter than that of real desks.
-const deskGrace = 500 * time.Millisecond
+const deskGrace = time.Second
 
 // A hasty is a System whose late requests come sooner than those of the real
 // one can.
@@ -206,7 +206,7 @@ func TestCredentialsThatChangeWhileNotesAreWritten(t *testing.T) {
 				o.between(func() { o.desk.Rotate(other) })
 			}
 			o.end(grant)
-			time.Sleep(2 * deskGrace) // some tries with the old key
+			time.Sleep(deskGrace) // some tries with the old key
 			if n := o.times(grant, "ended"); n != 0 {
 				t.Errorf("the note is there %d times, written with a key that is refused", n)
 			}
