@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -168,6 +170,7 @@ func TestAWSFromTheCommandLine(t *testing.T) {
 	w.sdks()
 	w.ends()
 	w.refusals()
+	w.tokens()
 }
 
 // sdks calls AWS as programs in Go and Python do.
@@ -241,5 +244,54 @@ func (w *workstation) refusals() {
 	}
 	if n := len(w.opened()); n != 1 {
 		w.t.Errorf("%d pages were opened, want 1", n)
+	}
+}
+
+// tokens uses a token as a pipeline does, until a switch and then a revocation
+// stop it.
+func (w *workstation) tokens() {
+	w.t.Helper()
+	ada := visit(w.t, w.host)
+	ada.signIn(w.admin[0], w.admin[1])
+	page := ada.get("/tokens")
+	page = ada.show("/tokens", url.Values{"name": {"pipeline"}, "person": {option(w.t, page, "person", "Example User")}, "for": {"all"}, "days": {"30"}})
+	text := regexp.MustCompile(`jat_[A-Za-z0-9_-]+`).FindString(page)
+	if text == "" {
+		w.t.Fatalf("the page shows no token:\n%s", page)
+	}
+	name := filepath.Join(w.home, "token")
+	if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	profile := "[profile ci]\nregion = eu-west-2\ncredential_process = jitney aws --host " + w.host + " --tenant kestrel-dev --token-file " + name + "\n"
+	if err := os.WriteFile(filepath.Join(w.home, "ci"), []byte(profile), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	usual := w.env
+	w.env = append(slices.DeleteFunc(slices.Clone(usual), func(v string) bool { return strings.HasPrefix(v, "DISPLAY=") }), "AWS_CONFIG_FILE="+filepath.Join(w.home, "ci"), "AWS_PROFILE=ci")
+	defer func() { w.env = usual }()
+	opened := len(w.opened())
+	if out, errs, err := w.aws("s3", "ls", "s3://kestrel-dev-files"); err != nil || !strings.Contains(out, "hello.txt") {
+		w.t.Errorf("with a token: %v %s", err, errs)
+	}
+	refused := func(what string, code int, words string) {
+		w.t.Helper()
+		w.must("cache", "clear")
+		out, errs, err := w.run("jitney", "aws", "--host", w.host, "--tenant", "kestrel-dev", "--token-file", name)
+		if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != code || out != "" || !strings.Contains(errs, words) {
+			w.t.Errorf("%s: %v, %q, %q", what, err, out, errs)
+		}
+	}
+	ada.show("/settings/aws/flags", url.Values{"nonadmin": {"yes"}})
+	refused("with the switch", 4, "Disable Non-Admin AWS JIT Access On UI")
+	ada.show("/settings/aws/flags", url.Values{})
+	id := regexp.MustCompile(`/tokens/([a-z0-9]+)/revoke`).FindStringSubmatch(ada.get("/tokens"))
+	if id == nil {
+		w.t.Fatal("no token can be revoked")
+	}
+	ada.show("/tokens/"+id[1]+"/revoke", nil)
+	refused("with a revoked token", 3, "")
+	if n := len(w.opened()); n != opened {
+		w.t.Errorf("a token opened %d pages", n-opened)
 	}
 }
