@@ -27,6 +27,7 @@ const issuerURL = "https://jitney.example/issuer"
 
 // An idp is an OIDC issuer as Jitney is one.
 type idp struct {
+	url   string
 	key   *ecdsa.PrivateKey
 	asked []MintAsk
 }
@@ -36,7 +37,7 @@ func newIDP(t testing.TB) *idp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &idp{key: key}
+	return &idp{url: issuerURL, key: key}
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
@@ -49,9 +50,9 @@ func (i *idp) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	switch req.URL.String() {
-	case issuerURL + "/.well-known/openid-configuration":
-		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": issuerURL, "jwks_uri": issuerURL + "/keys"})
-	case issuerURL + "/keys":
+	case i.url + "/.well-known/openid-configuration":
+		_ = json.NewEncoder(w).Encode(map[string]any{"issuer": i.url, "jwks_uri": i.url + "/keys"})
+	case i.url + "/keys":
 		_ = json.NewEncoder(w).Encode(map[string]any{"keys": []any{map[string]string{"kty": "EC", "use": "sig", "kid": "e", "crv": "P-256", "x": b64(point[1:33]), "y": b64(point[33:])}}})
 	default:
 		w.WriteHeader(http.StatusNotFound)
@@ -63,7 +64,7 @@ func (i *idp) RoundTrip(req *http.Request) (*http.Response, error) {
 func (i *idp) Mint(_ context.Context, ask MintAsk) (secret.Text, error) {
 	i.asked = append(i.asked, ask)
 	now := time.Now()
-	claims := map[string]any{"iss": issuerURL, "aud": ask.Audience, "sub": ask.Subject, "iat": now.Unix(), "exp": now.Add(ask.Lifetime).Unix()}
+	claims := map[string]any{"iss": i.url, "aud": ask.Audience, "sub": ask.Subject, "iat": now.Unix(), "exp": now.Add(ask.Lifetime).Unix()}
 	if len(ask.Tags) > 0 {
 		tags := map[string][]string{}
 		for k, v := range ask.Tags {
