@@ -108,7 +108,7 @@ func haloTrial() trial {
 
 func kaseyaTrial() trial {
 	s := simkaseya.New(simkaseya.Switches{}, trialKey)
-	return trial{sim: s, kind: kaseyabms.Kind(here), values: map[string]string{"tenant": simkaseya.Tenant, "user": simkaseya.User, "note_type": "3"}, secrets: map[string]secret.Text{"password": trialKey},
+	return trial{sim: s, kind: kaseyabms.Kind(here), values: map[string]string{"company": simkaseya.Tenant, "user": simkaseya.User, "note_type": "3"}, secrets: map[string]secret.Text{"password": trialKey},
 		company: s.AddAccount, add: s.AddTicket, close: s.Close, remove: s.Remove, move: s.Transfer, leak: func() { s.Set(simkaseya.Switches{IgnoreAccount: true}) }}
 }
 

@@ -17,7 +17,7 @@ var here = reach.Rules{Private: []string{"127.0.0.0/8"}}
 const password = "s3cret &+=0001"
 
 func settings(url string, more ...string) ticket.Settings {
-	s := ticket.Settings{Values: map[string]string{"url": url, "tenant": sim.Tenant, "user": sim.User, "note_type": "3"},
+	s := ticket.Settings{Values: map[string]string{"url": url, "company": sim.Tenant, "user": sim.User, "note_type": "3"},
 		Secrets: map[string]secret.Text{"password": secret.New(password)}}
 	for i := 0; i+1 < len(more); i += 2 {
 		if more[i] == "password" || more[i] == "totp" {

@@ -30,7 +30,7 @@ func TestSettings(t *testing.T) {
 		{"a key of one-time codes as it is shown", []string{"totp", "jbsw y3dp ehpk 3pxp"}, ""},
 		{"a code instead of its key", []string{"totp", "123456"}, "key"},
 		{"an address without https", []string{"url", "http://api.bms.kaseya.com"}, "https"},
-		{"no company", []string{"tenant", ""}, "company name"},
+		{"no company", []string{"company", ""}, "company name"},
 		{"a user of two lines", []string{"user", "a\nb"}, "username"},
 		{"no password", []string{"password", ""}, "password"},
 		{"a note type that is no number", []string{"note_type", "General"}, "number"},
@@ -164,7 +164,7 @@ func TestTroubles(t *testing.T) {
 		{"a missing right", sim.Switches{NoNotes: true}, nil, "", ticket.Forbidden},
 		{"a note type that is not there", sim.Switches{}, []string{"note_type", "77"}, "", ticket.Rejected},
 		{"a wrong password", sim.Switches{}, []string{"password", "other-0002"}, ticket.Misconfigured, ticket.Misconfigured},
-		{"a wrong company", sim.Switches{}, []string{"tenant", "Other"}, ticket.Misconfigured, ticket.Misconfigured},
+		{"a wrong company", sim.Switches{}, []string{"company", "Other"}, ticket.Misconfigured, ticket.Misconfigured},
 		{"a code that is missing", sim.Switches{Codes: true}, nil, ticket.Misconfigured, ticket.Misconfigured},
 	}
 	for _, tt := range tests {

@@ -15,7 +15,7 @@ import (
 // Names of the fields.
 const (
 	fieldURL      = "url"
-	fieldTenant   = "tenant"
+	fieldCompany  = "company"
 	fieldUser     = "user"
 	fieldPassword = "password"
 	fieldTOTP     = "totp"
@@ -40,7 +40,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 		Name: "kaseyabms", Title: "Kaseya BMS", Company: "account",
 		Fields: []ticket.Field{
 			{Name: fieldURL, Title: "Address of the interface", Required: true, Example: "https://api.bms.kaseya.com", Help: "api.bmsemea.kaseya.com or api.bmsapac.kaseya.com in those regions; for Pulseway PSA the address of your server."},
-			{Name: fieldTenant, Title: "Company name", Required: true, Example: "Your Company", Help: "As BMS shows it under My Settings."},
+			{Name: fieldCompany, Title: "Company name", Required: true, Example: "Your Company", Help: "As BMS shows it under My Settings."},
 			{Name: fieldUser, Title: "Username", Required: true, Help: "Of an employee made for Jitney alone, who may see the accounts and tickets of your customers and add notes to them. BMS gives one-time codes to employees only, not to API users."},
 			{Name: fieldPassword, Title: "Password", Required: true, Secret: true},
 			{Name: fieldTOTP, Title: "Key of the one-time codes", Secret: true, Example: "JBSWY3DPEHPK3PXP", Help: "What BMS shows, beside the picture, when an authenticator app is set up for that employee. Empty if it signs in without codes."},
@@ -73,7 +73,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 // settings are the fields of one connection, checked.
 type settings struct {
 	api      reach.Options
-	tenant   string
+	company  string
 	user     string
 	password secret.Text
 	totp     secret.Text // base32, without spaces; empty for none
@@ -85,14 +85,14 @@ type settings struct {
 
 func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 	v := func(name string) string { return strings.TrimSpace(s.Values[name]) }
-	out := settings{tenant: v(fieldTenant), user: v(fieldUser), password: s.Secrets[fieldPassword], public: v(fieldNote) == notePublic}
+	out := settings{company: v(fieldCompany), user: v(fieldUser), password: s.Secrets[fieldPassword], public: v(fieldNote) == notePublic}
 	out.totp = secret.New(strings.TrimRight(strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(s.Secrets[fieldTOTP].Reveal())), "="))
 	out.api = reach.Options{Name: "Kaseya BMS", Base: strings.TrimSuffix(strings.TrimRight(v(fieldURL), "/"), "/v2"), CA: v(fieldCA), Rules: rules, InFlight: 3}
 	if err := out.api.Valid(); err != nil {
 		return settings{}, err
 	}
 	switch _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(out.totp.Reveal()); {
-	case !plain(out.tenant):
+	case !plain(out.company):
 		return settings{}, invalid("The company name is missing, or is not one of BMS.", "BMS shows it under My Settings.")
 	case !plain(out.user):
 		return settings{}, invalid("The username is missing, or is not one of BMS.", "")

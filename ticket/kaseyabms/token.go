@@ -40,7 +40,7 @@ func (i *issuer) get(ctx context.Context) (secret.Text, error) {
 	if now.Before(i.until) {
 		return i.token, nil
 	}
-	form := url.Values{"GrantType": {"password"}, "UserName": {i.user}, "Password": {i.password.Reveal()}, "Tenant": {i.tenant}}
+	form := url.Values{"GrantType": {"password"}, "UserName": {i.user}, "Password": {i.password.Reveal()}, "Tenant": {i.company}}
 	if i.totp.Reveal() != "" {
 		at := now.Unix() / step
 		if at == i.lastCode { // a code is good for one time
