@@ -63,7 +63,7 @@ func (m *maker) planFor(now time.Time) plan {
 	if length <= 0 {
 		length = usualLength
 	}
-	why := ""
+	asked, why := length, ""
 	cut := func(to time.Duration, text string) {
 		if to < length {
 			length, why = to, text
@@ -76,7 +76,7 @@ func (m *maker) planFor(now time.Time) plan {
 	cut(m.known(m.role, now), "the role "+m.role.name+" allows no longer session.")
 	cut(m.ask.Until.Sub(now), "the grant ends then.")
 	p := plan{life: length.Truncate(time.Second), ends: m.ask.Until.Truncate(time.Second)}
-	if why != "" {
+	if why != "" && asked-length >= time.Minute { // less is not worth a word
 		said := length
 		if said > 2*time.Minute {
 			said = said.Round(time.Minute)
