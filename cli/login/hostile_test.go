@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,6 +199,40 @@ func TestALossOfTheNetworkEndsNothing(t *testing.T) {
 	}
 	if _, err := Token(t.Context(), d.Request); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestACodeIsTriedAgainIfJitneyWasBusy(t *testing.T) {
+	j := newJitney(t)
+	d := newDesk(t, j, authorize(t, j))
+	d.poll = 100 * time.Millisecond
+	var tries atomic.Int32
+	j.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		busy := strings.HasSuffix(r.URL.Path, "/token") && tries.Add(1) < 4
+		if busy {
+			reject(w, 429, "too_many")
+		}
+		return busy
+	}
+	if _, err := Token(t.Context(), d.Request); err != nil || tries.Load() < 4 {
+		t.Errorf("%v after %d tries", err, tries.Load())
+	}
+}
+
+func TestWhyJitneyRefusesIsSaid(t *testing.T) {
+	j := newJitney(t)
+	d := newDesk(t, j, nil)
+	d.Device = true
+	j.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/token") {
+			reject(w, 403, "refused")
+			return true
+		}
+		return false
+	}
+	_, err := Token(t.Context(), d.Request)
+	if e, ok := errors.AsType[*exit.Error](err); !ok || e.Code != exit.Refused || e.Text != "Said by the [31mserver." || e.Hint != "Do this." {
+		t.Errorf("%+v", err)
 	}
 }
 

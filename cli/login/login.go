@@ -200,3 +200,11 @@ func (a *attempt) stillPending(p pending) error {
 func cancelled() error {
 	return exit.New(exit.Refused, "You pressed Cancel: the sign-in was not authorized.", "")
 }
+
+// refusal is what a call says that Jitney refuses the token.
+func refusal(err error) error {
+	if r, ok := errors.AsType[*reply](err); ok && r.Detail != "" {
+		return &exit.Error{Code: exit.Refused, Text: clip(r.Detail, 300), Hint: clip(r.Hint, 300), Err: err}
+	}
+	return cancelled()
+}

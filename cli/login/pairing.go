@@ -171,9 +171,9 @@ func (a *attempt) fetch(ctx context.Context, p pending, code string) (g given, e
 	if r, ok := errors.AsType[*reply](err); ok {
 		switch r.status {
 		case http.StatusForbidden:
-			return given{}, errRefused
+			return given{}, errors.Join(errRefused, r)
 		case http.StatusGone, http.StatusNotFound:
-			return given{}, errGone
+			return given{}, errors.Join(errGone, r)
 		}
 	}
 	if err != nil {

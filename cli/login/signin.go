@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -187,7 +188,7 @@ func (w *wait) ask(ctx context.Context) (keep.Token, bool, error) {
 	case errors.Is(err, errRefused):
 		w.refuse(w.pending)
 		w.seeOff(ctx)
-		return keep.Token{}, true, cancelled()
+		return keep.Token{}, true, refusal(err)
 	case errors.Is(err, errGone):
 		w.drop()
 		return keep.Token{}, true, err
@@ -221,7 +222,7 @@ func (w *wait) arrived(ctx context.Context, in arrival) (keep.Token, bool, error
 		w.refuse(w.pending)
 		return keep.Token{}, true, cancelled()
 	}
-	g, err := w.fetch(ctx, w.pending, in.code)
+	g, err := w.redeem(ctx, in.code)
 	if err == nil && g.Token != "" {
 		t, err := w.granted(g)
 		next := w.done()
@@ -232,8 +233,27 @@ func (w *wait) arrived(ctx context.Context, in arrival) (keep.Token, bool, error
 		return t, true, err
 	}
 	in.answer("")
+	if r, ok := errors.AsType[*reply](err); ok {
+		w.say("What the browser brought was not accepted: %s", cmp.Or(clip(r.Detail, 300), r.Error()))
+	}
 	// A wrong code ends nothing; whether it was the code, Jitney knows.
 	return w.ask(ctx)
+}
+
+// redeem fetches the token with the code, which the browser will not bring
+// again: so it tries again if Jitney was busy or out of reach.
+func (w *wait) redeem(ctx context.Context, code string) (g given, err error) {
+	for pause := w.every() / 10; ; pause *= 2 {
+		g, err = w.fetch(ctx, w.pending, code)
+		if exit.Code(err) != exit.Unreachable {
+			return g, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return g, err
+		}
+	}
 }
 
 // granted checks and keeps the token that Jitney gave.
