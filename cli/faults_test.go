@@ -193,7 +193,9 @@ func TestFault08KeysNearTheirEndAreNotServed(t *testing.T) {
 		b.keys("aws", "--tenant", "dev01")
 		b.f.set(func() {
 			now = now.Add(10*time.Minute + time.Second)
-			b.f.problem = func(map[string]any) (int, string, string) { return 410, "The grant ended at 14:00.", "Ask for a new one." }
+			b.f.problem = func(map[string]any) (int, string, string) {
+				return 410, "The grant ended at 14:00.", "Ask for a new one."
+			}
 		})
 		b.run("aws", "--tenant", "dev01").want(t, exit.Ended, "The grant ended at 14:00.")
 	})
