@@ -15,6 +15,7 @@ type SessionReach struct {
 	Exists   bool   // a target with sessions that the person may know of is connected
 	Tenant   string // name of the customer of Target
 	Target   string // ID of the one that the menus are about; empty if the person can have sessions nowhere
+	Endpoint string // of a simulation that stands in for AWS there; empty: AWS's own
 	NonAdmin bool   // whether sessions that are no administrator's can be had there
 	Admin    bool   // likewise, those that are
 }
@@ -52,7 +53,7 @@ func (s *Sessions) Reach(ctx context.Context, who access.Person, chosen string) 
 	if found.target.ID == "" {
 		return r, nil
 	}
-	r.Tenant, r.Target = found.customer.Name, found.target.ID
+	r.Tenant, r.Target, r.Endpoint = found.customer.Name, found.target.ID, found.target.Settings["endpoint"]
 	for _, right := range found.kind.Entitlements(settingsOf(found.target)) {
 		if right.Admin && !who.Is(access.Administrator) {
 			continue

@@ -60,7 +60,7 @@ func TestAWSPagesInABrowser(t *testing.T) {
 			}
 			b.as(t, maya, theme)
 			b.open(t, "/aws?place=aws-kprod")
-			b.click(t, `#go button[formaction="/aws/keys"]`)
+			b.click(t, `#way-keys button[formaction="/aws/keys"]`)
 			b.until(t, `document.querySelector("#env-bash")`)
 			check(fmt.Sprintf("aws-%s-%d-keys", theme, width))
 			b.click(t, `#keys .show`)

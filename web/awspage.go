@@ -277,7 +277,7 @@ func (s awsPages) demands(v *visit, b *awsBody) error {
 	case list.Trouble != "":
 		b.TicketHint = list.Trouble
 	case len(b.Tickets) == 0:
-		b.TicketHint = "This customer has no open ticket."
+		b.TicketHint = "This tenant has no open ticket."
 	}
 	return nil
 }
@@ -362,6 +362,10 @@ func (v *visit) menu(m *awsMenu, direct bool) {
 
 // reachAWS reads once for each page where the visitor may have sessions.
 func (s *Server) reachAWS(v *visit) {
+	if v.reached {
+		return
+	}
+	v.reached = true
 	chosen := v.form("place")
 	if c, err := v.r.Cookie(lastAWS); err == nil && chosen == "" {
 		chosen = c.Value

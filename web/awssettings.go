@@ -164,10 +164,11 @@ func why(r broker.SessionSetting) string {
 func settingRowOf(all broker.SessionSettings, r broker.SessionSetting, roles []broker.RoleLimit) settingRow {
 	level := broker.Capital(levelName(r.Right.Admin))
 	q := url.Values{"setting": {access.SessionLength}, "place": {access.AtTarget(r.Target.ID)}}
-	row := settingRow{Tenant: r.Customer.Name, Target: r.Target.Name, TargetID: r.Target.ID, Level: level, Words: inWords(r.Length), Why: why(r),
-		Seconds: fmt.Sprint(int64(r.Length / time.Second)), Edit: "/settings/aws?" + q.Encode() + "#validity"}
+	lasts := min(r.Length, r.Policy.Max)
+	row := settingRow{Tenant: r.Customer.Name, Target: r.Target.Name, TargetID: r.Target.ID, Level: level, Words: inWords(lasts), Why: why(r),
+		Seconds: fmt.Sprint(int64(lasts / time.Second)), Edit: "/settings/aws?" + q.Encode() + "#validity"}
 	if r.Policy.Max < r.Length {
-		row.Cut = fmt.Sprintf("The policy %q cuts it to %s.", r.Policy.Title, inWords(r.Policy.Max))
+		row.Cut = fmt.Sprintf("Cut from %s by the policy %q.", inWords(r.Length), r.Policy.Title)
 	}
 	for _, role := range roles {
 		if role.TargetID == r.Target.ID && role.Right == r.Right.Title {

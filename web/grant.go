@@ -60,6 +60,7 @@ func runningOf(r broker.GrantRow, now time.Time) running {
 type grantBody struct {
 	running
 	Title, Short, Kind, Requester, Ticket, TicketURL, Reason string
+	TicketOut, Unverified                                    bool
 	BackPath, BackName                                       string
 	Asked, Extension, Approved, Policy, PolicyName, Cause    string
 	PolicyVersion                                            int64
@@ -93,6 +94,7 @@ type grantBody struct {
 	ExtendMax                                                                              string
 	ExtendTo                                                                               time.Time
 
+	AWS     *awsGrant
 	Wrong   []wrongField
 	Problem *access.Error
 }
@@ -109,6 +111,9 @@ func (s grantPages) grantPage(v *visit, status int, shown *broker.Shown, failed 
 		return err
 	}
 	b := grantView(v, p)
+	if err := s.awsOf(v, p, &b); err != nil {
+		return err
+	}
 	if shown != nil {
 		b.Shown, b.Username = shown, shown.Username
 		v.w.Header().Set("Referrer-Policy", "no-referrer")

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 
 	"jitney/access"
 	"jitney/broker"
@@ -21,6 +22,7 @@ type meBody struct {
 	Zones    []string
 	Sessions []sessionRow
 	Ending   int // of their API tokens, soon
+	AWS      awsMenu
 	Wrong    []wrongField
 	Problem  *access.Error
 }
@@ -37,8 +39,11 @@ func (s mine) mePage(v *visit, failed error) error {
 		return err
 	}
 	chosen := theme(v.r)
+	s.reachAWS(v)
+	v.formsTo = strings.Join(consoles(v.reach.Endpoint), " ")
 	b := meBody{Ending: ending, Zones: []string{"UTC", "Europe/London", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
 		"Asia/Kolkata", "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney"}}
+	v.menu(&b.AWS, true)
 	for _, t := range [][2]string{{"auto", "As the system"}, {"light", "Light"}, {"dark", "Dark"}} {
 		b.Themes = append(b.Themes, option{Value: t[0], Label: t[1], Selected: t[0] == chosen})
 	}
@@ -54,7 +59,7 @@ func (s mine) mePage(v *visit, failed error) error {
 		}
 		status = statuses[access.KindOf(failed)]
 	}
-	return s.show(v, status, "me", "My account", b)
+	return s.show(v, status, "me", "Profile", b)
 }
 
 // done goes back to the visitor's page, or shows there what went wrong.

@@ -16,6 +16,7 @@ import (
 
 	"jitney/access"
 	"jitney/broker"
+	"jitney/secret"
 )
 
 //go:embed templates/*.html
@@ -29,6 +30,8 @@ type visit struct {
 	formsTo string        // where else than to this website the answer to a form may lead; empty for nowhere
 	section string        // address of the part of the website that the page belongs to; empty if its own tells
 	reach   broker.SessionReach
+	reached bool         // whether reach was read
+	hook    *secret.Text // a new secret that only this answer shows; nil if there is none
 	clock
 }
 

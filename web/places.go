@@ -61,6 +61,7 @@ func wrongOf(fields []access.FieldError) (out []wrongField) {
 
 type targetCard struct {
 	ID, Name, Kind, Icon, Policy, Checked, Offers string
+	Sessions                                      bool // of which the visitor may have them
 	Disabled, Unfinished                          bool // Unfinished: people must consent, and it was never checked
 	Settings                                      []option
 	Found                                         *foundView
@@ -78,6 +79,7 @@ type customerBody struct {
 	Empty                     emptiness
 	Desks                     []option
 	DeskTrouble               string
+	Lengths                   []option // of AWS sessions
 }
 
 func (s places) showCustomer(v *visit) error {
@@ -92,8 +94,17 @@ func (s places) customerPage(v *visit, status int, failed error) error {
 	c := p.Customer
 	b := customerBody{ID: c.ID, Name: c.Name, NameValue: c.Name, Note: c.Note, Version: c.Version, Archived: !c.ArchivedAt.IsZero(), Open: p.Open,
 		CanEdit: v.Person.Is(access.Administrator), Empty: emptiness{Icon: "server", Title: "No target is connected", Text: "Nothing can be asked for at this customer yet."}}
+	sessions := false
 	for _, t := range p.Targets {
-		b.Targets = append(b.Targets, cardOf(v, t))
+		card := cardOf(v, t)
+		card.Sessions = t.Kind.Sessions && !card.Disabled && v.Person.Is(access.Requester) && v.Person.WorksFor(c.ID)
+		sessions = sessions || t.Kind.Sessions
+		b.Targets = append(b.Targets, card)
+	}
+	if sessions {
+		if b.Lengths, err = s.lengthsOf(v, c.ID); err != nil {
+			return err
+		}
 	}
 	if b.CanEdit {
 		if err := s.desks(v, c.ID, &b); err != nil {

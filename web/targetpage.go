@@ -14,6 +14,8 @@ type fieldView struct {
 	ID, Title, Help, Example, Value     string
 	Secret, Required, Lines, Has, Wrong bool
 	Options                             []option
+	Many                                bool   // several of Options
+	Gone                                string // what was chosen and cannot be any more
 	Err                                 fieldErr
 }
 
@@ -24,6 +26,8 @@ type targetBody struct {
 	MoreSet                                                                             string      // how many of them are not as usual
 	MoreOpen                                                                            bool
 	Policies                                                                            []option
+	AdminPolicies                                                                       []option  // of kinds with sessions
+	AWS                                                                                 *awsGrant // how the visitor gets in, if they may
 	Disabled, CanEdit                                                                   bool
 	CheckHere                                                                           bool // at the top, as no step of connecting has it in sight
 	Found                                                                               *foundView
@@ -56,7 +60,7 @@ func (s places) targetAgain(v *visit, failed error) error {
 func inputOf(p broker.TargetPage) broker.TargetInput {
 	t := p.Target
 	return broker.TargetInput{ID: t.ID, Version: t.Version, Customer: t.Customer, Kind: t.Kind, Name: t.Name, Policy: t.Policy,
-		Values: t.Settings, Disabled: !t.DisabledAt.IsZero()}
+		AdminPolicy: t.AdminPolicy, Values: t.Settings, Disabled: !t.DisabledAt.IsZero()}
 }
 
 // targetPage shows the form of a target. Secret fields are always empty.
@@ -88,12 +92,24 @@ func (s places) targetPage(v *visit, status int, in broker.TargetInput, p broker
 		status = statuses[b.Problem.Kind]
 	}
 	b.fields(kind, in, p.Secrets, wrong)
+	if kind.Sessions && in.ID == "" && in.Policy == "" {
+		in.Policy, in.AdminPolicy = access.SessionPolicy().Name, access.DefaultPolicy().Name
+	}
+	if may := v.Person.Is(access.Requester) && v.Person.WorksFor(in.Customer); kind.Sessions && in.ID != "" && may && !in.Disabled {
+		b.AWS = &awsGrant{Target: in.ID, Level: levelName(false)}
+		if err := s.mayLead(v, in.ID); err != nil {
+			return err
+		}
+	}
 	policies, err := s.Broker.Settings.Policies(v.ctx(), v.Person)
 	if err != nil {
 		return err
 	}
 	for _, pol := range policies {
 		b.Policies = append(b.Policies, option{Value: pol.Name, Label: pol.Title, Selected: pol.Name == in.Policy})
+		if kind.Sessions {
+			b.AdminPolicies = append(b.AdminPolicies, option{Value: pol.Name, Label: pol.Title, Selected: pol.Name == in.AdminPolicy})
+		}
 	}
 	return s.show(v, status, "target", b.Title, b)
 }
@@ -115,7 +131,7 @@ func (b *targetBody) complain(failed error) map[string]string {
 	for _, f := range broker.FieldsOf(failed) {
 		wrong[f.Field] = f.Text
 		anchor := "field-" + f.Field
-		if f.Field == "name" || f.Field == "policy" || f.Field == "settings" {
+		if f.Field == "name" || f.Field == "policy" || f.Field == "admin_policy" || f.Field == "settings" {
 			anchor = f.Field
 		}
 		b.Wrong = append(b.Wrong, wrongField{Anchor: anchor, Text: f.Text})
@@ -194,7 +210,7 @@ func (s places) saveTargetOf(v *visit, in broker.TargetInput, p broker.TargetPag
 	if !ok {
 		return notFound()
 	}
-	in.Name, in.Policy, in.Disabled = v.form("name"), v.form("policy"), v.form("disabled") != ""
+	in.Name, in.Policy, in.AdminPolicy, in.Disabled = v.form("name"), v.form("policy"), v.form("admin_policy"), v.form("disabled") != ""
 	in.Values, in.Secrets = map[string]string{}, map[string]secret.Text{}
 	sentFields(v, kind.Fields, in.Values, in.Secrets)
 	t, err := s.Broker.Places.SaveTarget(v.ctx(), v.Person, in)
