@@ -27,31 +27,29 @@ func decoded(text string) string {
 // A ledger keeps the denies on the account's roles.
 type ledger struct{ *client }
 
-// denies lists the inline policies of a role that are ours, by name only, and
-// whether the reserve is there.
-func (s ledger) denies(ctx context.Context, r role) (all []deny, reserve bool, err error) {
+// denies lists the inline policies of a role that are ours, by name only.
+func (s ledger) denies(ctx context.Context, r role) (all []deny, err error) {
 	api, err := s.rolesAPI(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	in := &iam.ListRolePoliciesInput{RoleName: &r.name}
 	for range maxPages {
 		out, err := api.ListRolePolicies(ctx, in)
 		if err != nil {
-			return nil, false, fault("iam:ListRolePolicies", err)
+			return nil, fault("iam:ListRolePolicies", err)
 		}
 		for _, name := range out.PolicyNames {
-			reserve = reserve || name == reserveName
 			if d, ok := parseDeny(name); ok {
 				all = append(all, d)
 			}
 		}
 		if !out.IsTruncated || sdk.ToString(out.Marker) == "" {
-			return all, reserve, nil
+			return all, nil
 		}
 		in.Marker = out.Marker
 	}
-	return nil, false, &refusal{op: "iam:ListRolePolicies", code: "endless list", status: 502}
+	return nil, &refusal{op: "iam:ListRolePolicies", code: "endless list", status: 502}
 }
 
 // readDeny fills in what a policy says; false if it is gone, or does not say
@@ -75,7 +73,7 @@ func (s ledger) readDeny(ctx context.Context, r role, d *deny) (bool, error) {
 // denyOf looks for the deny on a's sessions that stays at least until keys
 // have gone: its own, or one that holds several.
 func (s ledger) denyOf(ctx context.Context, r role, mark string, until time.Time) (deny, bool, error) {
-	all, _, err := s.denies(ctx, r)
+	all, err := s.denies(ctx, r)
 	if err != nil {
 		return deny{}, false, err
 	}
@@ -97,8 +95,9 @@ func (s ledger) among(ctx context.Context, r role, all []deny, mark string, unti
 	return deny{}, false, nil
 }
 
-func (s ledger) putDeny(ctx context.Context, r role, name string, marks ...string) error {
-	return s.put(ctx, r, name, denyText(time.Now(), marks...))
+// putDeny writes the deny of one account.
+func (s ledger) putDeny(ctx context.Context, r role, name, mark string) error {
+	return s.put(ctx, r, name, denyText(time.Now(), room, mark))
 }
 
 func (s ledger) put(ctx context.Context, r role, name, text string) error {

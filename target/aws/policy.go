@@ -77,15 +77,6 @@ const denyPrefix = "jitney-end-"
 
 const mergedWord = "merged-"
 
-// reserveName names a policy without effect, which keeps as much room on a
-// role as merging needs when the role is full.
-const reserveName = denyPrefix + "reserve"
-
-func reserveText() string {
-	return policyText(statement{Effect: "Deny", Action: everything, Resource: everything,
-		Condition: map[string]map[string]words{"StringEquals": {"aws:userid": {"room-kept-by-jitney-" + strings.Repeat("x", 600)}}}})
-}
-
 // A deny is one inline policy of ours on a role: it denies the sessions of its
 // members everything. It is never changed; whoever needs another one writes
 // another one, so that two that write at once do not lose each other's.
@@ -95,6 +86,7 @@ type deny struct {
 	mark    string    // whose it is; empty if it holds several
 	members []string  // marks, as read; nil until then
 	put     time.Time // when it was written
+	roomy   bool      // it is longer than it must be
 }
 
 func denyName(goes time.Time, mark string) string {
@@ -116,16 +108,24 @@ func parseDeny(name string) (deny, bool) {
 	return d, true
 }
 
-const sidWord = "E"
+const (
+	sidWord = "E"
+	roomSid = "x" // and more of them
+)
+
+// room is how much longer a deny of one account is than it must be. On a role
+// that is full it is squeezed out, which needs no room and cuts nobody's deny,
+// and makes enough of it to merge in.
+const room = 120
 
 // denyText denies everything to every session whose name ends with a mark.
 // When it was written stands in the Sid, the one place for a remark.
-func denyText(put time.Time, marks ...string) string {
+func denyText(put time.Time, room int, marks ...string) string {
 	list := make(words, len(marks))
 	for i, m := range marks {
 		list[i] = "*-" + m
 	}
-	return policyText(statement{Sid: sidWord + strconv.FormatInt(put.Unix(), 10), Effect: "Deny", Action: everything, Resource: everything,
+	return policyText(statement{Sid: sidWord + strconv.FormatInt(put.Unix(), 10) + strings.Repeat(roomSid, room), Effect: "Deny", Action: everything, Resource: everything,
 		Condition: map[string]map[string]words{"StringLike": {"aws:userid": list}}})
 }
 
@@ -148,7 +148,9 @@ func (d *deny) read(text string) bool {
 		}
 		d.members = append(d.members, mark)
 	}
-	if n, err := strconv.ParseInt(strings.TrimPrefix(st.Sid, sidWord), 10, 64); err == nil && n > 0 && n < 1<<40 {
+	sid := strings.TrimRight(st.Sid, roomSid)
+	d.roomy = sid != st.Sid
+	if n, err := strconv.ParseInt(strings.TrimPrefix(sid, sidWord), 10, 64); err == nil && n > 0 && n < 1<<40 {
 		d.put = time.Unix(n, 0).UTC()
 	}
 	return true

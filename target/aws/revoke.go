@@ -85,7 +85,7 @@ func over(t time.Time) bool { return time.Now().After(t.Add(clocks)) }
 
 // end puts the deny on one role, unless it is there.
 func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) error {
-	all, reserve, err := s.denies(ctx, r)
+	all, err := s.denies(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,10 @@ func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) er
 	}
 	all = s.prune(ctx, r, all, time.Now().Add(-spare))
 	name := denyName(last.Add(time.Second), mark) // whole seconds, never before the last key
-	if err = s.putDeny(ctx, r, name, mark); has(err, "LimitExceeded") {
-		all = s.prune(ctx, r, all, time.Now().Add(-2*clocks))
-		reserve = reserve && s.dropDeny(ctx, r, reserveName) != nil
+	err = s.putDeny(ctx, r, name, mark)
+	for try := 0; has(err, "LimitExceeded") && try < 3; try++ { // others may take the room that is made
+		all = s.collect(ctx, r, s.prune(ctx, r, all, time.Now().Add(-2*clocks)))
+		s.squeeze(ctx, r, all)
 		if all, err = s.merge(ctx, r, all, 2, 0); err == nil {
 			err = s.putDeny(ctx, r, name, mark)
 		}
@@ -108,13 +109,24 @@ func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) er
 	if err != nil {
 		return err
 	}
-	if own := countOwn(all); own >= crowd {
-		_, _ = s.merge(ctx, r, all, crowd, old) // it was done for others; the next one tries again
-	}
-	if !reserve {
-		_ = s.put(ctx, r, reserveName, reserveText()) // without it, a full role has to wait for room
+	if countOwn(all) >= crowd {
+		_, _ = s.merge(ctx, r, s.collect(ctx, r, all), crowd, old) // it was done for others; the next one tries again
 	}
 	return nil
+}
+
+// squeeze takes the spare room out of denies. What it writes follows from what
+// it read alone, so two who do it at once write the same.
+func (s ledger) squeeze(ctx context.Context, r role, all []deny) {
+	for _, d := range all {
+		if d.mark == "" {
+			continue
+		}
+		if good, err := s.readDeny(ctx, r, &d); err != nil || !good || !d.roomy || len(d.members) != 1 {
+			continue
+		}
+		_ = s.put(ctx, r, d.name, denyText(d.put, 0, d.members...)) // without it there is less room
+	}
 }
 
 // prune deletes denies that have been of no use since a time, and reports what
@@ -130,6 +142,34 @@ func countOwn(all []deny) (n int) {
 		}
 	}
 	return n
+}
+
+// collect deletes what another deny holds too: after a merge that could not be
+// read back at once, or two of them. What is deleted is always less than what
+// stays, so that two who collect at once cannot both delete the last one.
+func (s ledger) collect(ctx context.Context, r role, all []deny) []deny {
+	var read []deny
+	for _, d := range all {
+		if d.mark != "" {
+			d.members = []string{d.mark}
+		} else if good, err := s.readDeny(ctx, r, &d); err != nil || !good {
+			continue
+		}
+		read = append(read, d)
+	}
+	held := func(d deny) bool {
+		return slices.ContainsFunc(read, func(by deny) bool {
+			if by.mark != "" || by.goes.Before(d.goes) || len(by.members) < len(d.members) || len(by.members) == len(d.members) && d.mark == "" && by.name <= d.name {
+				return false
+			}
+			return !slices.ContainsFunc(d.members, func(m string) bool { return !slices.Contains(by.members, m) })
+		})
+	}
+	gone := map[string]bool{}
+	for _, d := range read {
+		gone[d.name] = held(d) && s.dropDeny(ctx, r, d.name) == nil
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(d deny) bool { return gone[d.name] })
 }
 
 // merge writes denies of one account each into a new one, if there are at
@@ -169,7 +209,7 @@ func (s ledger) merge(ctx context.Context, r role, all []deny, least int, age ti
 		if len(marks) < least {
 			return all, nil // there is no room for it
 		}
-		if err = s.putDeny(ctx, r, merged.name, marks...); err != nil && !has(err, "LimitExceeded") {
+		if err = s.put(ctx, r, merged.name, denyText(time.Now(), 0, marks...)); err != nil && !has(err, "LimitExceeded") {
 			return all, err
 		}
 		if err != nil {
@@ -239,7 +279,7 @@ func (s *system) Tidy(ctx context.Context) ([]string, error) {
 	}
 	var done []string
 	for _, r := range s.roles {
-		all, reserve, err := (ledger{s.client}).denies(ctx, r)
+		all, err := (ledger{s.client}).denies(ctx, r)
 		if err != nil {
 			return done, explain(err, "tidy the role "+r.name)
 		}
@@ -252,13 +292,6 @@ func (s *system) Tidy(ctx context.Context) ([]string, error) {
 				return done, explain(err, "tidy the role "+r.name)
 			}
 			done = append(done, "deleted the policy "+d.name+" of the role "+r.name)
-			all = slices.DeleteFunc(slices.Clone(all), func(o deny) bool { return o.name == d.name })
-		}
-		if len(all) == 0 && reserve {
-			if err := (ledger{s.client}).dropDeny(ctx, r, reserveName); err != nil {
-				return done, explain(err, "tidy the role "+r.name)
-			}
-			done = append(done, "deleted the policy "+reserveName+" of the role "+r.name)
 		}
 	}
 	return done, nil

@@ -92,7 +92,7 @@ func (w *world) putPolicy(role, name, policy string) {
 
 func ours(r *sim.Role) (names []string) {
 	for name := range r.Policies() {
-		if strings.HasPrefix(name, denyPrefix) && name != reserveName {
+		if strings.HasPrefix(name, denyPrefix) {
 			names = append(names, name)
 		}
 	}
