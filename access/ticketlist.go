@@ -56,3 +56,14 @@ type TicketSign struct {
 	Missed     int64     // how often in a row it was not there
 	Why        string    // what was told of it, one phrase
 }
+
+// WatchKey is the key of the row of work that watches the tickets of a
+// connection.
+func WatchKey(connection string) string { return "watch:" + connection }
+
+// WatchWork is that row. It shares no breaker with the notes of the
+// connection: where notes cannot be written, tickets may still be read.
+func WatchWork(connection string) Work {
+	key := WatchKey(connection)
+	return Work{Kind: "watch", Key: key, Group: key, Lane: key}
+}

@@ -47,7 +47,8 @@ type Ports struct {
 	Connections ConnectionStore
 	TicketKinds []ticket.Kind // without the built-in desk
 	OpenDesk    OpenDesk
-	Shelf       Shelf // nil if what ticket systems told is not kept
+	Shelf       Shelf   // nil if what ticket systems told is not kept
+	Backlog     Backlog // nil if there is nothing to be seen of it
 
 	Issued Issued
 }
@@ -75,7 +76,7 @@ func New(p Ports) *Broker {
 		People:   &Staff{ports: p, gate: gate, access: a},
 		Settings: &Settings{rules: p.Rules, gate: gate},
 		Desk:     &Deskbook{desk: p.Desk, gate: gate, customers: p.Customers},
-		Tickets:  &Connections{ports: p, gate: gate},
+		Tickets:  &Connections{ports: p, gate: gate, hints: &hints{}},
 		Sessions: &Sessions{access: a, issued: p.Issued, gate: gate},
 		Audit:    &Audit{records: p.Records, proof: p.Proof, log: p.Log, names: names},
 	}

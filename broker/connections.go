@@ -58,6 +58,7 @@ type DeskChoice interface {
 type Connections struct {
 	ports Ports
 	gate  gate
+	hints *hints
 }
 
 // A ConnectionPage is a connection as an administrator sees it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"jitney/access"
@@ -54,7 +55,7 @@ func (s *Settings) SavePolicy(ctx context.Context, who access.Person, p access.P
 	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`).MatchString(p.Name) {
 		return access.Policy{}, invalid("name", "The name may have small letters, digits and hyphens, 40 at most.")
 	}
-	p.Title = clip(p.Title, 100)
+	p.Title, p.Tickets.Status = clip(p.Title, 100), strings.TrimSpace(p.Tickets.Status)
 	if err := p.Valid(); err != nil {
 		return access.Policy{}, err
 	}
@@ -64,6 +65,10 @@ func (s *Settings) SavePolicy(ctx context.Context, who access.Person, p access.P
 		"default": access.Length(p.Default), "max": access.Length(p.Max), "start_within": access.Length(p.StartWithin),
 		"min_reason": fmt.Sprint(p.MinReason), "needs_approval": fmt.Sprint(p.NeedsApproval),
 		"password": string(p.Password), "end_orphans": fmt.Sprint(p.EndOrphans),
+		"no_ticket": fmt.Sprint(p.NoTicket), "no_reason": fmt.Sprint(p.NoReason),
+		"unverified_tickets": fmt.Sprint(p.Tickets.Unverified), "assigned_only": fmt.Sprint(p.Tickets.Assigned),
+		"end_on_close": fmt.Sprint(p.Tickets.EndOnClose), "close_grace": p.Tickets.CloseGrace.String(),
+		"time_entry": fmt.Sprint(p.Tickets.TimeEntry), "status_after": p.Tickets.Status,
 	}
 	saved, err := s.rules.SavePolicy(ctx, p, e)
 	return saved, hide(err)

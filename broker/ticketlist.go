@@ -19,6 +19,7 @@ const EventForeign = "connection.foreign"
 const (
 	listPatience = 2 * time.Second  // for which a form waits for a ticket system
 	listFresh    = 30 * time.Second // for which an answer is not asked for again
+	listSpare    = 10 * time.Second // for which one that did not answer is not asked again
 	listLong     = 25 * time.Second // for which a system may go on answering when nobody waits any more
 	listMost     = 1000             // tickets of one list
 	listPages    = 20               // calls for one list
@@ -39,11 +40,13 @@ type Shelf interface {
 type TicketQuery struct {
 	Text    string // part of number or title; empty for all
 	Refresh bool   // asks the ticket system, however lately it was asked
+	Chosen  string // id or number of the one that was chosen before; it is told also if it does not match
 }
 
 // A TicketList is the open tickets of one customer, newest first.
 type TicketList struct {
 	Tickets []access.OpenTicket // that match
+	Chosen  access.OpenTicket   // the one that was chosen before; empty if it is not known
 	All     int                 // how many are known
 	More    bool                // there are more than those that are known
 	ReadAt  time.Time           // when the ticket system told; zero: never
@@ -80,6 +83,11 @@ func (a *Access) TicketList(ctx context.Context, who access.Person, customer str
 	l := TicketList{All: len(known.Tickets), More: known.More, ReadAt: known.ReadAt}
 	if err != nil {
 		l.Trouble = troubleOf(err)
+	}
+	for _, t := range known.Tickets {
+		if q.Chosen != "" && (t.ID == q.Chosen || l.Chosen.ID == "" && strings.TrimPrefix(t.Number, "#") == strings.TrimPrefix(q.Chosen, "#")) {
+			l.Chosen = t
+		}
 	}
 	text := clip(strings.TrimSpace(q.Text), 200)
 	l.Tickets = matching(known.Tickets, text)
@@ -125,15 +133,16 @@ type lister struct {
 	log   Log
 
 	mu     sync.Mutex
-	asking map[string]*asking
+	asking map[string]*asking   // also those that failed a moment ago
 	told   map[string]time.Time // when foreign tickets were told of, by connection
 }
 
 // An asking is a list that is being read.
 type asking struct {
-	done chan struct{}
-	list access.TicketList
-	err  error
+	began time.Time
+	done  chan struct{}
+	list  access.TicketList
+	err   error
 }
 
 // read reads the list of a company. With an error it is what was told before,
@@ -150,8 +159,11 @@ func (l *lister) read(ctx context.Context, sys ticket.System, connection, compan
 			return known, nil
 		}
 	}
-	asked := l.ask(ctx, sys, connection, company)
-	patience := time.NewTimer(listPatience)
+	asked := l.ask(ctx, sys, connection, company, refresh)
+	patience := time.NewTimer(max(0, listPatience-time.Since(asked.began))) // nobody waits again for what others have waited for
+	if refresh {
+		patience.Reset(listPatience)
+	}
 	defer patience.Stop()
 	select {
 	case <-asked.done:
@@ -168,14 +180,14 @@ func (l *lister) read(ctx context.Context, sys ticket.System, connection, compan
 
 // ask has the list read, or joins those who wait for it already. It goes on
 // when they have left, so that the next one finds it.
-func (l *lister) ask(ctx context.Context, sys ticket.System, connection, company string) *asking {
+func (l *lister) ask(ctx context.Context, sys ticket.System, connection, company string, refresh bool) *asking {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := connection + "\x00" + company
-	if one, ok := l.asking[key]; ok {
+	if one, ok := l.asking[key]; ok && !(refresh && one.over()) && time.Since(one.began) < listLong+listSpare {
 		return one
 	}
-	one := &asking{done: make(chan struct{})}
+	one := &asking{began: time.Now(), done: make(chan struct{})}
 	if l.asking == nil {
 		l.asking = map[string]*asking{}
 	}
@@ -187,12 +199,27 @@ func (l *lister) ask(ctx context.Context, sys ticket.System, connection, company
 		if one.err == nil && l.shelf != nil && connection != BuiltInDesk {
 			_ = l.shelf.SetTicketList(ctx, one.list) // without it the next one asks again
 		}
-		l.mu.Lock()
-		delete(l.asking, key)
-		l.mu.Unlock()
 		close(one.done)
+		if one.err != nil {
+			time.Sleep(listSpare)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.asking[key] == one {
+			delete(l.asking, key)
+		}
 	}()
 	return one
+}
+
+// over reports whether o has been answered, or has failed.
+func (o *asking) over() bool {
+	select {
+	case <-o.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // fetch asks for all open tickets of a company, page by page.

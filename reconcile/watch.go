@@ -17,19 +17,9 @@ import (
 
 // WorkWatch is the kind of the rows that watch tickets: one that finds out
 // which ticket systems have tickets of live grants, and one for each of those,
-// with the key that WatchKey makes.
+// as access.WatchWork makes them. A hint that
+// something changed there only makes one due.
 const WorkWatch = "watch"
-
-// WatchKey is the key of the row that watches the tickets of a connection. A
-// hint that something changed there only makes it due.
-func WatchKey(connection string) string { return WorkWatch + ":" + connection }
-
-// WatchRow is the row that watches the tickets of a connection. It shares no
-// breaker with the notes: what notes cannot reach may still tell of tickets.
-func WatchRow(connection string) access.Work {
-	key := WatchKey(connection)
-	return access.Work{Kind: WorkWatch, Key: key, Group: key, Lane: key}
-}
 
 // Watch is the part of the store that knows the tickets of live grants.
 type Watch interface {
@@ -78,7 +68,7 @@ func (w watcher) row(ctx context.Context, item schedule.Item[access.Work]) (sche
 		return schedule.Result{}, err
 	}
 	for _, connection := range all {
-		if err := w.Watch.Rest(ctx, WatchRow(connection)); err != nil {
+		if err := w.Watch.Rest(ctx, access.WatchWork(connection)); err != nil {
 			return schedule.Result{}, err
 		}
 	}

@@ -24,6 +24,9 @@ func (s bureauPages) routes(admin, reader func(pattern string, h handler)) {
 	admin("POST /ticket-systems/{id}", s.saveBureau)
 	admin("POST /ticket-systems/{id}/check", s.checkBureau)
 	admin("POST /ticket-systems/{id}/refresh", s.refreshBureau)
+	admin("POST /ticket-systems/{id}/choices", s.refreshChoices)
+	admin("POST /ticket-systems/{id}/retry", s.retryParked)
+	admin("POST /ticket-systems/{id}/webhook", s.newHook)
 	admin("POST /ticket-systems/{id}/map", s.mapCustomers)
 	admin("POST /ticket-systems/{id}/adopt", s.adoptCompanies)
 	admin("POST /customers/{id}/ticket-system", s.chooseForCustomer)
@@ -101,6 +104,21 @@ type bureauBody struct {
 	Mapping                                                       *mappingView
 	Wrong                                                         []wrongField
 	Problem                                                       *access.Error
+
+	Picked   bool   // some fields can be chosen from what the system tells
+	PickedAt string // when it told; empty if it did not
+	Parked   []parkedView
+	Hook     hookView
+}
+
+// A parkedView is one note that the ticket system does not take.
+type parkedView struct{ Grant, Number, What, Why, When string }
+
+// A hookView is how the ticket system can tell that a ticket changed.
+type hookView struct {
+	Address string
+	Has     bool
+	Shown   *secret.Text // a new secret, once
 }
 
 // A mappingView lays the customers beside the companies.
@@ -161,6 +179,9 @@ func (s bureauPages) bureauPage(v *visit, status int, in broker.ConnectionInput,
 		}
 		has = page.Secrets
 		b.stored(v, page)
+		if err := s.state(v, &b, page); err != nil {
+			return err
+		}
 	}
 	wrong := map[string]string{}
 	for _, f := range broker.FieldsOf(failed) {
@@ -177,8 +198,22 @@ func (s bureauPages) bureauPage(v *visit, status int, in broker.ConnectionInput,
 	if len(b.Wrong) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
+	choices, err := s.choices(v, in.ID)
+	if err != nil {
+		return err
+	}
 	for _, f := range kind.Fields {
-		b.Fields = append(b.Fields, fieldOf(f, in.Values[f.Name], has[f.Name], wrong[f.Name]))
+		field := fieldOf(f, in.Values[f.Name], has[f.Name], wrong[f.Name])
+		if c := choices[f.Name]; len(c.All) > 0 {
+			field.choose(f, c.All)
+			b.PickedAt = v.Ago(c.ReadAt)
+		}
+		b.Picked = b.Picked || f.Picked && in.ID != ""
+		b.Fields = append(b.Fields, field)
+	}
+	if v.hook != nil {
+		b.Hook.Shown = v.hook
+		v.w.Header().Set("Referrer-Policy", "no-referrer")
 	}
 	return s.show(v, status, "bureau", b.Title, b)
 }
@@ -266,6 +301,8 @@ func sentFields(v *visit, fields []access.Field, values map[string]string, secre
 		switch {
 		case f.Secret && value != "":
 			secrets[f.Name] = secret.New(value)
+		case f.Many && len(v.r.PostForm["field-"+f.Name]) > 1:
+			values[f.Name] = strings.Join(v.r.PostForm["field-"+f.Name], ", ")
 		case !f.Secret:
 			values[f.Name] = strings.TrimSpace(strings.ReplaceAll(value, "\r\n", "\n"))
 		}

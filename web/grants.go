@@ -18,6 +18,8 @@ type lists struct{ *Server }
 type grantLine struct {
 	running
 	Entitlement, Customer, Target, Requester, Login, Ticket string
+	TicketURL                                               string
+	TicketOut, Unverified                                   bool
 	Created, End, EndWord                                   string
 	Open                                                    bool
 }
@@ -25,6 +27,8 @@ type grantLine struct {
 func lineOf(v *visit, r broker.GrantRow) grantLine {
 	l := grantLine{running: runningOf(r, v.now), Entitlement: r.Entitlement, Customer: r.Customer, Target: r.Target, Requester: r.Requester,
 		Login: r.RequesterLogin, Ticket: refLabel(r.Grant.Ticket), Created: v.Short(r.Grant.SubmittedAt), Open: r.Grant.EndedAt.IsZero(), EndWord: "Ends"}
+	l.TicketURL, l.TicketOut = ticketLink(r.Grant.Ticket)
+	l.Unverified = r.Grant.Ticket.Unverified
 	l.End = v.Short(r.EndsAt)
 	switch {
 	case !r.Grant.EndedAt.IsZero():

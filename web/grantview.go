@@ -34,9 +34,8 @@ func grantView(v *visit, p broker.GrantPage) grantBody {
 	if p.ApprovedBy != "" {
 		b.Approved = "by " + p.ApprovedBy + ", " + v.Zoned(g.ApprovedAt)
 	}
-	if g.Ticket.System == "desk" {
-		b.TicketURL = "/desk/" + url.PathEscape(g.Ticket.ID)
-	}
+	b.TicketURL, b.TicketOut = ticketLink(g.Ticket)
+	b.Unverified = g.Ticket.Unverified
 	b.Cause = causeText(p)
 	b.signIn(p)
 	b.evidence(v, p)
@@ -46,6 +45,18 @@ func grantView(v *visit, p broker.GrantPage) grantBody {
 		b.Stuck = stuck(v.clock, p)
 	}
 	return b
+}
+
+// ticketLink is where the page of a ticket is; out says that it is not here.
+// The broker has seen to it that it is on the ticket system's own site.
+func ticketLink(t access.TicketRef) (address string, out bool) {
+	switch {
+	case t.System == broker.BuiltInDesk && t.ID != "":
+		return "/desk/" + url.PathEscape(t.ID), false
+	case strings.HasPrefix(t.URL, "https://"):
+		return t.URL, true
+	}
+	return "", false
 }
 
 func refLabel(t access.TicketRef) string {
@@ -220,8 +231,13 @@ func (b *grantBody) steps(v *visit, p broker.GrantPage) {
 }
 
 func noteTitle(kind string) string {
-	if kind == "" {
+	switch kind {
+	case "":
 		return "A note"
+	case "time":
+		return "The time of the access"
+	case "status":
+		return "The new status of the ticket"
 	}
 	return "The note “" + kind + "”"
 }

@@ -14,9 +14,8 @@ import (
 // The requests pages are the form.
 type requests struct{ *Server }
 
-// ticketPatience is how long the form waits for a ticket system. A slow one
-// never blocks the form: it is shown without tickets, and says so.
-const ticketPatience = 5 * time.Second
+// mostTickets is how many tickets the form lists; a search finds the others.
+const mostTickets = 200
 
 // An option is one entry of a select, a row of chips or tiles.
 type option struct {
@@ -43,9 +42,9 @@ type wrongField struct{ Anchor, Text string }
 type emptiness struct{ Icon, Title, Text, Link, Label string }
 
 type preview struct {
-	Username, Entitlement, Help, Target, Policy, AtTheEnd, Outlives, Ticket, Password, Length, Word string
-	Approval, Shares                                                                                bool
-	EndsAt                                                                                          time.Time
+	Username, Entitlement, Help, Target, Policy, AtTheEnd, Outlives, Ticket, TicketNote, Password, Length, Word string
+	Approval, Shares                                                                                            bool
+	EndsAt                                                                                                      time.Time
 }
 
 type requestBody struct {
@@ -64,6 +63,12 @@ type requestBody struct {
 	Tickets       []option
 	TicketPrompt  string
 	TicketsHint   string
+	TicketsOld    bool // the list is not of just now
+	TicketFind    string
+	TicketSearch  bool // there is enough to search in
+	TicketTyped   bool // a number may be typed
+	TicketNumber  string
+	NoTicket      bool // the policy does without
 	Length        chips
 	MaxText       string
 	EndsAt        time.Time
@@ -83,7 +88,7 @@ type requestBody struct {
 
 // asked reads the form, or the address of a link that fills it in.
 func asked(v *visit) (s broker.Submission, kind string) {
-	s = broker.Submission{Customer: v.form("customer"), Ticket: v.form("ticket"), Reason: v.form("reason"), Offer: v.form("offer")}
+	s = broker.Submission{Customer: v.form("customer"), Ticket: v.form("ticket"), Number: v.form("number"), Reason: v.form("reason"), Offer: v.form("offer")}
 	s.Target, s.Entitlement, _ = strings.Cut(v.form("target"), "|")
 	s.Minutes = minutesOf(v)
 	return s, v.form("kind")

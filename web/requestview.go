@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"jitney/access"
 	"jitney/broker"
 	"jitney/target"
-	"jitney/ticket"
 )
 
 // requestView builds the form around what was chosen so far.
@@ -178,58 +176,6 @@ func (b *requestBody) chooseTarget(f broker.Form, kind string, sub *broker.Submi
 	b.TargetID, b.TargetName = sub.Target, b.chosen.Target.Name
 }
 
-// listTickets offers the open tickets of the chosen customer. The address may
-// name one by its number.
-func (s requests) listTickets(v *visit, b *requestBody, sub *broker.Submission) error {
-	if sub.Customer == "" {
-		b.TicketPrompt = "Choose a customer first"
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(v.ctx(), ticketPatience)
-	defer cancel()
-	page, err := s.Broker.Access.Tickets(ctx, v.Person, sub.Customer, "", "")
-	if err != nil {
-		if v.ctx().Err() != nil {
-			return v.ctx().Err()
-		}
-		if k := access.KindOf(err); k != access.Unavailable && ctx.Err() == nil {
-			return err
-		}
-		b.TicketPrompt = "No tickets to choose from"
-		b.TicketsHint = "The ticket system did not answer. Press Refresh to try again."
-		if sub.Ticket != "" {
-			b.Tickets = []option{{Value: sub.Ticket, Label: sub.Ticket, Selected: true}}
-		}
-		return nil
-	}
-	if len(page.Tickets) == 0 {
-		b.TicketPrompt = "This customer has no open ticket"
-	}
-	found := false
-	for _, t := range page.Tickets {
-		chosen := !found && sub.Ticket != "" && (t.ID == sub.Ticket || t.Number == sub.Ticket)
-		if chosen {
-			found, sub.Ticket = true, t.ID
-		}
-		b.Tickets = append(b.Tickets, option{Value: t.ID, Label: ticketLabel(t), Selected: chosen})
-	}
-	if !found {
-		sub.Ticket = ""
-	}
-	b.TicketsHint = fmt.Sprintf("%d open, read just now.", len(page.Tickets))
-	if page.Next != "" {
-		b.TicketsHint = fmt.Sprintf("The newest %d are listed.", len(page.Tickets))
-	}
-	return nil
-}
-
-func ticketLabel(t ticket.Ticket) string {
-	if t.Title == "" {
-		return t.Number
-	}
-	return t.Number + " - " + t.Title
-}
-
 // wordFor is what the credential is called: on the chosen target, or on those
 // of the chosen kind.
 func wordFor(f broker.Form, chosen broker.TargetChoice, kind string) string {
@@ -256,8 +202,8 @@ func (s requests) foresee(v *visit, b *requestBody) error {
 	out := &preview{Username: p.Username, Entitlement: p.Entitlement.Title, Help: p.Entitlement.Help, Target: p.Target, Policy: p.Policy.Title,
 		AtTheEnd: p.Kind.AtTheEnd, Outlives: p.Kind.Outlives, Approval: p.Approval, Shares: p.Shares, EndsAt: p.EndsAt,
 		Password: "Shown once, on the next page, when the account is ready", Word: b.Word}
-	if p.Ticket.ID != "" {
-		out.Ticket = ticketLabel(p.Ticket)
+	if p.Ticket.Number != "" {
+		out.Ticket, out.TicketNote = ticketLabel(p.Ticket.Number, p.Ticket.Title), p.TicketNote
 	}
 	if p.Duration > 0 {
 		out.Length = access.Length(p.Duration)

@@ -20,6 +20,9 @@ type policyForm struct {
 	Default, Max, Start       int64 // minutes
 	MinReason                 int
 	OnForm, Approval, Orphans bool
+	NoTicket, NoReason        bool
+	Tickets                   access.TicketRules
+	Grace                     int64 // minutes
 }
 
 type settingsBody struct {
@@ -41,7 +44,8 @@ func formOf(v *visit, p access.Policy) policyForm {
 	}
 	return policyForm{ID: "policy-" + p.Name, Name: p.Name, Title: p.Title, Changed: changed, Version: p.Version, Following: p.Version + 1,
 		Default: int64(p.Default / time.Minute), Max: int64(p.Max / time.Minute), Start: int64(p.StartWithin / time.Minute),
-		MinReason: p.MinReason, OnForm: p.Password == access.ChosenOnForm, Approval: p.NeedsApproval, Orphans: p.EndOrphans}
+		MinReason: p.MinReason, OnForm: p.Password == access.ChosenOnForm, Approval: p.NeedsApproval, Orphans: p.EndOrphans,
+		NoTicket: p.NoTicket, NoReason: p.NoReason, Tickets: p.Tickets, Grace: int64(p.Tickets.CloseGrace / time.Minute)}
 }
 
 // settingsPage shows the policies; typed is one that could not be saved.
@@ -115,6 +119,23 @@ type exportedPolicy struct {
 	NeedsApproval bool   `json:"needs_approval"`
 	Password      string `json:"password"`
 	EndOrphans    bool   `json:"end_orphans"`
+
+	NoTicket   bool   `json:"no_ticket"`
+	NoReason   bool   `json:"no_reason"`
+	Unverified bool   `json:"unverified_tickets"`
+	Assigned   bool   `json:"assigned_only"`
+	EndOnClose bool   `json:"end_on_close"`
+	CloseGrace int64  `json:"close_grace_minutes"`
+	TimeEntry  bool   `json:"time_entry"`
+	Status     string `json:"status_after"`
+}
+
+func exportOf(p access.Policy) exportedPolicy {
+	t := p.Tickets
+	return exportedPolicy{Name: p.Name, Title: p.Title, Version: p.Version, Default: int64(p.Default / time.Minute), Max: int64(p.Max / time.Minute),
+		StartWithin: int64(p.StartWithin / time.Minute), MinReason: p.MinReason, NeedsApproval: p.NeedsApproval, Password: string(p.Password), EndOrphans: p.EndOrphans,
+		NoTicket: p.NoTicket, NoReason: p.NoReason, Unverified: t.Unverified, Assigned: t.Assigned, EndOnClose: t.EndOnClose,
+		CloseGrace: int64(t.CloseGrace / time.Minute), TimeEntry: t.TimeEntry, Status: t.Status}
 }
 
 // exportPolicies answers the policies, or the one that is named, as JSON.
@@ -126,8 +147,7 @@ func (s rules) exportPolicies(v *visit) error {
 	out := []exportedPolicy{}
 	for _, p := range policies {
 		if name := v.form("policy"); name == "" || name == p.Name {
-			out = append(out, exportedPolicy{p.Name, p.Title, p.Version, int64(p.Default / time.Minute), int64(p.Max / time.Minute),
-				int64(p.StartWithin / time.Minute), p.MinReason, p.NeedsApproval, string(p.Password), p.EndOrphans})
+			out = append(out, exportOf(p))
 		}
 	}
 	if len(out) == 0 {
@@ -146,7 +166,8 @@ func (s rules) savePolicy(v *visit) error {
 	}
 	p := access.Policy{Name: v.form("name"), Title: v.form("title"), Version: number(v.form("version")), Default: minutes("default"), Max: minutes("max"),
 		StartWithin: minutes("start"), MinReason: int(min(max(number(v.form("min_reason")), 0), 1000)), NeedsApproval: v.form("approval") != "",
-		Password: access.PasswordMode(v.form("password")), EndOrphans: v.form("orphans") != ""}
+		Password: access.PasswordMode(v.form("password")), EndOrphans: v.form("orphans") != "",
+		NoTicket: v.form("no_ticket") != "", NoReason: v.form("no_reason") != "", Tickets: ticketRulesOf(v)}
 	if _, err := s.Broker.Settings.SavePolicy(v.ctx(), v.Person, p); err != nil {
 		if access.KindOf(err) == access.NotFound {
 			return err
@@ -154,6 +175,19 @@ func (s rules) savePolicy(v *visit) error {
 		return s.settingsPage(v, &p, err)
 	}
 	return v.back("/settings", "saved")
+}
+
+// ticketRulesOf reads what a policy says of tickets from its form.
+func ticketRulesOf(v *visit) access.TicketRules {
+	grace := -time.Minute // what is wrong with it, Valid says
+	switch text := v.form("grace"); {
+	case text == "":
+		grace = access.DefaultCloseGrace
+	case text == "0" || number(text) > 0:
+		grace = time.Duration(min(number(text), 10000)) * time.Minute
+	}
+	return access.TicketRules{Unverified: v.form("unverified") != "", Assigned: v.form("assigned") != "", EndOnClose: v.form("end_on_close") != "",
+		CloseGrace: grace, TimeEntry: v.form("time_entry") != "", Status: v.form("status_after")}
 }
 
 func (s rules) saveSettings(v *visit) error {

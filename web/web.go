@@ -56,7 +56,7 @@ func (s *Server) Open(zone *time.Location) (http.Handler, error) {
 		return nil, fmt.Errorf("read pages: %w", err)
 	}
 	s.zone, s.closing = zone, make(chan struct{})
-	return guard(s.SignIn.Load(s.routes())), nil
+	return s.withHooks(guard(s.SignIn.Load(s.routes()))), nil
 }
 
 // localPath is path if it is an address within this website, and otherwise not:
