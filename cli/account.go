@@ -13,8 +13,8 @@ import (
 	"jitney/cli/show"
 )
 
-// login signs in, unless a sign-in is kept that will do.
-func (a *app) login(ctx context.Context) error {
+// signIn signs in, unless a sign-in is kept that will do.
+func signIn(ctx context.Context, a *app) error {
 	if a.s.token != "" {
 		a.note("A token is set (%s); commands use it instead of this sign-in, unless they have --interactive.", tokenPlace(a.s))
 	}
@@ -41,8 +41,8 @@ func tokenPlace(s settings) string {
 	}
 }
 
-// logout revokes the sign-in, and forgets it and all keys that it got.
-func (a *app) logout(ctx context.Context) error {
+// signOut revokes the sign-in, and forgets it and all keys that it got.
+func signOut(ctx context.Context, a *app) error {
 	a.forgetKeys()
 	if err := login.Forget(ctx, a.loginRequest()); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (a *app) forgetKeys() {
 }
 
 // whoami asks whose token it is.
-func (a *app) whoami(ctx context.Context) error {
+func whoami(ctx context.Context, a *app) error {
 	token, err := a.token(ctx)
 	if err != nil {
 		return err

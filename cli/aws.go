@@ -32,11 +32,11 @@ func keysOf(s call.Session) keys {
 		Expiration: s.Expiration.UTC().Format(time.RFC3339), AccountID: s.AccountID, Region: s.Region, ConsoleURL: s.ConsoleURL, Validity: s.Validity}
 }
 
-// aws prints keys as a credential_process does: one line of JSON.
-func (a *app) aws(ctx context.Context) error {
-	get := a.session
+// printAWS prints keys as a credential_process does: one line of JSON.
+func printAWS(ctx context.Context, a *app) error {
+	get := issuer{a}.session
 	if a.s.consoleURL || strings.Contains(a.s.query, "ConsoleUrl") {
-		get = a.withConsole
+		get = issuer{a}.withConsole
 	}
 	k, err := get(ctx)
 	if err != nil {
@@ -50,7 +50,7 @@ func (a *app) printKeys(k kept) error {
 }
 
 // withConsole is session with an address of the console, which is never kept.
-func (a *app) withConsole(ctx context.Context) (kept, error) {
+func (a issuer) withConsole(ctx context.Context) (kept, error) {
 	if err := a.s.scope(); err != nil {
 		return kept{}, err
 	}
@@ -63,7 +63,7 @@ func (a *app) withConsole(ctx context.Context) (kept, error) {
 }
 
 // mask tells GitHub Actions what must not show in its logs.
-func (a *app) mask(s call.Session) {
+func (a issuer) mask(s call.Session) {
 	if a.env["GITHUB_ACTIONS"] != "true" {
 		return
 	}
@@ -75,7 +75,7 @@ func (a *app) mask(s call.Session) {
 }
 
 // warnOfToken says once a day that a token is where others may see it.
-func (a *app) warnOfToken() {
+func (a issuer) warnOfToken() {
 	if a.s.fromLine == "" || a.s.quiet {
 		return
 	}
@@ -88,8 +88,8 @@ func (a *app) warnOfToken() {
 	a.note("A token %s can be read by others. Better: JITNEY_TOKEN, or --token-file with a file of mode 0600.", call.Clean(a.s.fromLine))
 }
 
-// tenants lists what the person may use.
-func (a *app) tenants(ctx context.Context) error {
+// listTenants lists what the person may use.
+func listTenants(ctx context.Context, a *app) error {
 	token, err := a.token(ctx)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (a *app) message(text string) error {
 	return show.Print(a.Out, map[string]string{"message": text}, a.s.output, a.s.query)
 }
 
-func (a *app) clearCache(context.Context) error {
+func clearCache(_ context.Context, a *app) error {
 	n, err := a.cache.Clear()
 	if err != nil {
 		return &exit.Error{Code: exit.Failed, Text: "The cache cannot be cleared.", Err: err}

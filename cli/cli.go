@@ -91,7 +91,7 @@ func (a *app) main(ctx context.Context, args []string) (code int, ours bool) {
 	}
 	if err == nil {
 		a.cache = a.cacheDir()
-		err = run.do(a, ctx)
+		err = run.do(ctx, a)
 	}
 	return a.report(err), true
 }

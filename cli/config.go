@@ -15,15 +15,15 @@ import (
 )
 
 // updateConfig writes a profile that runs this program.
-func (a *app) updateConfig(ctx context.Context) error {
+func updateConfig(ctx context.Context, a *app) error {
 	if err := a.s.scope(); err != nil {
 		return err
 	}
-	path, err := a.awsFile("AWS_CONFIG_FILE", "config")
+	path, err := a.env.awsFile("AWS_CONFIG_FILE", "config")
 	if err != nil {
 		return err
 	}
-	unlock, _, err := a.cache.Lock(ctx, "aws-config")
+	unlock, err := a.cache.Lock(ctx, "aws-config")
 	if err != nil {
 		return exit.New(exit.Failed, "Another jitney is editing the file.", "Repeat.")
 	}
@@ -51,9 +51,9 @@ func (a *app) updateConfig(ctx context.Context) error {
 }
 
 // awsFile reports where a file of the AWS CLI is.
-func (a *app) awsFile(variable, name string) (string, error) {
-	path := a.env[variable]
-	home := a.env.home()
+func (e env) awsFile(variable, name string) (string, error) {
+	path := e[variable]
+	home := e.home()
 	switch {
 	case path == "" && home == "":
 		return "", exit.New(exit.Usage, "There is no home directory.", "Set "+variable+" to the file.")
@@ -86,14 +86,13 @@ func (a *app) profileSettings() []profile.Setting {
 	}
 	return append(settings,
 		profile.Setting{Name: "output", Value: "json", Usual: true},
-		profile.Setting{Name: "credential_process", Value: a.processLine()})
+		profile.Setting{Name: "credential_process", Value: a.s.processLine()})
 }
 
 // processLine is the command for SDKs. It holds no token: who has one gives it
 // in the environment or a file.
-func (a *app) processLine() string {
-	words := []string{programPath(), "aws", "--host", a.s.origin}
-	s := a.s
+func (s settings) processLine() string {
+	words := []string{programPath(), "aws", "--host", s.origin}
 	switch {
 	case s.tenantID != "":
 		words = append(words, "--tenant-id", s.tenantID)
@@ -159,7 +158,7 @@ func quote(s string) string {
 // warnOfProfile says what would keep the profile from working, or a token from
 // being one's own.
 func (a *app) warnOfProfile(name string, config []byte) {
-	if path, err := a.awsFile("AWS_SHARED_CREDENTIALS_FILE", "credentials"); err == nil {
+	if path, err := a.env.awsFile("AWS_SHARED_CREDENTIALS_FILE", "credentials"); err == nil {
 		if data, err := profile.Load(path); err == nil && profile.Has(data, name, "aws_access_key_id") {
 			a.note("%s has keys under the same name %s. They win over this profile: delete them there, or name the profile otherwise.", path, name)
 		}

@@ -15,9 +15,9 @@ import (
 	"jitney/cli/keep"
 )
 
-// console opens the console of AWS.
-func (a *app) console(ctx context.Context) error {
-	k, err := a.withConsole(ctx)
+// openConsole opens the console of AWS.
+func openConsole(ctx context.Context, a *app) error {
+	k, err := issuer{a}.withConsole(ctx)
 	if err != nil {
 		return err
 	}

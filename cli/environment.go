@@ -17,32 +17,32 @@ import (
 type variable struct{ name, value string }
 
 // variables are keys as the AWS CLI and SDKs read them from the environment.
-func (a *app) variables(s call.Session) []variable {
+func variables(s call.Session, region string) []variable {
 	all := []variable{
 		{"AWS_ACCESS_KEY_ID", s.AccessKeyID}, {"AWS_SECRET_ACCESS_KEY", s.SecretAccessKey}, {"AWS_SESSION_TOKEN", s.SessionToken},
 		{"AWS_CREDENTIAL_EXPIRATION", s.Expiration.UTC().Format(time.RFC3339)},
 	}
-	if region := call.Clean(cmp.Or(a.s.region, s.Region)); region != "" {
+	if region := call.Clean(cmp.Or(region, s.Region)); region != "" {
 		all = append(all, variable{"AWS_REGION", region}, variable{"AWS_DEFAULT_REGION", region})
 	}
 	return all
 }
 
-// shellEnv prints keys as commands for a shell.
-func (a *app) shellEnv(ctx context.Context) error {
+// printEnv prints keys as commands for a shell.
+func printEnv(ctx context.Context, a *app) error {
 	shell := a.s.shell
 	if len(a.rest) > 0 {
 		shell = a.rest[0]
 	}
-	line, err := assignment(cmp.Or(shell, a.usualShell()))
+	line, err := assignment(cmp.Or(shell, a.env.usualShell()))
 	if err != nil {
 		return err
 	}
-	k, err := a.session(ctx)
+	k, err := issuer{a}.session(ctx)
 	if err != nil {
 		return err
 	}
-	all := a.variables(k.Session)
+	all := variables(k.Session, a.s.region)
 	if a.s.output != "" || a.s.query != "" {
 		values := make(map[string]string, len(all))
 		for _, v := range all {
@@ -59,11 +59,11 @@ func (a *app) shellEnv(ctx context.Context) error {
 }
 
 // usualShell guesses for which shell the lines are.
-func (a *app) usualShell() string {
-	switch shell := filepath.Base(a.env["SHELL"]); {
+func (e env) usualShell() string {
+	switch shell := filepath.Base(e["SHELL"]); {
 	case shell == "fish":
 		return "fish"
-	case shell == "." && a.env["PSModulePath"] != "":
+	case shell == "." && e["PSModulePath"] != "":
 		return "powershell"
 	default:
 		return "bash"

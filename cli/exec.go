@@ -28,8 +28,8 @@ type childCode int
 
 func (c childCode) Error() string { return fmt.Sprintf("the command ended with %d", int(c)) }
 
-// exec runs a command beside an endpoint that serves it keys.
-func (a *app) exec(ctx context.Context) error {
+// execCommand runs a command beside an endpoint that serves it keys.
+func execCommand(ctx context.Context, a *app) error {
 	if len(a.rest) == 0 {
 		return exit.New(exit.Usage, "There is no command to run.", "Write it after --, such as: jitney aws exec --tenant dev01 -- aws s3 ls")
 	}
@@ -55,9 +55,10 @@ func (a *app) exec(ctx context.Context) error {
 		return err
 	}
 	defer server.Close()
-	files, remove := a.filesWithoutKeys()
+	command := child{a}
+	files, remove := command.filesWithoutKeys()
 	defer remove()
-	return a.run(path, append(a.childEnv(first, server), files...))
+	return command.run(path, append(command.environment(first, server), files...))
 }
 
 func whyNot(err error) string {
@@ -67,9 +68,12 @@ func whyNot(err error) string {
 	return "there is no such command"
 }
 
+// A child is the command that is run.
+type child struct{ *app }
+
 // run runs the command to its end. Signals that come to this process alone are
 // passed on; those of a terminal reach the command by themselves.
-func (a *app) run(path string, environ []string) error {
+func (a child) run(path string, environ []string) error {
 	cmd := exec.Command(path, a.rest[1:]...)
 	cmd.Args[0] = a.rest[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = a.In, a.Out, a.Err, environ
@@ -103,9 +107,9 @@ func (a *app) run(path string, environ []string) error {
 	return err
 }
 
-// childEnv is the environment of the command: where its keys are, and none of
+// environment is the environment of the command: where its keys are, and none of
 // what would win over that. It holds no key and no token of Jitney.
-func (a *app) childEnv(s call.Session, server *relay.Relay) []string {
+func (a child) environment(s call.Session, server *relay.Relay) []string {
 	out := []string{}
 	for _, entry := range a.Environ {
 		name, _, _ := strings.Cut(entry, "=")
@@ -131,7 +135,7 @@ func (a *app) childEnv(s call.Session, server *relay.Relay) []string {
 // filesWithoutKeys reports variables that lead the command to copies of its
 // AWS files without the keys of the default profile, which would win over the
 // endpoint. Where there are none, the files are its own.
-func (a *app) filesWithoutKeys() (environ []string, remove func()) {
+func (a child) filesWithoutKeys() (environ []string, remove func()) {
 	dir := ""
 	remove = func() {
 		if dir != "" {
@@ -139,7 +143,7 @@ func (a *app) filesWithoutKeys() (environ []string, remove func()) {
 		}
 	}
 	for _, f := range [][3]string{{"AWS_CONFIG_FILE", "config"}, {"AWS_SHARED_CREDENTIALS_FILE", "credentials"}} {
-		path, err := a.awsFile(f[0], f[1])
+		path, err := a.env.awsFile(f[0], f[1])
 		if err != nil {
 			continue
 		}
@@ -180,7 +184,7 @@ func (s *source) get(ctx context.Context) (call.Session, error) {
 	if s.last.usable(now) {
 		return s.last.Session, nil
 	}
-	k, err := s.app.session(context.WithoutCancel(ctx)) // who gave up waiting comes again
+	k, err := issuer{s.app}.session(context.WithoutCancel(ctx)) // who gave up waiting comes again
 	if err == nil {
 		s.last = k
 		return k.Session, nil

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build darwin || linux
 
 package cli
 
@@ -21,9 +21,9 @@ import (
 	"jitney/cli/exit"
 )
 
-// child is the rest of a command line that prints what a command run by
+// script is the rest of a command line that prints what a command run by
 // "aws exec" sees.
-func child(script string) []string { return []string{"--", "/bin/sh", "-c", script} }
+func script(text string) []string { return []string{"--", "/bin/sh", "-c", text} }
 
 func TestExecServesKeysThatRenewThemselves(t *testing.T) {
 	t.Parallel()
@@ -41,7 +41,7 @@ func TestExecServesKeysThatRenewThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		code, _ := a.main(t.Context(), append([]string{"aws", "exec", "--tenant", "dev01"}, child("env; echo; read x < "+fifo+"; exit 42")...))
+		code, _ := a.main(t.Context(), append([]string{"aws", "exec", "--tenant", "dev01"}, script("env; echo; read x < "+fifo+"; exit 42")...))
 		_ = writer.Close()
 		done <- code
 	}()
@@ -120,7 +120,7 @@ func TestExecServesKeysThatRenewThemselves(t *testing.T) {
 func TestFault04TheEndpointListensOnThisComputerOnly(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).as("JITNEY_TOKEN=jat_ada")
-	r := b.run(append([]string{"aws", "exec", "--admin"}, child("echo $AWS_CONTAINER_CREDENTIALS_FULL_URI")...)...)
+	r := b.run(append([]string{"aws", "exec", "--admin"}, script("echo $AWS_CONTAINER_CREDENTIALS_FULL_URI")...)...)
 	if !strings.HasPrefix(r.out, "http://127.0.0.1:") || strings.Contains(r.out, "jat_") {
 		t.Errorf("it is at %s", r.out)
 	}
@@ -134,8 +134,8 @@ func TestExecPassesOnHowTheCommandEnds(t *testing.T) {
 		args []string
 		code int
 	}{
-		{"an exit code", child("exit 7"), 7},
-		{"a signal", child("kill -TERM $$"), 143},
+		{"an exit code", script("exit 7"), 7},
+		{"a signal", script("kill -TERM $$"), 143},
 		{"no such command", []string{"--", "no-such-command-here"}, 127},
 		{"no command", nil, exit.Usage},
 		{"without dashes, flags are the command's", []string{"sh", "-c", "exit 9"}, 9},
@@ -146,13 +146,13 @@ func TestExecPassesOnHowTheCommandEnds(t *testing.T) {
 		}
 	}
 	b.f.problem = func(map[string]any) (int, string, string) { return 403, "You are not a member.", "" }
-	b.run(append([]string{"aws", "exec", "--tenant", "prod01"}, child("echo started >&2")...)...).want(t, exit.Refused, "You are not a member.")
+	b.run(append([]string{"aws", "exec", "--tenant", "prod01"}, script("echo started >&2")...)...).want(t, exit.Refused, "You are not a member.")
 }
 
 func TestExecPassesSignalsOn(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).as("JITNEY_TOKEN=jat_ada", "JITNEY_TEST_MAIN=1")
-	cmd := exec.Command(os.Args[0], append([]string{"aws", "exec", "--tenant", "dev01"}, child("trap 'exit 33' TERM; echo ready; while :; do sleep 0.05; done")...)...)
+	cmd := exec.Command(os.Args[0], append([]string{"aws", "exec", "--tenant", "dev01"}, script("trap 'exit 33' TERM; echo ready; while :; do sleep 0.05; done")...)...)
 	cmd.Env = b.environ
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -183,7 +183,7 @@ func TestExecIsNotOvertakenByKeysOfTheDefaultProfile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := b.run(append([]string{"aws", "exec", "--tenant", "dev01"}, child("cat $AWS_CONFIG_FILE $AWS_SHARED_CREDENTIALS_FILE; echo $AWS_CONFIG_FILE")...)...)
+	r := b.run(append([]string{"aws", "exec", "--tenant", "dev01"}, script("cat $AWS_CONFIG_FILE $AWS_SHARED_CREDENTIALS_FILE; echo $AWS_CONFIG_FILE")...)...)
 	lines := strings.Split(strings.TrimSpace(r.out), "\n")
 	if want := []string{"[default]", "region=eu-west-3", "[default]", "[b]", "aws_access_key_id=AKIB"}; len(lines) != 6 || !slices.Equal(lines[:5], want) {
 		t.Errorf("the command sees %v", lines)

@@ -70,7 +70,7 @@ func (c Command) Describe() (all []Flag) {
 }
 
 // help prints what the words before it mean.
-func (a *app) help(context.Context) error {
+func help(_ context.Context, a *app) error {
 	words := strings.TrimSuffix(strings.Join(a.words, " "), " help")
 	all := Commands()
 	i := slices.IndexFunc(all, func(c Command) bool { return c.Path == words || strings.HasPrefix(c.Path, words+" ") && words != "aws" })
@@ -103,7 +103,7 @@ func (a *app) help(context.Context) error {
 	return err
 }
 
-func (a *app) printVersion(context.Context) error {
+func printVersion(_ context.Context, a *app) error {
 	if a.program == "duploctl" {
 		return show.Print(a.Out, map[string]string{"cli": "jitney " + a.Version}, a.s.output, a.s.query)
 	}

@@ -31,6 +31,9 @@ const (
 	useful = time.Minute
 )
 
+// An issuer finds keys for what a run asks.
+type issuer struct{ *app }
+
 // A kept session is an entry of the cache.
 type kept struct {
 	Origin  string        `json:"origin"`
@@ -74,7 +77,7 @@ func (k kept) usable(now time.Time) bool {
 // session finds keys for what the settings ask: kept ones, else new ones by
 // one request. Of processes at the same time one asks, and the others get what
 // it got.
-func (a *app) session(ctx context.Context) (kept, error) {
+func (a issuer) session(ctx context.Context) (kept, error) {
 	if err := a.s.scope(); err != nil {
 		return kept{}, err
 	}
@@ -103,22 +106,21 @@ func (a *app) isHurried() bool {
 }
 
 // fresh is session when nothing usable is kept.
-func (a *app) fresh(ctx context.Context) (kept, error) {
+func (a issuer) fresh(ctx context.Context) (kept, error) {
 	began := a.now()
 	lockKey := a.key("lock", a.credential())
-	unlock, waited, err := a.cache.Lock(ctx, lockKey)
+	unlock, err := a.cache.Lock(ctx, lockKey)
 	if err != nil {
 		return kept{}, exit.New(exit.Login, "Another jitney is still waiting for the sign-in.", "Finish it in the browser, then repeat.")
 	}
 	defer unlock()
-	if waited {
-		if k, ok := a.load(); ok && k.usable(a.now()) {
-			a.mask(k.Session)
-			return k, nil
-		}
-		if err := a.told(lockKey, began); err != nil {
-			return kept{}, err
-		}
+	// Whoever held the lock before has perhaps got what this call wants.
+	if k, ok := a.load(); ok && k.usable(a.now()) {
+		a.mask(k.Session)
+		return k, nil
+	}
+	if err := a.told(lockKey, began); err != nil {
+		return kept{}, err
 	}
 	old, hadOld := a.load()
 	k, err := a.issue(ctx, false)
@@ -138,7 +140,7 @@ func (a *app) fresh(ctx context.Context) (kept, error) {
 }
 
 // issue asks Jitney for a session. A sign-in that is over is renewed once.
-func (a *app) issue(ctx context.Context, console bool) (kept, error) {
+func (a issuer) issue(ctx context.Context, console bool) (kept, error) {
 	client := call.New(a.s.origin, "jitney/"+a.Version)
 	ask := a.ask(console)
 	token, err := a.token(ctx)
@@ -183,7 +185,7 @@ func skewOf(answer call.Answer, now time.Time) time.Duration {
 	return 0
 }
 
-func (a *app) ask(console bool) call.Ask {
+func (a issuer) ask(console bool) call.Ask {
 	machine, _ := os.Hostname()
 	s := a.s
 	ask := call.Ask{Tenant: s.tenant, TenantID: s.tenantID, Admin: s.admin, Grant: s.grant, Minutes: s.minutes,
@@ -198,7 +200,7 @@ func (a *app) ask(console bool) call.Ask {
 }
 
 // check refuses an answer that is not what was asked for, whatever the reason.
-func (a *app) check(s call.Session, answer call.Answer) error {
+func (a issuer) check(s call.Session, answer call.Answer) error {
 	if answer.Status == 202 || s.State == "pending" {
 		return exit.New(exit.Failed, "The grant waits for approval.", "See "+call.Clean(cmp.Or(s.Page, a.s.origin))+" and repeat once it is approved.")
 	}
@@ -223,7 +225,7 @@ func (a *app) check(s call.Session, answer call.Answer) error {
 
 // clocks compares the clock of this computer with Jitney's, and says in words
 // what AWS would say in codes.
-func (a *app) clocks(s call.Session, skew time.Duration, now time.Time) error {
+func (a issuer) clocks(s call.Session, skew time.Duration, now time.Time) error {
 	direction := "ahead of"
 	if skew < 0 {
 		direction = "behind"
@@ -276,7 +278,7 @@ func (a *app) loginRequest() login.Request {
 
 // credential names the token, without holding it: what was issued to one is
 // not handed to another. A sign-in is named by who signed in, "" if unknown.
-func (a *app) credential() string {
+func (a issuer) credential() string {
 	if a.s.token != "" {
 		return "token " + cache.Key(a.s.token)
 	}
@@ -285,7 +287,7 @@ func (a *app) credential() string {
 
 // entryKey is under what name the session is kept, or "" if it is not known
 // who is signed in.
-func (a *app) entryKey() string {
+func (a issuer) entryKey() string {
 	if a.s.token != "" {
 		return a.key("session", a.credential())
 	}
@@ -297,7 +299,7 @@ func (a *app) entryKey() string {
 	return a.key("session", a.credential(), who.Login)
 }
 
-func (a *app) key(kind string, who ...string) string {
+func (a issuer) key(kind string, who ...string) string {
 	s := a.s
 	return cache.Key(append([]string{kind, "1", s.origin, s.tenant, s.tenantID, strconv.FormatBool(s.admin), s.grant, strconv.Itoa(s.minutes), s.ticket}, who...)...)
 }
@@ -313,7 +315,7 @@ func (a *app) remember(t keep.Token) {
 	}
 }
 
-func (a *app) load() (k kept, ok bool) {
+func (a issuer) load() (k kept, ok bool) {
 	key := a.entryKey()
 	if key == "" {
 		return k, false
@@ -326,7 +328,7 @@ func (a *app) load() (k kept, ok bool) {
 }
 
 // keep puts a session into the cache, never with an address of the console.
-func (a *app) keep(k kept) {
+func (a issuer) keep(k kept) {
 	key := a.entryKey()
 	if key == "" || k.Behind.Abs() > skewed { // who trusts that clock hands out keys that are over
 		return
@@ -338,7 +340,7 @@ func (a *app) keep(k kept) {
 }
 
 // tell leaves a refusal to those that wait for the lock.
-func (a *app) tell(lockKey string, err error) {
+func (a issuer) tell(lockKey string, err error) {
 	o := outcome{At: a.now(), Code: exit.Code(err)}
 	if e, ok := errors.AsType[*exit.Error](err); ok {
 		o.Text, o.Hint = e.Text, e.Hint
@@ -349,7 +351,7 @@ func (a *app) tell(lockKey string, err error) {
 }
 
 // told reports the refusal that whoever held the lock got since began.
-func (a *app) told(lockKey string, began time.Time) error {
+func (a issuer) told(lockKey string, began time.Time) error {
 	var o outcome
 	data, ok := a.cache.Get(lockKey)
 	if !ok || json.Unmarshal(data, &o) != nil || o.At.Before(began) || o.At.After(a.now()) || o.Text == "" {

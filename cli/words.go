@@ -12,23 +12,23 @@ import (
 
 // An action is what a command does.
 type action struct {
-	do     func(*app, context.Context) error
+	do     func(context.Context, *app) error
 	remote bool // it needs the address of Jitney
 }
 
 // actions lists what the words mean.
 func actions() map[string]action {
 	return map[string]action{
-		"aws":               {(*app).aws, true},
-		"aws console":       {(*app).console, true},
-		"aws env":           {(*app).shellEnv, true},
-		"aws exec":          {(*app).exec, true},
-		"aws update-config": {(*app).updateConfig, true},
-		"aws tenants":       {(*app).tenants, true},
-		"login":             {(*app).login, true},
-		"logout":            {(*app).logout, true},
-		"whoami":            {(*app).whoami, true},
-		"cache clear":       {(*app).clearCache, false},
+		"aws":               {printAWS, true},
+		"aws console":       {openConsole, true},
+		"aws env":           {printEnv, true},
+		"aws exec":          {execCommand, true},
+		"aws update-config": {updateConfig, true},
+		"aws tenants":       {listTenants, true},
+		"login":             {signIn, true},
+		"logout":            {signOut, true},
+		"whoami":            {whoami, true},
+		"cache clear":       {clearCache, false},
 	}
 }
 
@@ -108,10 +108,10 @@ func (a *app) unknown(word string) error {
 func (a *app) find(f flags) (action, error) {
 	words := a.words
 	if len(words) > 1 && words[len(words)-1] == "help" || f.help {
-		return action{do: (*app).help}, nil
+		return action{do: help}, nil
 	}
 	if words[0] == "version" || f.version && len(words) == 0 {
-		return action{do: (*app).printVersion}, nil
+		return action{do: printVersion}, nil
 	}
 	all := actions()
 	for n := min(2, len(words)); n > 0; n-- {

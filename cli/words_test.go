@@ -397,7 +397,10 @@ func TestKeptKeysBridgeAFailureOfJitney(t *testing.T) {
 			b.f.problem = func(map[string]any) (int, string, string) { return 403, "Switched off.", "" }
 		})
 		b.run("aws", "--tenant", "dev01").want(t, exit.Refused, "Switched off.")
-		b.f.set(func() { b.f.problem = func(map[string]any) (int, string, string) { return 503, "Starting.", "" } })
+		b.f.set(func() {
+			now = now.Add(time.Second)
+			b.f.problem = func(map[string]any) (int, string, string) { return 503, "Starting.", "" }
+		})
 		b.run("aws", "--tenant", "dev01").want(t, exit.Unreachable) // they were forgotten
 	})
 }
@@ -406,9 +409,11 @@ func TestWhatIsNotJitneyIsSaidToBeNot(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).as("JITNEY_TOKEN=jat_ada")
 	for name, handler := range map[string]http.HandlerFunc{
-		"a page":     func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Sign in to the Wi-Fi") },
-		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 302) },
-		"no page":    http.NotFound,
+		"a page": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Sign in to the Wi-Fi") },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/", http.StatusFound)
+		},
+		"no page": http.NotFound,
 		"no JSON": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, "{")

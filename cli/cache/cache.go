@@ -99,12 +99,12 @@ func (d Dir) names() (all []string) {
 	return all
 }
 
-// Lock waits until this process alone holds key, or ctx is done. waited says
-// that another held it before: what it did may be what the caller wants. A
-// cache that cannot be written to has no locks and lets everybody through.
-func (d Dir) Lock(ctx context.Context, key string) (unlock func(), waited bool, err error) {
+// Lock waits until this process alone holds key, or ctx is done. What another
+// did meanwhile may be what the caller wants. A cache that cannot be written to
+// has no locks and lets everybody through.
+func (d Dir) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	if d == "" || d.folder().Make() != nil {
-		return func() {}, false, nil
+		return func() {}, nil
 	}
 	return lock(ctx, filepath.Join(string(d), key+".lock"))
 }

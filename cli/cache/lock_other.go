@@ -14,23 +14,22 @@ import (
 const stale = 2 * time.Minute
 
 // lock holds a file by being the one that made it.
-func lock(ctx context.Context, name string) (unlock func(), waited bool, err error) {
+func lock(ctx context.Context, name string) (unlock func(), err error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 		if err == nil {
 			_ = file.Close()
-			return func() { _ = os.Remove(name) }, waited, nil
+			return func() { _ = os.Remove(name) }, nil
 		}
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrPermission) {
-			return func() {}, waited, nil
+			return func() {}, nil
 		}
 		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > stale {
 			_ = os.Remove(name)
 		}
-		waited = true
 		select {
 		case <-ctx.Done():
-			return func() {}, waited, ctx.Err()
+			return func() {}, ctx.Err()
 		case <-time.After(pause):
 		}
 	}
