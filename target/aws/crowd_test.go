@@ -17,7 +17,7 @@ import (
 // once, with lags, faults and little room. Whatever they merge and prune: who
 // was found clean stays denied, and who is not ended is never cut.
 func TestACrowdOnOneRole(t *testing.T) {
-	for seed := range uint64(2) {
+	for seed := range uint64(1) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 7))
 			lag := func() time.Duration { return time.Duration(dice.Int64N(int64(15 * time.Second))) }
@@ -33,7 +33,7 @@ func TestACrowdOnOneRole(t *testing.T) {
 				w.Faults(sim.Rule{Service: "iam", Probability: 0.1, Do: sim.Do(sim.DropAfter)}, sim.Rule{Service: "iam", Probability: 0.1, Do: sim.Do(sim.DropBefore)},
 					sim.Rule{Service: "iam", Probability: 0.2, Do: sim.Slow(sim.WaitBefore, 400*time.Millisecond)})
 				var wg sync.WaitGroup
-				for i := range 40 {
+				for i := range 30 {
 					a := account(fmt.Sprintf("abcdefghijk%05d2345", i))
 					k, err := w.open().Session(t.Context(), a, asked(time.Hour))
 					if err != nil {

