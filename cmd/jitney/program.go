@@ -76,7 +76,7 @@ func (p *program) brokers(people broker.People) *broker.Broker {
 		Targets: p.store.Targets, Rules: p.store.Rules, Log: p.store.Log, Notes: p.store.Outbox, Sealer: p.sealer,
 		Desk: p.store.Desk, Records: p.store.Log, Proof: p.proof(), Kinds: p.kinds, Open: p.opener.system,
 		Desks: p.tickets.of, Password: newPassword,
-		Connections: p.store.Connections, TicketKinds: p.tickets.kinds, OpenDesk: p.tickets.system, Issued: p.store.Issued, Shelf: p.store.Tickets,
+		Connections: p.store.Connections, TicketKinds: p.tickets.kinds, OpenDesk: p.tickets.system, Issued: p.store.Issued, Shelf: p.store.Tickets, Backlog: p.store.Outbox,
 	})
 }
 
