@@ -198,7 +198,6 @@ func TestNobodyIsWaitedForWhoCannotSeeTheCode(t *testing.T) {
 	}
 	j := newJitney(t)
 	d := newDesk(t, j, nil)
-	d.Device = true
 	file, err := os.Create(t.TempDir() + "/stderr")
 	if err != nil {
 		t.Fatal(err)

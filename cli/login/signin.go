@@ -113,7 +113,7 @@ func (a *attempt) finish(ctx context.Context, p pending, d *door, resumed bool) 
 			}
 		case err := <-w.opened:
 			if err != nil {
-				a.say("No browser could be opened (%v). Open the link yourself, or use --device.", err)
+				a.say("No browser could be opened (%v). Open the link yourself, or use --device-code.", err)
 			}
 		case <-tick.C:
 			if t, over, err := w.ask(ctx); over {
@@ -124,7 +124,8 @@ func (a *attempt) finish(ctx context.Context, p pending, d *door, resumed bool) 
 }
 
 // start tells the person what to do, and opens the browser if this is the
-// first call. Its context ends early if nobody could do anything meanwhile.
+// first call. Its context ends early if nobody can see it meanwhile, unless a
+// code was asked for: whoever asks reads it somehow.
 func (w *wait) start(ctx context.Context) (context.Context, context.CancelFunc) {
 	out, seen, done := screen(w.Err)
 	defer done()
@@ -139,7 +140,7 @@ func (w *wait) start(ctx context.Context) (context.Context, context.CancelFunc) 
 		fmt.Fprintf(out, "Sign in with your browser, which shows the same code %s: %s\n", w.Code, w.URL)
 		opens = w.open()
 	}
-	if !seen && !opens {
+	if !seen && !opens && !w.Request.Device {
 		return context.WithTimeout(ctx, unseen)
 	}
 	return context.WithCancel(ctx)
@@ -181,7 +182,7 @@ func (w *wait) ask(ctx context.Context) (keep.Token, bool, error) {
 		return t, true, err
 	case err == nil && g.State == "authorized":
 		if w.ready++; w.ready == 3 && !w.pending.Device {
-			w.say("It is authorized, but the browser did not come back to 127.0.0.1:%d. If it runs on another computer, repeat with --device.", w.pending.Port)
+			w.say("It is authorized, but the browser did not come back to 127.0.0.1:%d. If it runs on another computer, repeat with --device-code.", w.pending.Port)
 		}
 	case err == nil:
 		w.ready = 0
