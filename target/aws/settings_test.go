@@ -17,7 +17,7 @@ func TestSettings(t *testing.T) {
 		text   string // of the error; empty means it is good
 	}{
 		{name: "as few as there can be"},
-		{name: "everything", change: []string{fieldAdmin, "arn:aws:iam::123456789012:role/a/b/Admin", fieldWay, wayKeys, fieldKeyID, "AKIAIOSFODNN7EXAMPLE", fieldManager, "/jitney/work", fieldConsole, "https://console.aws.amazon.com/s3/"}},
+		{name: "everything", change: []string{fieldAdmin, "arn:aws:iam::123456789012:role/a/b/Admin", fieldWay, wayKeys, fieldKeyID, "AKIAIOSFODNN7EXAMPLE", fieldManager, "/jitney/roles", fieldConsole, "https://console.aws.amazon.com/s3/"}},
 		{name: "an account of eleven digits", change: []string{fieldAccount, "12345678901"}, text: "account ID"},
 		{name: "an account in letters", change: []string{fieldAccount, "northwindacc"}, text: "account ID"},
 		{name: "no region", change: []string{fieldRegion, ""}, text: "region"},
