@@ -200,6 +200,7 @@ func pendingAfter(t *testing.T, d *desk) {
 }
 
 func TestTheNextCallContinues(t *testing.T) {
+	t.Parallel()
 	t.Run("where the last one stopped, in the tab that is open", func(t *testing.T) {
 		j := newJitney(t)
 		d := newDesk(t, j, nil)
@@ -347,6 +348,7 @@ func TestItEndsWhileSomebodyWaits(t *testing.T) {
 }
 
 func TestDevice(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		change func(d *desk)

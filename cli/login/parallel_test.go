@@ -38,6 +38,7 @@ func together(n int, call func() (keep.Token, error)) (tokens map[string]int, er
 }
 
 func TestTwentyCallsMakeOneSignIn(t *testing.T) {
+	t.Parallel()
 	j := newJitney(t)
 	d := newDesk(t, j, func(link string) {
 		time.Sleep(200 * time.Millisecond) // the person thinks; the others wait
@@ -50,6 +51,7 @@ func TestTwentyCallsMakeOneSignIn(t *testing.T) {
 }
 
 func TestOneCancelIsForAllWhoWait(t *testing.T) {
+	t.Parallel()
 	j := newJitney(t)
 	d := newDesk(t, j, func(string) {
 		time.Sleep(200 * time.Millisecond)
@@ -68,6 +70,7 @@ func TestOneCancelIsForAllWhoWait(t *testing.T) {
 }
 
 func TestThoseWhoWaitKeepToTheirBudget(t *testing.T) {
+	t.Parallel()
 	j := newJitney(t)
 	d := newDesk(t, j, nil)
 	d.Budget = 1500 * time.Millisecond
@@ -111,6 +114,7 @@ func TestChild(t *testing.T) {
 }
 
 func TestTwentyProcessesMakeOneSignIn(t *testing.T) {
+	t.Parallel()
 	j := newJitney(t)
 	dir := t.TempDir()
 	var wg sync.WaitGroup
@@ -155,6 +159,7 @@ func TestALockThatItsHolderLeftIsFree(t *testing.T) {
 }
 
 func TestAJitneyThatHangsTakesNoLongerThanTheBudget(t *testing.T) {
+	t.Parallel()
 	for name, hangs := range map[string]func(path string) bool{
 		"at once":               func(string) bool { return true },
 		"when asked for tokens": func(path string) bool { return strings.HasSuffix(path, "/token") },
