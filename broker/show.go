@@ -120,6 +120,9 @@ func upcoming(k target.Kind, p GrantPage, now time.Time) []Upcoming {
 		{At: g.ExpiresAt(), Text: atTheEnd},
 		{Text: "Jitney reads back that nothing is left, and writes it to ticket " + clip(g.Ticket.Number, 100) + "."},
 	}
+	if g.Ticket.None() {
+		ends[1].Text = "Jitney reads back that nothing is left."
+	}
 	switch p.State {
 	case access.Pending:
 		return []Upcoming{{Text: "An approver decides."}, {Text: "After that, Jitney gives the access and reads it back."}}

@@ -5,34 +5,67 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-
-	"jitney/access"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
-// simulatedConsole is another site, to which the console's address leads, and
+// A console is another site, to which the address of the console leads, and
 // which sends the browser on once more, as AWS does.
-func simulatedConsole(t *testing.T) string {
+type console struct {
+	url string
+
+	mu   sync.Mutex
+	seen []string // where visitors came from
+}
+
+func openConsole(t *testing.T) *console {
 	t.Helper()
+	c := &console{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/federation":
 			http.Redirect(w, r, "/console/home", http.StatusFound)
 		case "/console/home":
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.seen = append(c.seen, r.Referer())
 			w.Header().Set("Content-Type", "text/html")
-			fmt.Fprintf(w, "<title>console</title><h1>The console</h1><p id=from>%s</p>", r.Referer())
+			fmt.Fprint(w, "<title>console</title><h1>The console</h1>")
 		default:
 			http.NotFound(w, r)
 		}
 	}))
 	t.Cleanup(server.Close)
-	return server.URL
+	c.url = server.URL
+	return c
+}
+
+// visited waits for the n-th visitor, who must not say where they came from.
+func (c *console) visited(t *testing.T, n int, from string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c.mu.Lock()
+		seen := append([]string(nil), c.seen...)
+		c.mu.Unlock()
+		if len(seen) >= n {
+			if seen[n-1] != "" {
+				t.Errorf("from %s: the console learns of %s", from, seen[n-1])
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("from %s: no browser came to the console", from)
+		}
+	}
 }
 
 func TestAWSPagesInABrowser(t *testing.T) {
-	w := newAWSWorld(t, simulatedConsole(t))
+	w := newAWSWorld(t, "http://127.0.0.1:9")
 	w.today()
 	b := browse(t, w)
 	check := func(name string) {
@@ -49,31 +82,95 @@ func TestAWSPagesInABrowser(t *testing.T) {
 			t.Errorf("%s: axe %s: %s %v", name, v.ID, v.Help, v.Nodes)
 		}
 	}
-	for _, theme := range []string{"light", "dark"} {
-		for _, width := range []int64{1280, 390, 320} {
-			b.size(t, width)
-			for _, page := range [][2]string{{maya, "/aws?place=aws-kprod"}, {maya, "/aws?place=aws-kprod&tab=workstation"}, {maya, "/aws?place=aws-kprod&tab=ci"}, {ada, "/aws?place=aws-kprod&level=admin"},
-				{"rea", "/aws"}, {ada, "/settings/aws"}, {maya, "/grants/s-active"}, {ada, "/targets/aws-kprod"}, {maya, "/me"}, {ada, "/customers/kprod"}} {
-				b.as(t, page[0], theme)
-				b.open(t, page[1])
-				check(fmt.Sprintf("aws-%s-%d%s-%s", theme, width, strings.NewReplacer("/", "_", "?", "_", "&", "_", "=", "-").Replace(page[1]), page[0]))
+	for _, look := range []struct {
+		theme string
+		width int64
+	}{{"light", 1280}, {"dark", 390}, {"light", 320}} {
+		b.size(t, look.width)
+		name := fmt.Sprintf("aws-%s-%d-", look.theme, look.width)
+		for _, page := range [][3]string{{maya, "/aws?place=aws-kprod&tab=workstation", "workstation"}, {ada, "/aws?place=aws-kprod&level=admin&tab=ci", "admin"},
+			{ada, "/settings/aws", "settings"}, {maya, "/grants/s-active", "grant"}, {ada, "/targets/aws-kprod", "target"}} {
+			b.as(t, page[0], look.theme)
+			b.open(t, page[1])
+			check(name + page[2])
+		}
+		b.as(t, maya, look.theme)
+		b.open(t, "/aws?place=aws-kprod")
+		b.click(t, `#way-keys button[formaction="/aws/keys"]`)
+		b.until(t, `document.querySelector("#env-bash") && document.activeElement.dataset.copy === "#env-bash"`)
+		check(name + "keys")
+		b.click(t, `#keys .show`)
+		check(name + "keys-shown")
+		b.click(t, `#go button[formaction="/aws/url"]`)
+		b.until(t, `document.querySelector("#console-url")`)
+		b.click(t, `.topbar details summary`)
+		check(name + "url-and-menu")
+	}
+}
+
+// The console opens in a tab of its own from every page that offers it, with
+// and without page scripts, within the policy of the page.
+func TestConsolesOpenInABrowser(t *testing.T) {
+	c := openConsole(t)
+	w := newAWSWorld(t, c.url)
+	w.today()
+	b := browse(t, w)
+	b.size(t, 1280)
+	b.as(t, maya, "light")
+	n := 0
+	for _, script := range []bool{true, false} {
+		b.do(t, call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script}))
+		for _, from := range [][2]string{{"/aws?place=aws-kprod", `#go button`}, {"/grants/s-active", `form[action="/aws/console"] button`},
+			{"/me", `main .awsmenu button[formaction="/aws/console"]`}, {"/access", `.topbar button[formaction="/aws/console"]`}} {
+			b.open(t, from[0])
+			if strings.Contains(from[1], "menu") || strings.Contains(from[1], "topbar") {
+				b.until(t, fmt.Sprintf(`(document.querySelector(%q).closest("details").open = true)`, strings.ReplaceAll(from[1], `"`, `'`)))
 			}
-			b.as(t, maya, theme)
-			b.open(t, "/aws?place=aws-kprod")
-			b.click(t, `#way-keys button[formaction="/aws/keys"]`)
-			b.until(t, `document.querySelector("#env-bash")`)
-			check(fmt.Sprintf("aws-%s-%d-keys", theme, width))
-			b.click(t, `#keys .show`)
-			check(fmt.Sprintf("aws-%s-%d-keys-shown", theme, width))
-			b.open(t, "/aws?place=aws-kprod")
-			b.click(t, `#go button[formaction="/aws/url"]`)
-			b.until(t, `document.querySelector("#console-url")`)
-			b.click(t, `.pagehead details summary`)
-			check(fmt.Sprintf("aws-%s-%d-url", theme, width))
-			b.click(t, `.topbar details summary`)
-			check(fmt.Sprintf("aws-%s-%d-menu", theme, width))
+			b.click(t, from[1])
+			n++
+			c.visited(t, n, from[0])
+			b.until(t, fmt.Sprintf(`location.pathname + location.search === %q && !window.faults?.length`, from[0]))
 		}
 	}
-	_ = emulation.SetScriptExecutionDisabled
-	_ = access.ForKeys
+	b.open(t, "/aws?place=aws-kprod") // scripts are off still
+	b.click(t, `.tabs a[data-tab="way-ci"]`)
+	b.until(t, `location.search.includes("tab=ci") && !document.querySelector("#way-ci").hidden && document.querySelector("#way-keys").hidden`)
+	b.choose(t, "#place", "aws-kdev")
+	b.click(t, `#ask button.nojs`)
+	b.until(t, `document.querySelector("#profile").textContent.includes("--tenant kestrel-dev")`)
+}
+
+// Choosing, tabs, covering and copying, with page scripts and the keyboard.
+func TestAWSPageFollowsItsReader(t *testing.T) {
+	b := browse(t, newAWSWorld(t, "http://127.0.0.1:9"))
+	b.size(t, 1280)
+	b.as(t, ada, "light")
+	b.open(t, "/aws?place=aws-kprod&level=tenant")
+	b.click(t, `.tabs a[data-tab="way-workstation"]`)
+	b.until(t, `!document.querySelector("#way-workstation").hidden && document.querySelector("#way-keys").hidden && !location.search.includes("workstation")`)
+	b.choose(t, "#place", "aws-kdev")
+	b.until(t, `document.querySelector("#levels").innerText.includes("kestrel-dev") && document.querySelector("#profile").textContent.includes("--tenant kestrel-dev") && !document.querySelector("#way-workstation").hidden`)
+	b.click(t, `#levels input[value=admin]`)
+	b.until(t, `document.querySelector("#ticket") && document.querySelector("#reason") && document.querySelector("#profile").textContent.includes("--admin")`)
+	b.click(t, `#levels input[value=tenant]`)
+	b.until(t, `!document.querySelector("#ticket")`)
+	b.click(t, `.tabs a[data-tab="way-keys"]`)
+	b.click(t, `#way-keys button[formaction="/aws/keys"]`)
+	b.until(t, `document.querySelector("#env-bash")`)
+	k := b.bank("aws-kdev").Issued()[0]
+	b.until(t, fmt.Sprintf(`document.querySelector("#env-bash").textContent.includes(%q) && getComputedStyle(document.querySelector("#env-bash .sec")).webkitTextSecurity === "disc"`, k.Secret.Reveal()))
+	b.until(t, `document.querySelector("#env-json").getClientRects().length === 0 && (document.querySelector("[value='env-bash']").focus(), true)`)
+	b.do(t, chromedp.KeyEvent(kb.ArrowRight))
+	b.do(t, chromedp.KeyEvent(kb.ArrowRight))
+	b.until(t, `document.querySelector("#env-json").getClientRects().length && !document.querySelector("#env-bash").getClientRects().length`)
+	b.until(t, fmt.Sprintf(`JSON.parse(document.querySelector("#env-json").textContent).SecretAccessKey === %q`, k.Secret.Reveal()))
+	b.until(t, `(document.querySelector("#env-json").dataset.till = Date.now() - 1000)`)
+	b.until(t, `document.querySelector("#env-json").textContent === "not valid any more"`)
+	if p := b.probe(t, false); len(p.Faults) > 0 {
+		t.Errorf("faults: %v", p.Faults)
+	}
+	b.open(t, "/access")
+	if err := chromedp.Do(b.ctx, chromedp.NavigateBack()); err == nil || !strings.Contains(err.Error(), "ERR_CACHE_MISS") {
+		t.Errorf("going back to the keys: %v, want that the browser has kept nothing", err)
+	}
 }
