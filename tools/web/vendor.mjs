@@ -25,7 +25,7 @@ rows.push(["static/app.css", "tailwindcss", version("tailwindcss"), "MIT, in par
 
 // Icons: every name in templates ({{icon "x"}}) and Go files (Icon: "x" and the like).
 const wanted = new Set();
-const words = new Set(["text", "menu", "layout", "history", "code", "type", "group", "link", "table", "file"]); // of Go, not icons
+const words = new Set(["text", "menu", "layout", "history", "code", "type", "group", "link", "table", "file", "tickets"]); // of Go, not icons
 for (const [dir, suffix, pattern] of [["templates", ".html", /icon "([a-z0-9-]+)"/g], [".", ".go", /"([a-z][a-z0-9-]+)"/g]]) {
   for (const file of readdirSync(join(web, dir)).filter((f) => f.endsWith(suffix) && !f.endsWith("_test.go"))) {
     for (const m of readFileSync(join(web, dir, file), "utf8").matchAll(pattern)) {
