@@ -292,13 +292,3 @@ func (w *world) close() {
 		w.t.Error(f)
 	}
 }
-
-// waitFor waits in virtual time.
-func waitFor(most time.Duration, done func() bool) bool {
-	for until := time.Now().Add(most); time.Now().Before(until); time.Sleep(time.Second) {
-		if done() {
-			return true
-		}
-	}
-	return done()
-}
