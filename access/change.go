@@ -27,6 +27,11 @@ type Note struct {
 	Ticket  TicketRef `json:"ticket"`
 	Subject string    `json:"subject"`
 	Body    string    `json:"body"`
+
+	Minutes int64     `json:"minutes,omitempty"` // to be booked on the ticket; then this is no note
+	From    time.Time `json:"from,omitzero"`
+	To      time.Time `json:"to,omitzero"`
+	Status  string    `json:"status,omitempty"` // to be given to the ticket; then this is no note
 }
 
 // Work is something to be done beside the grants: one row of the work table.

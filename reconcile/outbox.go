@@ -30,7 +30,7 @@ const EventNoteParked = "note.parked"
 // table.
 func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) (schedule.Result, error) {
 	switch item.Value.Kind {
-	case WorkNote:
+	case WorkNote, WorkTime, WorkStatus:
 		return r.write(ctx, item)
 	case WorkMail:
 		return r.post(ctx, item)
@@ -69,6 +69,16 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	sys, err := r.Tickets(ctx, n.Ticket.System)
 	if err != nil {
 		return schedule.Result{}, fmt.Errorf("open ticket system %s: %w", n.Ticket.System, err)
+	}
+	switch item.Value.Kind {
+	case WorkStatus:
+		return r.move(ctx, item, sys, n)
+	case WorkTime:
+		timer, ok := ticket.As[ticket.Timer](sys)
+		if !ok {
+			return r.quietly(ctx, item, "This ticket system takes no time.")
+		}
+		sys = timesheet{sys, timer, n}
 	}
 	crashpoint.At("note.begun")
 	began := time.Now() // what lands while the system is being asked, the answer may not show

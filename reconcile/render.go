@@ -27,6 +27,7 @@ func (l scribe) announce(ctx context.Context, before, g access.Grant) {
 	if !before.EndedAt.IsZero() || g.EndedAt.IsZero() || g.ApprovedAt.IsZero() {
 		return
 	}
+	defer l.settle(ctx, g)
 	switch {
 	case g.ContinuedBy != "" && !g.VerifiedAt.IsZero():
 		l.note(g, "continued", "Access goes on", l.continuedBody(ctx, g))

@@ -230,6 +230,7 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, u *user, id stri
 		Issue struct {
 			Notes        string `json:"notes"`
 			PrivateNotes bool   `json:"private_notes"`
+			StatusID     string `json:"status_id"`
 		} `json:"issue"`
 	}
 	in := json.NewDecoder(io.LimitReader(r.Body, 20<<20))
@@ -243,7 +244,10 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, u *user, id stri
 	store := func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if i != nil && !sw.DropNotes {
+		if i != nil && body.Issue.StatusID != "" && s.may(u, i.project, EditIssues) { // without the right nothing says so
+			i.status = map[string]string{"1": "New", "5": "Closed"}[body.Issue.StatusID]
+		}
+		if i != nil && !sw.DropNotes && body.Issue.Notes != "" {
 			s.journals = append(s.journals, &journal{id: len(s.journals) + 1, issue: i.id, text: body.Issue.Notes, author: u, created: time.Now().UTC(),
 				private: body.Issue.PrivateNotes && s.may(u, i.project, PrivateNotes)}) // without the right it is public, and nothing says so
 		}

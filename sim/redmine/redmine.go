@@ -39,6 +39,7 @@ type Switches struct {
 const (
 	AddNotes     = "add_issue_notes"
 	PrivateNotes = "set_notes_private"
+	EditIssues   = "edit_issues"
 )
 
 // A Server is one simulated Redmine.

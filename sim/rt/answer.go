@@ -45,6 +45,8 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, u user, path []st
 		showEntry(s, w, u, path[1])
 	case r.Method == http.MethodPost && len(path) == 3 && path[0] == "ticket" && path[2] == "attachments":
 		listTexts(s, w, r, u, path[1])
+	case r.Method == http.MethodPut && len(path) == 2 && path[0] == "ticket":
+		s.update(w, r, u, path[1])
 	case r.Method == http.MethodPost && len(path) == 3 && path[0] == "ticket" && path[2] == "comment":
 		s.comment(w, r, u, path[1])
 	default:
@@ -277,10 +279,36 @@ func listTexts(s *Server, w http.ResponseWriter, r *http.Request, u user, id str
 	paged(w, r, items, false)
 }
 
+// update changes the status of a ticket, and answers what became of it; with
+// status 200 also if nothing did.
+func (s *Server) update(w http.ResponseWriter, r *http.Request, u user, id string) {
+	var c struct{ Status string }
+	in := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	in.DisallowUnknownFields()
+	if err := in.Decode(&c); err != nil {
+		s.complain("a change with %v", err)
+		say(w, http.StatusBadRequest, "invalid JSON")
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.whole(id)
+	switch {
+	case t == nil || !u.sees(t.queue):
+		say(w, http.StatusNotFound, "Not Found")
+	case !slices.Contains([]string{"new", "open", "stalled", "resolved", "rejected"}, c.Status):
+		send(w, http.StatusOK, []string{"Ticket " + id + ": Status '" + c.Status + "' isn't a valid status for this ticket."})
+	default:
+		t.status = c.Status
+		send(w, http.StatusOK, []string{"Ticket " + id + ": Status changed to '" + c.Status + "'"})
+	}
+}
+
 // comment stores a comment, unless a switch says otherwise.
 func (s *Server) comment(w http.ResponseWriter, r *http.Request, u user, id string) {
 	var c struct {
 		Content, ContentType, Subject string
+		TimeTaken                     int64
 		TxnCustomFields               map[string]string
 	}
 	in := json.NewDecoder(io.LimitReader(r.Body, 20<<20))
@@ -302,7 +330,7 @@ func (s *Server) comment(w http.ResponseWriter, r *http.Request, u user, id stri
 		s.mu.Lock() // so that who waits has seen it begin
 		s.late.Go(func() {
 			<-time.After(sw.Late)
-			s.store(u, t, c.Content, c.TxnCustomFields[KeyField])
+			s.store(u, t, c.Content, c.TxnCustomFields[KeyField], c.TimeTaken)
 		})
 		s.mu.Unlock()
 		panic(http.ErrAbortHandler)
@@ -313,7 +341,7 @@ func (s *Server) comment(w http.ResponseWriter, r *http.Request, u user, id stri
 		say(w, http.StatusBadRequest, "Permission Denied")
 		return
 	}
-	s.store(u, t, c.Content, c.TxnCustomFields[KeyField])
+	s.store(u, t, c.Content, c.TxnCustomFields[KeyField], c.TimeTaken)
 	if every(n, sw.LoseAnswers) {
 		panic(http.ErrAbortHandler)
 	}
@@ -324,7 +352,7 @@ func (s *Server) comment(w http.ResponseWriter, r *http.Request, u user, id stri
 	send(w, http.StatusCreated, messages) // no id
 }
 
-func (s *Server) store(u user, t *ticket, text, key string) {
+func (s *Server) store(u user, t *ticket, text, key string, minutes int64) {
 	if t == nil {
 		return
 	}
@@ -334,5 +362,6 @@ func (s *Server) store(u user, t *ticket, text, key string) {
 		key = ""
 	}
 	s.entries = append(s.entries, &entry{id: len(s.entries) + 1, ticket: t.id, text: text, key: key, creator: u.name, created: time.Now().UTC()})
+	t.minutes += minutes
 	t.updated = time.Now().UTC()
 }

@@ -66,6 +66,7 @@ type ticket struct {
 	subject, status, owner string
 	company                string // value of CompanyField
 	created, updated       time.Time
+	minutes                int64 // that were booked
 }
 
 type entry struct {
@@ -124,6 +125,16 @@ func (s *Server) AddTicket(queue, subject, company string) string {
 	id := len(s.tickets) + 1
 	s.tickets = append(s.tickets, &ticket{id: id, effective: id, queue: n, subject: subject, status: "new", owner: "Nobody", company: company, created: now, updated: now})
 	return strconv.Itoa(id)
+}
+
+// Minutes reports how much time was booked on a ticket, and its status.
+func (s *Server) Minutes(id string) (minutes int64, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.whole(id); t != nil {
+		return t.minutes, t.status
+	}
+	return 0, ""
 }
 
 // SetStatus gives a ticket a status: new, open and stalled are open; resolved,

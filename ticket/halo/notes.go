@@ -67,6 +67,21 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 // AddNote writes one note with one request. It never sends an id, with which
 // Halo would change another action.
 func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ticket.NoteRef, error) {
+	return s.act(ctx, ticketID, n, 0)
+}
+
+// Times reports the actions of a ticket that carry key: time is booked with
+// one.
+func (s *system) Times(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
+	return s.Notes(ctx, ticketID, key)
+}
+
+// BookTime writes one private action that took time; Halo counts in hours.
+func (s *system) BookTime(ctx context.Context, ticketID string, e ticket.TimeEntry) (ticket.NoteRef, error) {
+	return s.act(ctx, ticketID, ticket.Note{Key: e.Key, Body: e.Text}, float64(e.Minutes)/60)
+}
+
+func (s *system) act(ctx context.Context, ticketID string, n ticket.Note, hours float64) (ticket.NoteRef, error) {
 	id, ok := parseID(ticketID)
 	if !ok {
 		return ticket.NoteRef{}, trouble(ticket.Gone, "Halo has no ticket with such a number.", nil)
@@ -76,7 +91,7 @@ func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (t
 	}
 	body := []map[string]any{{
 		"ticket_id": id, "outcome": s.outcome, "note_html": markup(ticket.Marked(reach.Body(n.Body), n.Key)),
-		"hiddenfromuser": true, "sendemail": false, "timetaken": 0, "dont_do_rules": true,
+		"hiddenfromuser": true, "sendemail": false, "timetaken": hours, "dont_do_rules": true,
 	}}
 	var made json.RawMessage
 	a, err := s.do(ctx, reach.Call{Method: http.MethodPost, Path: "api/Actions", Body: body, Into: &made, Writes: true})

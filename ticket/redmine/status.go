@@ -1,0 +1,45 @@
+package redmine
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"jitney/ticket"
+	"jitney/ticket/reach"
+)
+
+// SetStatus gives a ticket the status of that name. Redmine drops in silence
+// what the account may not do, so the ticket is read afterwards.
+func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
+	if !isID(ticketID) {
+		return &ticket.Trouble{Kind: ticket.Gone, Text: "Redmine has no ticket of that number."}
+	}
+	var known struct {
+		IssueStatuses []ref `json:"issue_statuses"`
+	}
+	if _, err := s.get(ctx, "issue_statuses.json", nil, &known); err != nil {
+		return before(err)
+	}
+	id := ""
+	for _, one := range known.IssueStatuses {
+		if strings.EqualFold(strings.TrimSpace(one.Name), strings.TrimSpace(status)) && isID(string(one.ID)) {
+			id = string(one.ID)
+		}
+	}
+	if id == "" {
+		return &ticket.Trouble{Kind: ticket.Rejected, Text: "Redmine has no status that is called " + reach.Clean(status, 60) + "."}
+	}
+	_, err := s.client.Do(ctx, reach.Call{Method: http.MethodPut, Path: "issues/" + ticketID + ".json", Body: map[string]any{"issue": map[string]any{"status_id": id}}, Writes: true})
+	if err != nil {
+		return err
+	}
+	now, err := s.issue(ctx, ticketID, false)
+	if err != nil {
+		return err
+	}
+	if string(now.Status.ID) != id {
+		return &ticket.Trouble{Kind: ticket.Forbidden, Text: "Redmine did not give the ticket the status " + reach.Clean(status, 60) + ". The account of this connection needs the permission Edit issues and a workflow that allows the step."}
+	}
+	return nil
+}
