@@ -240,7 +240,7 @@ func TestAWSSettings(t *testing.T) {
 		return a
 	}
 	save(nameAdmin, "seconds", "1800").must(t, 200, "The Admin-JIT session duration is configured")
-	short := save(nameValidity, "place", "customer:kprod", "seconds", "7200").must(t, 200, "sessions are cut to that, not 2 hours", "Raise the role to 2 hours")
+	short := save(nameValidity, "place", "customer:kprod", "seconds", "7200").must(t, 200, "sessions are cut to that, not 2 hours", "Raise this target&#39;s roles to 2 hours")
 	if !strings.Contains(short.body, `name="hours" value="7200"`) {
 		t.Error("no offer to raise the role")
 	}

@@ -39,6 +39,7 @@ type roleRow struct {
 	Short                                           bool
 	Wanted                                          string
 	Raise                                           int64  // seconds to which it could be raised
+	RaiseWords                                      string // what pressing the button does
 	Place                                           string // at which that would be set
 }
 
@@ -172,7 +173,7 @@ func settingRowOf(all broker.SessionSettings, r broker.SessionSetting, roles []b
 	}
 	for _, role := range roles {
 		if role.TargetID == r.Target.ID && role.Right == r.Right.Title {
-			one := roleRowOf(role, r)
+			one := roleRowOf(role, r, roles)
 			row.Role = &one
 		}
 	}
@@ -180,17 +181,26 @@ func settingRowOf(all broker.SessionSettings, r broker.SessionSetting, roles []b
 }
 
 // roleRowOf tells what a role allows, and where raising it would be set: where
-// the setting of its maximum stands now, else at the target.
-func roleRowOf(role broker.RoleLimit, r broker.SessionSetting) roleRow {
+// the setting of its maximum stands now, else at the target. That is about every
+// role of the target, so none of them is lowered by it.
+func roleRowOf(role broker.RoleLimit, r broker.SessionSetting, all []broker.RoleLimit) roleRow {
 	out := roleRow{Tenant: role.Customer, Target: role.Target, TargetID: role.TargetID, Level: broker.Capital(strings.TrimPrefix(role.Right, "AWS ")), Trouble: role.Trouble,
 		Short: role.Short(), Wanted: inWords(role.Wanted), Place: access.AtTarget(role.TargetID)}
 	if role.Read > 0 {
 		out.Reads = secondsOf(role.Read)
 	}
+	to := max(role.Wanted, access.ShortestRoleMax)
 	if r.RoleMax.Setting != "" {
-		out.Place = r.RoleMax.Place
+		out.Place, out.RaiseWords = r.RoleMax.Place, "Raise "+nameRoleMax+" to "+inWords(to)
+	} else {
+		for _, other := range all {
+			if other.TargetID == role.TargetID {
+				to = max(to, other.Read)
+			}
+		}
+		out.RaiseWords = "Raise this target's roles to " + inWords(to)
 	}
-	out.Raise = int64(max(role.Wanted, access.ShortestRoleMax) / time.Second)
+	out.Raise = int64(to / time.Second)
 	return out
 }
 
@@ -310,7 +320,7 @@ func (s awsPages) saveLimit(v *visit) error {
 	for _, role := range roles {
 		i := slices.IndexFunc(all.Rows, func(r broker.SessionSetting) bool { return r.Target.ID == role.TargetID && r.Right.Title == role.Right })
 		if i >= 0 {
-			b.Roles = append(b.Roles, roleRowOf(role, all.Rows[i]))
+			b.Roles = append(b.Roles, roleRowOf(role, all.Rows[i], roles))
 		}
 	}
 	v.r.Form.Del("place") // the form is done
