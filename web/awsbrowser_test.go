@@ -145,6 +145,9 @@ func TestAWSPageFollowsItsReader(t *testing.T) {
 	b := browse(t, newAWSWorld(t, "http://127.0.0.1:9"))
 	b.size(t, 1280)
 	b.as(t, ada, "light")
+	b.reaches(t, "/aws?place=aws-kprod&level=admin", []string{"Skip to content", "AWS", "account menu", "JIT AWS Console", "place", "level", "ticket", "reason", "More options",
+		"Open AWS console", "Copy console URL", "Temporary keys", "From my workstation", "In CI", "Get temporary keys"})
+	b.reaches(t, "/settings/aws", []string{"Read what the roles allow", "Change", "admin", "nonadmin", "Save flags", "place", "seconds", "Save", "hours", "Save"})
 	b.open(t, "/aws?place=aws-kprod&level=tenant")
 	b.click(t, `.tabs a[data-tab="way-workstation"]`)
 	b.until(t, `!document.querySelector("#way-workstation").hidden && document.querySelector("#way-keys").hidden && !location.search.includes("workstation")`)

@@ -221,34 +221,41 @@ func TestKeyboardReachesEverythingVisibly(t *testing.T) {
 		"/targets/m365-aviary/companies": {"Skip to content", "Find", "id", "policy", "Import chosen"},
 	} {
 		b.as(t, map[bool]string{true: ada, false: maya}[strings.HasPrefix(path, "/targets")], "light")
-		b.open(t, path)
-		var order []string
-		for range 60 {
-			b.do(t, chromedp.KeyEvent(kb.Tab))
-			stop, err := chromedp.Run(b.ctx, chromedp.Evaluate[focusStop](`(() => { const e = document.activeElement; if (!e || e === document.body) return {Name: "", Ring: "", Last: true};
-				const ring = (x) => { const s = getComputedStyle(x); return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2; };
-				let seen = ring(e) || (e.nextElementSibling && ring(e.nextElementSibling)) || (e.closest("label") && ring(e.closest("label")));
-				return {Name: (e.name || e.textContent || e.getAttribute("aria-label") || "").trim(), Ring: seen ? "yes" : "", Last: false}; })()`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if stop.Last {
-				break
-			}
-			if stop.Ring == "" {
-				t.Errorf("%s: focus on %q cannot be seen", path, stop.Name)
-			}
-			order = append(order, stop.Name)
+		b.reaches(t, path, want)
+	}
+}
+
+// reaches presses Tab through a page: focus must be seen wherever it is, and
+// come to what is wanted, in that order.
+func (b *browser) reaches(t *testing.T, path string, want []string) {
+	t.Helper()
+	b.open(t, path)
+	var order []string
+	for range 60 {
+		b.do(t, chromedp.KeyEvent(kb.Tab))
+		stop, err := chromedp.Run(b.ctx, chromedp.Evaluate[focusStop](`(() => { const e = document.activeElement; if (!e || e === document.body) return {Name: "", Ring: "", Last: true};
+			const ring = (x) => { const s = getComputedStyle(x); return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2; };
+			let seen = ring(e) || (e.nextElementSibling && ring(e.nextElementSibling)) || (e.closest("label") && ring(e.closest("label")));
+			return {Name: (e.name || e.textContent || e.getAttribute("aria-label") || "").trim(), Ring: seen ? "yes" : "", Last: false}; })()`))
+		if err != nil {
+			t.Fatal(err)
 		}
-		at := 0
-		for _, name := range order {
-			if at < len(want) && strings.Contains(name, want[at]) {
-				at++
-			}
+		if stop.Last {
+			break
 		}
-		if at < len(want) {
-			t.Errorf("%s: Tab does not reach %q in order; it went %q", path, want[at], order)
+		if stop.Ring == "" {
+			t.Errorf("%s: focus on %q cannot be seen", path, stop.Name)
 		}
+		order = append(order, stop.Name)
+	}
+	at := 0
+	for _, name := range order {
+		if at < len(want) && strings.Contains(name, want[at]) {
+			at++
+		}
+	}
+	if at < len(want) {
+		t.Errorf("%s: Tab does not reach %q in order; it went %q", path, want[at], order)
 	}
 }
 
