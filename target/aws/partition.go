@@ -27,7 +27,7 @@ func partitions() []partition {
 
 // partitionOf is the partition in which a region lies.
 func partitionOf(region string) (partition, bool) {
-	if !regionForm.MatchString(region) || strings.Contains(region, "-iso") {
+	if !regionForm().MatchString(region) || strings.Contains(region, "-iso") {
 		return partition{}, false
 	}
 	for _, p := range partitions() {

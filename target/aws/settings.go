@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"jitney/access"
 	"jitney/secret"
@@ -56,12 +57,12 @@ const (
 )
 
 var (
-	accountForm  = regexp.MustCompile(`^[0-9]{12}$`)
-	regionForm   = regexp.MustCompile(`^[a-z]{2,5}(-[a-z]{2,10}){1,2}-[0-9]{1,2}$`)
-	roleForm     = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`)
-	pathForm     = regexp.MustCompile(`^[!-~]{0,510}$`)
-	externalForm = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{20,128}$`)
-	keyForm      = regexp.MustCompile(`^AKIA[A-Z0-9]{12,124}$`)
+	accountForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{12}$`) })
+	regionForm   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{2,5}(-[a-z]{2,10}){1,2}-[0-9]{1,2}$`) })
+	roleForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) })
+	pathForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{0,510}$`) })
+	externalForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{20,128}$`) })
+	keyForm      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^AKIA[A-Z0-9]{12,124}$`) })
 )
 
 // A role is one role of the account.
@@ -104,7 +105,7 @@ func parseSettings(s target.Settings) (*settings, error) {
 	v := func(name string) string { return strings.TrimSpace(s.Values[name]) }
 	out := &settings{account: strings.ReplaceAll(v(fieldAccount), "-", ""), region: strings.ToLower(v(fieldRegion)), way: v(fieldWay), external: v(fieldExternal),
 		edit: v(fieldEdit) != no, chain: v(fieldChain) == yes, readOnly: v(fieldReadOnly) == yes}
-	if !accountForm.MatchString(out.account) {
+	if !accountForm().MatchString(out.account) {
 		return nil, invalid("The account ID must be twelve digits, such as 123456789012.", "It stands in the menu at the top right of the AWS console.")
 	}
 	var ok bool
@@ -161,7 +162,7 @@ func (s *settings) parseRole(text, title string) (role, error) {
 	}
 	full = strings.TrimPrefix(strings.TrimPrefix(full, "role/"), "/")
 	cut := strings.LastIndexByte(full, '/') + 1
-	if path, name := full[:cut], full[cut:]; !roleForm.MatchString(name) || !pathForm.MatchString(path) || strings.ContainsAny(path, `*?"\`) {
+	if path, name := full[:cut], full[cut:]; !roleForm().MatchString(name) || !pathForm().MatchString(path) || strings.ContainsAny(path, `*?"\`) {
 		return role{}, invalid("The "+title+" is neither a role's ARN nor its name.", hint)
 	}
 	return role{name: full[cut:], arn: "arn:" + s.partition.name + ":iam::" + s.account + ":role/" + full}, nil
@@ -193,7 +194,7 @@ func (s *settings) parseConsole(v func(string) string) error {
 }
 
 func (s *settings) parseExternal(func(string) string) error {
-	if !externalForm.MatchString(s.external) {
+	if !externalForm().MatchString(s.external) {
 		return invalid("The external ID must have 20 to 128 letters, digits or one of _+=,.@:/-.", "Make one that nobody can guess, for this target alone: openssl rand -hex 20.")
 	}
 	kinds := map[rune]bool{}
@@ -217,7 +218,7 @@ func (s *settings) parseWay(v func(string) string, secrets map[string]secret.Tex
 	case "", wayAmbient:
 		s.way = wayAmbient
 	case wayKeys:
-		if !keyForm.MatchString(s.keyID) {
+		if !keyForm().MatchString(s.keyID) {
 			return invalid("The access key ID must be one that lasts, which begins with AKIA.", "Make an access key for the IAM user that Jitney works as.")
 		}
 	case wayWeb:
