@@ -40,6 +40,8 @@ type Config struct {
 	// HTTPS says that visitors come over https, also where a proxy ends it. The
 	// cookie is then a __Host- cookie; without it, only loopback is safe.
 	HTTPS bool
+	// Lasts is how long a session lasts at most; zero means [Lifetime].
+	Lasts time.Duration
 	// Address reports the address of a visitor; nil takes the connection's. Behind
 	// a proxy it must be told where the proxy writes it.
 	Address func(*http.Request) string
@@ -75,7 +77,7 @@ func newDoor(c Config, hashing cost) *Door {
 	if d.address == nil {
 		d.address = remote
 	}
-	d.manager = newManager(kept{c.Sessions}, c.HTTPS, d.fail)
+	d.manager = newManager(kept{c.Sessions}, c.HTTPS, c.Lasts, d.fail)
 	return d
 }
 

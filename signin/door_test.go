@@ -204,6 +204,25 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+func TestASessionLastsAsLongAsIsSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.door = newDoor(Config{People: h, Sessions: h, Settings: h, Log: h, Lasts: 20 * time.Minute}, cost{cheapKiB, 1, 1})
+		b := h.browser()
+		if err := b.in(maya, good); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(19 * time.Minute)
+		if b.who() != "maya" {
+			t.Error("ended before its time")
+		}
+		time.Sleep(time.Minute + time.Second)
+		if b.who() != "" {
+			t.Error("lasts longer than is set")
+		}
+	})
+}
+
 func TestTheLastUseIsStoredOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)

@@ -37,6 +37,7 @@ const codeLetters = "BCDFGHJKLMNPQRSTVWXZ"
 // itself proves nothing; whoever has the verifier of its challenge is it. It is
 // safe for concurrent use.
 type Pairings struct {
+	Lasts  time.Duration // how long a sign-in of a command line lasts; set before use
 	people Persons
 	table  PairingTable
 	log    *slog.Logger
@@ -54,7 +55,7 @@ func NewPairings(people Persons, table PairingTable, log *slog.Logger) *Pairings
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Pairings{people: people, table: table, log: log,
+	return &Pairings{Lasts: access.CLISignIn, people: people, table: table, log: log,
 		begun: newBuckets(6*time.Second, 20), all: newBuckets(50*time.Millisecond, 500),
 		polled: newBuckets(500*time.Millisecond, 30), fetched: newBuckets(40*time.Millisecond, 250),
 		typed: newBuckets(time.Minute, 5), typedAt: newBuckets(10*time.Second, 20)}
@@ -328,7 +329,7 @@ func (s *Pairings) Redeem(ctx context.Context, id string, verifier, code secret.
 func (s *Pairings) deliver(ctx context.Context, p access.Pairing, who access.Person, now time.Time, address string) (access.Pairing, access.Token, secret.Text, error) {
 	text := newTokenText(cliPrefix)
 	t := access.Token{ID: strings.ToLower(rand.Text()), Kind: access.TokenCLI, Name: p.Application + " on " + p.Machine, Person: who.ID, Admin: p.Admin,
-		CreatedAt: now, CreatedBy: who.ID, ExpiresAt: now.Add(access.CLISignIn).Truncate(time.Second), Machine: p.Machine, Application: p.Application}
+		CreatedAt: now, CreatedBy: who.ID, ExpiresAt: now.Add(s.Lasts).Truncate(time.Second), Machine: p.Machine, Application: p.Application}
 	p.DeliveredAt, p.OneTime, p.Login = now, "", who.Login
 	e := event(EventTokenCreated, who.ID, who.ID, p.Application+" on "+p.Machine+" signed in as "+who.Login+" from "+clip(address, 64)+", until "+t.ExpiresAt.Format("2 January 2006 15:04")+" UTC.")
 	e.Data = tokenData(t)

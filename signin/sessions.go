@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	// Lifetime is how long a session lasts at most.
+	// Lifetime is how long a session lasts at most, where nothing else is set.
 	Lifetime = 12 * time.Hour
 	// Idle is how long a session lasts without a request.
 	Idle = 30 * time.Minute
@@ -27,10 +28,10 @@ const personKey = "person"
 
 // newManager sets up scs. Over https the cookie bears the prefix with which a
 // browser takes it only from this host, over https, for every path.
-func newManager(store scs.Store, https bool, fail func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
+func newManager(store scs.Store, https bool, lasts time.Duration, fail func(http.ResponseWriter, *http.Request, error)) *scs.SessionManager {
 	// Not scs.New, which starts a goroutine for a store of its own.
 	m := &scs.SessionManager{
-		Store: store, Codec: jsonCodec{}, Lifetime: Lifetime, IdleTimeout: Idle, HashTokenInStore: true, ErrorFunc: fail,
+		Store: store, Codec: jsonCodec{}, Lifetime: cmp.Or(lasts, Lifetime), IdleTimeout: Idle, HashTokenInStore: true, ErrorFunc: fail,
 		Cookie: scs.SessionCookie{Name: "jitney", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode},
 	}
 	if https {

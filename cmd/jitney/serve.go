@@ -27,6 +27,8 @@ type service struct {
 	banner string // above every page and in the log; empty for a real installation
 	hint   string // below the sign-in
 
+	signInLength time.Duration // of people and of their command lines; zero means twelve hours
+
 	// prepared is called when everything but the website runs; nil for nothing.
 	prepared func(ctx context.Context, p *program, base string) error
 	// open is called when the website answers; nil for nothing.
@@ -62,6 +64,7 @@ the first administrator is made.`,
 	flags.StringVar(&s.metricsListen, "metrics-listen", "127.0.0.1:9464", "address of /metrics, /healthz and /readyz; empty for none")
 	flags.StringVar(&s.baseURL, "base-url", "", "address under which people reach the website, such as https://jitney.example.net")
 	flags.StringVar(&s.issuer, "issuer", "", "address of the OpenID Connect issuer in tokens for AWS, where \"jitney issuer export\" is published; else the base URL")
+	flags.DurationVar(&s.signInLength, "sign-in-length", 12*time.Hour, "how long people and their command lines stay signed in, from 15m to 24h")
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "PEM file of the certificate, read again when it changes")
 	flags.StringVar(&s.tlsKey, "tls-key", "", "PEM file of its key")
 	flags.BoolVar(&s.behindProxy, "behind-proxy", false, "a proxy before this server speaks HTTPS and passes the visitor's address on")
@@ -76,6 +79,9 @@ the first administrator is made.`,
 func (s *service) run(ctx context.Context) error {
 	if err := s.check(); err != nil {
 		return err
+	}
+	if d := s.signInLength; d != 0 && (d < 15*time.Minute || d > 24*time.Hour) {
+		return &failure{code: exitUsage, what: "check the settings", err: fmt.Errorf("--sign-in-length %s is not from 15m to 24h", d)}
 	}
 	if err := s.prepare(); err != nil {
 		return err

@@ -20,11 +20,16 @@ import (
 // visitors watch, which would never end by themselves. On a new installation it logs the address
 // at which the first administrator is made, and the token to type there.
 func (s *service) website(ctx context.Context, p *program, base string) (site http.Handler, end func(), err error) {
-	door := p.door(strings.HasPrefix(base, "https://"))
+	cfg := p.doorConfig(strings.HasPrefix(base, "https://"))
+	cfg.Lasts = s.signInLength
 	if s.behindProxy {
-		door = p.doorBehindProxy(strings.HasPrefix(base, "https://"))
+		cfg.Address = forwarded
 	}
+	door := signin.New(cfg)
 	all, tokens, pairings := p.brokers(p.store.People), p.tokens(), signin.NewPairings(p.store.People, p.store.Pairings, p.log)
+	if s.signInLength > 0 {
+		pairings.Lasts = s.signInLength
+	}
 	server := &web.Server{Broker: all, Address: base, SignIn: door, Setup: door, Accounts: accounts{door}, Tokens: tokens, Pairings: pairings, Banner: s.banner, LoginHint: s.hint}
 	pages, err := server.Open(p.zone(ctx))
 	if err != nil {
@@ -63,12 +68,6 @@ func (s *service) invite(ctx context.Context, door *signin.Door, base string) er
 
 func (p *program) door(https bool) *signin.Door {
 	return signin.New(p.doorConfig(https))
-}
-
-func (p *program) doorBehindProxy(https bool) *signin.Door {
-	cfg := p.doorConfig(https)
-	cfg.Address = forwarded
-	return signin.New(cfg)
 }
 
 func (p *program) tokens() *signin.Tokens {
