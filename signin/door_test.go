@@ -207,7 +207,7 @@ func TestSessionsEnd(t *testing.T) {
 func TestASessionLastsAsLongAsIsSet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
-		h.door = newDoor(Config{People: h, Sessions: h, Settings: h, Log: h, Lasts: 20 * time.Minute}, cost{cheapKiB, 1, 1})
+		h.door = newDoor(Config{People: h, Sessions: h, Settings: h, Log: h, HTTPS: true, Lasts: 20 * time.Minute}, cost{cheapKiB, 1, 1})
 		b := h.browser()
 		if err := b.in(maya, good); err != nil {
 			t.Fatal(err)
