@@ -105,7 +105,8 @@ func (bureauSystem) Check(context.Context) ([]access.Finding, error) {
 func bureauKind() ticket.Kind {
 	return ticket.Kind{Name: "bureau", Title: "Request Bureau", Company: "queue", Fields: []ticket.Field{
 		{Name: "url", Title: "Address", Required: true, Example: "https://tickets.example", Help: "Where people sign in."},
-		{Name: "token", Title: "Token", Required: true, Secret: true, Help: "Made under Preferences."}}}
+		{Name: "token", Title: "Token", Required: true, Secret: true, Help: "Made under Preferences."},
+		{Name: "outcome", Title: "Outcome", Picked: true}, {Name: "closed", Title: "Closed", Picked: true, Many: true}}}
 }
 
 func (w *world) openBureau(context.Context, string) (ticket.System, error) {

@@ -302,7 +302,7 @@ func sentFields(v *visit, fields []access.Field, values map[string]string, secre
 		case f.Secret && value != "":
 			secrets[f.Name] = secret.New(value)
 		case f.Many && len(v.r.PostForm["field-"+f.Name]) > 1:
-			values[f.Name] = strings.Join(v.r.PostForm["field-"+f.Name], ", ")
+			values[f.Name] = strings.TrimPrefix(strings.Join(v.r.PostForm["field-"+f.Name], ", "), ", ") // the first is empty, for none
 		case !f.Secret:
 			values[f.Name] = strings.TrimSpace(strings.ReplaceAll(value, "\r\n", "\n"))
 		}

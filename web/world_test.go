@@ -22,6 +22,7 @@ import (
 // customers, tickets and grants in every state.
 type world struct {
 	bureaus *memBureaus
+	backlog memBacklog
 	tokens  *memTokens
 	pairing *signin.Pairings
 	*memory
@@ -51,7 +52,7 @@ func newWorld(t testing.TB, more ...target.Kind) *world {
 		Sealer: plainSealer{}, Desk: memDesk{w.memory}, Records: memLog{w.memory}, Proof: memLog{w.memory}, Kinds: append(w.kinds(), more...), Issued: memIssued{w.memory},
 		Open:        w.open,
 		Desks:       w.desk,
-		Connections: w.bureaus, TicketKinds: []ticket.Kind{bureauKind()}, OpenDesk: w.openBureau,
+		Connections: w.bureaus, TicketKinds: []ticket.Kind{bureauKind()}, OpenDesk: w.openBureau, Shelf: &memShelf{}, Backlog: &w.backlog,
 		Password: func() secret.Text { made++; return secret.New(fmt.Sprintf("Wren-Copper-%02d-Tidal", made)) }}),
 		SignIn: fakeSignIn{w}, Setup: fakeSetup{w}, Accounts: fakeAccounts{},
 		Tokens: signin.NewTokens(memPeople{w.memory}, w.tokens, memLog{w.memory}, nil), Pairings: w.pairing}
