@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -49,7 +50,7 @@ func (c Caller) reaches(customer string) bool {
 // A SessionAsk is what somebody wants keys or a console for.
 type SessionAsk struct {
 	Customer string // ID, or
-	Tenant   string // its name, without regard to case
+	Tenant   string // its name, without regard to case, or its ID
 	Target   string // ID; empty: the customer's first target with sessions, by name
 	Admin    bool
 	Grant    string // ID of the grant to use; empty: a live one of the person, else a new one
@@ -169,7 +170,8 @@ func (s *Sessions) customer(ctx context.Context, who access.Person, ask SessionA
 		ask.Customer = g.Customer
 	}
 	for _, c := range all {
-		fits := ask.Customer == c.ID && c.ID != "" || ask.Customer == "" && strings.EqualFold(c.Name, strings.TrimSpace(ask.Tenant))
+		tenant := strings.TrimSpace(ask.Tenant)
+		fits := ask.Customer == c.ID && c.ID != "" || ask.Customer == "" && tenant != "" && (strings.EqualFold(c.Name, tenant) || c.ID == tenant)
 		if fits && c.ArchivedAt.IsZero() && asks(who, c.ID) && ask.From.reaches(c.ID) {
 			return c, nil
 		}
@@ -200,7 +202,7 @@ func (s *Sessions) onlyCustomer(ctx context.Context, who access.Person, all []ac
 		key := t.ID
 		for _, e := range kind.Entitlements(settingsOf(t)) {
 			if e.Admin && ask.Admin {
-				key = e.Help
+				key = cmp.Or(e.Leads, t.ID)
 			}
 		}
 		if !roles[key] {

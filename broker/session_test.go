@@ -81,7 +81,7 @@ func withVault(t *testing.T) (*world, *vault) {
 	t.Helper()
 	v := &vault{denied: map[string]bool{}, max: time.Hour}
 	kind := target.Kind{Name: "vault", Title: "Cloud", Icon: "cloud", Sessions: true,
-		Entitlements: target.Offer(target.Entitlement{Name: "tenant", Title: "Tenant"}, target.Entitlement{Name: "admin", Title: "Admin", Admin: true}),
+		Entitlements: target.Offer(target.Entitlement{Name: "tenant", Title: "Tenant"}, target.Entitlement{Name: "admin", Title: "Admin", Admin: true, Leads: "admin of 402177831190"}),
 		Open:         func(context.Context, string, target.Settings) (target.System, error) { return v, nil }}
 	w := newWorldOf(t, kind)
 	_, err := w.store.Targets.SaveTarget(w.ctx, access.Target{ID: "cloud-aviary", Customer: "aviary", Kind: "vault", Name: "Cloud of aviary",
@@ -305,5 +305,26 @@ func TestSettingsDecideHowLongASessionLasts(t *testing.T) {
 	}
 	if set(access.SessionLength, access.AtCustomer("aviary"), 0); v.max != 4*time.Hour {
 		t.Error("removing a length changed the roles")
+	}
+}
+
+func TestWithoutATenantTheOneThatCanBeMeantIs(t *testing.T) {
+	w, _ := withVault(t)
+	ask := keys()
+	ask.Tenant = ""
+	if got := w.issue(w.maya, ask); got.Customer.ID != "aviary" {
+		t.Errorf("got keys for %s", got.Customer.Name)
+	}
+	ask.Tenant = "aviary" // an ID, as duplo-jit sends it
+	w.issue(w.maya, ask)
+	_, err := w.store.Targets.SaveTarget(w.ctx, access.Target{ID: "cloud-kestrel", Customer: "kestrel", Kind: "vault", Name: "Cloud of kestrel", Policy: "sessions", CreatedAt: time.Now()}, nil)
+	check(t, err)
+	ask = keys()
+	ask.Tenant = ""
+	w.refused(w.admin, ask, access.Invalid, "there are several")
+	w.flip(access.SwitchAdmin, true)
+	ask.Admin, ask.Ticket, ask.Reason = true, "open-aviary", "The account as a whole has to be looked at."
+	if got := w.issue(w.admin, ask); !got.Admin {
+		t.Error("the one account that both tenants lead to was not found")
 	}
 }

@@ -278,6 +278,7 @@ type Entitlement struct {
 	Name  string // stable, stored in the database: "domain-admin"
 	Title string // for people: "Domain Admin"
 	Help  string // one sentence; may be empty
+	Leads string // where it leads, for people; the same on two targets that lead to the same right. May be empty
 	Admin bool   // of kinds with sessions: for administrators of jitney only, under the target's policy for them
 }
 

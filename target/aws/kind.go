@@ -88,8 +88,9 @@ func entitlements(s target.Settings) []target.Entitlement {
 		all[0].Help = "Console and keys of the role of this customer environment, to read only."
 	}
 	if name := strings.TrimSpace(s.Values[fieldAdmin]); name != "" {
-		all = append(all, target.Entitlement{Name: Admin, Title: "AWS admin", Admin: true,
-			Help: "Console and keys of the role " + name[strings.LastIndexByte(name, '/')+1:] + " for the whole account " + strings.TrimSpace(s.Values[fieldAccount]) + "."})
+		name = name[strings.LastIndexByte(name, '/')+1:]
+		all = append(all, target.Entitlement{Name: Admin, Title: "AWS admin", Admin: true, Leads: name + " of " + strings.TrimSpace(s.Values[fieldAccount]),
+			Help: "Console and keys of the role " + name + " for the whole account " + strings.TrimSpace(s.Values[fieldAccount]) + "."})
 	}
 	return all
 }
