@@ -73,6 +73,11 @@ func run(ctx context.Context, args []string) error {
 		defer pprof.StopCPUProfile()
 	}
 	o.preface()
+	if o.wants("tickets") {
+		if err := o.tickets(ctx); err != nil {
+			return err
+		}
+	}
 	for _, name := range o.engines {
 		e, err := o.engine(ctx, name)
 		if err != nil {
@@ -99,7 +104,7 @@ func parse(args []string) (*options, error) {
 	profile := fs.String("cpuprofile", "", "write a CPU profile of this process to this file")
 	quick := fs.Bool("quick", false, "small sizes: half a minute for each engine")
 	engines := fs.String("engines", "sqlite,postgres", "databases to measure")
-	only := fs.String("only", "", "parts to measure: insert,audit,steady,storm,bare,kill,idle,outage,m365,sessions; empty for all")
+	only := fs.String("only", "", "parts to measure: insert,audit,steady,storm,bare,kill,idle,outage,m365,sessions,tickets; empty for all")
 	live := fs.String("live", "1000,100000,1000000", "numbers of live grants beside the ends that are measured")
 	storms := fs.String("storms", "10000,20000", "numbers of ends in one instant")
 	fs.IntVar(&o.perSecond, "rate", 500, "ends a second while steady")
