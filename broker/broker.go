@@ -69,7 +69,7 @@ type Broker struct {
 func New(p Ports) *Broker {
 	gate := gate{people: p.People}
 	names := &names{people: p.People, customers: p.Customers, targets: p.Targets, kinds: p.Kinds}
-	a := &Access{Ports: p, gate: gate, names: names, lists: &lister{shelf: p.Shelf, log: p.Log}}
+	a := &Access{Ports: p, gate: gate, names: names, lists: &lister{shelf: p.Shelf, log: p.Log, connections: p.Connections}}
 	return &Broker{
 		Access:   a,
 		Places:   &Places{ports: p, gate: gate},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -131,6 +132,9 @@ var errSlow = errors.New("the ticket system has not answered yet")
 type lister struct {
 	shelf Shelf // nil to remember nothing
 	log   Log
+	// connections is where it is found that a system answers wrongly; nil for
+	// the log alone.
+	connections ConnectionStore
 
 	mu     sync.Mutex
 	asking map[string]*asking   // also those that failed a moment ago
@@ -294,6 +298,17 @@ func (l *lister) foreign(ctx context.Context, connection string, n int) {
 		l.told = map[string]time.Time{}
 	}
 	l.told[connection] = time.Now()
-	_ = l.log.Write(ctx, access.Event{At: time.Now().UTC(), Kind: EventForeign, Actor: "jitney", Subject: connection,
-		Text: fmt.Sprintf("The ticket system listed %d tickets of other companies than the one that was asked for. They were left out; look at its rights and settings.", n)})
+	text := fmt.Sprintf("The ticket system listed %d tickets of other companies than the one that was asked for. They were left out.", n)
+	e := access.Event{At: time.Now().UTC(), Kind: EventForeign, Actor: "jitney", Subject: connection, Text: text}
+	if l.connections != nil {
+		one, err := l.connections.Connection(ctx, connection)
+		told := slices.ContainsFunc(one.Findings, func(f access.Finding) bool { return strings.HasSuffix(f.What, "They were left out.") })
+		if err == nil && !told {
+			one.Findings = append(one.Findings, access.Finding{Level: "warning", What: text, Fix: "Look at what the account of this connection may see, and at the settings."})
+			if _, err := l.connections.SaveConnection(ctx, one, nil, e); err == nil {
+				return
+			}
+		}
+	}
+	_ = l.log.Write(ctx, e)
 }
