@@ -69,8 +69,11 @@ func (s timesheet) AddNote(ctx context.Context, ticketID string, n ticket.Note) 
 	return s.timer.BookTime(ctx, ticketID, ticket.TimeEntry{Key: n.Key, Text: n.Body, Minutes: s.note.Minutes, From: s.note.From, To: s.note.To})
 }
 
+// A settler does what follows an end on its ticket.
+type settler struct{ *Reconciler }
+
 // quietly says that something is done without anything having been written.
-func (r *Reconciler) quietly(ctx context.Context, item schedule.Item[access.Work], result string) (schedule.Result, error) {
+func (r settler) quietly(ctx context.Context, item schedule.Item[access.Work], result string) (schedule.Result, error) {
 	kctx, cancel := r.keep(ctx)
 	defer cancel()
 	if err := r.Outbox.Finish(kctx, item.Lease, result, false); err != nil {
@@ -81,7 +84,7 @@ func (r *Reconciler) quietly(ctx context.Context, item schedule.Item[access.Work
 
 // move gives a ticket its next status. One that is closed stays so, and one
 // that other live access hangs on keeps its status: closing it would end that.
-func (r *Reconciler) move(ctx context.Context, item schedule.Item[access.Work], sys ticket.System, n access.Note) (schedule.Result, error) {
+func (r settler) move(ctx context.Context, item schedule.Item[access.Work], sys ticket.System, n access.Note) (schedule.Result, error) {
 	mover, ok := ticket.As[ticket.Mover](sys)
 	if !ok {
 		return r.quietly(ctx, item, "This ticket system cannot be asked for another status.")

@@ -72,11 +72,11 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	}
 	switch item.Value.Kind {
 	case WorkStatus:
-		return r.move(ctx, item, sys, n)
+		return settler{r}.move(ctx, item, sys, n)
 	case WorkTime:
 		timer, ok := ticket.As[ticket.Timer](sys)
 		if !ok {
-			return r.quietly(ctx, item, "This ticket system takes no time.")
+			return settler{r}.quietly(ctx, item, "This ticket system takes no time.")
 		}
 		sys = timesheet{sys, timer, n}
 	}

@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	o.preface()
 	if o.wants("tickets") {
-		if err := o.tickets(ctx); err != nil {
+		if err := measureTickets(ctx, o); err != nil {
 			return err
 		}
 	}

@@ -34,9 +34,9 @@ type ticketBench struct {
 	close   func()
 }
 
-// tickets measures the form's list of tickets, and counts the calls that one
+// measureTickets measures the form's list of tickets, and counts the calls that one
 // grant costs its ticket system. The systems are simulated, on loopback.
-func (o *options) tickets(ctx context.Context) error {
+func measureTickets(ctx context.Context, o *options) error {
 	fmt.Fprintf(o.out, "\n## Tickets: %d open tickets of one customer\n\n", openTickets)
 	fmt.Fprintln(o.out, "| system | list, asked | list, known | search | calls for a list | calls for a grant | calls to watch 100 tickets |")
 	fmt.Fprintln(o.out, "|---|---|---|---|---|---|---|")
@@ -45,7 +45,7 @@ func (o *options) tickets(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = o.oneTicketSystem(ctx, b)
+		err = measureOne(ctx, o, b)
 		b.close()
 		if err != nil {
 			return fmt.Errorf("%s: %w", b.name, err)
@@ -54,7 +54,7 @@ func (o *options) tickets(ctx context.Context) error {
 	return nil
 }
 
-func (o *options) oneTicketSystem(ctx context.Context, b *ticketBench) error {
+func measureOne(ctx context.Context, o *options, b *ticketBench) error {
 	s, err := store.Open(ctx, filepath.Join(o.dir, b.name+".db"))
 	if err != nil {
 		return err

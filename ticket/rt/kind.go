@@ -52,7 +52,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 			if err != nil {
 				return nil, err
 			}
-			return &system{settings: checked, client: client, keys: map[string]time.Time{}}, nil
+			return after{&system{settings: checked, client: client, keys: map[string]time.Time{}}}, nil
 		},
 	}
 }

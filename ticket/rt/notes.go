@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"jitney/ticket"
@@ -137,43 +136,11 @@ func (s *system) hasKeys(ctx context.Context, queue string) (bool, error) {
 
 // AddNote writes one comment with one request. The answer names no id.
 func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ticket.NoteRef, error) {
-	return s.comment(ctx, ticketID, n, 0)
+	return comment(ctx, s, ticketID, n, 0)
 }
 
-// Times reports the comments of a ticket that carry key: time is booked with
-// one.
-func (s *system) Times(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
-	return s.Notes(ctx, ticketID, key)
-}
-
-// BookTime writes one comment that took time.
-func (s *system) BookTime(ctx context.Context, ticketID string, e ticket.TimeEntry) (ticket.NoteRef, error) {
-	return s.comment(ctx, ticketID, ticket.Note{Key: e.Key, Subject: "Time", Body: e.Text}, e.Minutes)
-}
-
-// SetStatus gives a ticket another status, by the name that it has in the
-// lifecycle of the ticket's queue. Request Tracker answers with what it did,
-// not with whether, so the ticket is read afterwards.
-func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
-	if !isID(ticketID) {
-		return &ticket.Trouble{Kind: ticket.Gone, Text: "Request Tracker has no ticket of that number."}
-	}
-	status = strings.ToLower(strings.TrimSpace(status))
-	_, err := s.client.Do(ctx, reach.Call{Method: http.MethodPut, Path: root + "ticket/" + ticketID, Body: map[string]string{"Status": status}, Writes: true})
-	if err != nil {
-		return err
-	}
-	var t one
-	if _, err := s.get(ctx, "ticket/"+ticketID, nil, &t); err != nil {
-		return err
-	}
-	if !strings.EqualFold(t.Status, status) {
-		return &ticket.Trouble{Kind: ticket.Rejected, Text: "Request Tracker did not give the ticket the status " + reach.Clean(status, 60) + "; its queue may have none of that name, or the account lacks the right ModifyTicket."}
-	}
-	return nil
-}
-
-func (s *system) comment(ctx context.Context, ticketID string, n ticket.Note, minutes int64) (ticket.NoteRef, error) {
+// comment writes one comment that took minutes.
+func comment(ctx context.Context, s *system, ticketID string, n ticket.Note, minutes int64) (ticket.NoteRef, error) {
 	if !isID(ticketID) {
 		return ticket.NoteRef{}, &ticket.Trouble{Kind: ticket.Gone, Text: "Request Tracker has no ticket of that number."}
 	}
