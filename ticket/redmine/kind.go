@@ -38,7 +38,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 		Fields: []ticket.Field{
 			{Name: fieldURL, Title: "Address", Required: true, Example: "https://redmine.example.com", Help: "Where people open Redmine. Its REST web service must be on: Administration, Settings, API."},
 			{Name: fieldKey, Title: "API access key", Required: true, Secret: true,
-				Help: "Of a user made for Jitney alone, a member of the customers' projects with the permissions View issues, Add notes, View private notes and Set notes as private. It stands under My account."},
+				Help: "Of a user made for Jitney alone, a member of the customers' projects with the permissions View issues, Add notes, View private notes and Set notes as private, and Edit issues if a policy gives tickets a status. It stands under My account."},
 			{Name: fieldNotes, Title: "Notes are", Options: []string{private, public}, Help: "Private notes are seen by people with that permission only; public ones by everybody on the project, which can mean the customer."},
 			{Name: fieldMarkup, Title: "Text formatting", Options: []string{textile, markdown}, Help: "As set in Redmine: Administration, Settings, General."},
 			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "The authority that issued the server's certificate, as PEM. Empty: what this server's system trusts."},

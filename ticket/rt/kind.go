@@ -35,7 +35,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 		Fields: []ticket.Field{
 			{Name: fieldURL, Title: "Address", Required: true, Example: "https://rt.example.com", Help: "Where people open Request Tracker; version 5 or newer."},
 			{Name: fieldToken, Title: "Authentication token", Required: true, Secret: true,
-				Help: "Of a privileged user made for Jitney alone, with the rights SeeQueue, ShowTicket, ShowTicketComments, CommentOnTicket, SeeCustomField and ModifyCustomField on the queues of your customers. Make it under Logged in as, Settings, Auth tokens."},
+				Help: "Of a privileged user made for Jitney alone, with the rights SeeQueue, ShowTicket, ShowTicketComments, CommentOnTicket, SeeCustomField and ModifyCustomField on the queues of your customers, and ModifyTicket if a policy gives tickets a status. Make it under Logged in as, Settings, Auth tokens."},
 			{Name: fieldCompany, Title: "A customer is", Options: []string{byQueue, byField}, Help: "How tickets of different customers are told apart."},
 			{Name: fieldCompanyField, Title: "Custom field of the customer", Picked: true, Example: "Customer", Help: "Only if a customer is a custom field: its name, as applied to tickets, with one value."},
 			{Name: fieldKey, Title: "Custom field for keys", Picked: true, Example: "JitneyKey",
