@@ -49,7 +49,7 @@ var floors = []struct {
 	{"issuer", []string{"access", "secret"}},
 	{"sim/hosted", nil},
 	{"sim/*", []string{"secret", "sim/hosted"}},
-	{"sim/*/*", nil}, // for tests only
+	{"sim/*/*", nil},           // for tests only
 	{"cli", []string{"cli/*"}}, // nothing of what the server needs: it starts in milliseconds
 	{"cli/*", []string{"cli/*"}},
 	{"lab", nil},

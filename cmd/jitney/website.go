@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"jitney/access"
-	"jitney/issuer"
 	"jitney/api"
+	"jitney/issuer"
 	"jitney/signin"
 	"jitney/web"
 )
