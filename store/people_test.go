@@ -106,7 +106,8 @@ func TestPoliciesAreVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 		all, err := s.Rules.Policies(t.Context())
-		if err != nil || len(all) != 2 || all[0] != p || !all[1].NeedsApproval || all[1].Version != 1 {
+		// The first is the built-in one for sessions.
+		if err != nil || len(all) != 3 || all[0] != access.SessionPolicy() || all[1] != p || !all[2].NeedsApproval || all[2].Version != 1 {
 			t.Errorf("%+v, %v", all, err)
 		}
 		_, err = s.Rules.Policy(t.Context(), "none")
