@@ -48,8 +48,9 @@ crash: ## kill -9 the real server at every crash point, on both databases
 proof: ## Microsoft 365 and AWS at full size in virtual time: a thousand grants with faults, 200 Entra tenants throttled, every answer lost
 	$(GO) test -timeout 9m ./proof/entra ./proof/aws -args -full
 
-bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up
+bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up, sessions, processes that print keys
 	$(GO) run ./cmd/jitney-bench
+	$(GO) test -run '^$$' -bench Keys -benchtime 60x ./cli
 
 screenshots: build ## Take the pictures of the documentation from the demo (needs Chromium)
 	JITNEY_SCREENSHOTS=docs/img $(GO) test -count=1 -run 'TestScreenshots|TestM365InABrowser' ./cmd/jitney
