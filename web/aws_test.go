@@ -297,9 +297,9 @@ func TestWordsOfLengths(t *testing.T) {
 		t.Error(got)
 	}
 	b = awsBody{Tenant: `O"Brien`, Level: "admin"}
-	b.place.Customer.ID = "c7"
+	b.place.Customer.ID, b.RegionUsual = "c7", "eu-west-2"
 	b.texts("https://jitney.example.net")
-	if got := b.Update.Lines[0].Before; got != `jitney aws update-config --host https://jitney.example.net --tenant-id c7 --admin --interactive` {
+	if got := b.Update.Lines[0].Before; got != `jitney aws update-config --host https://jitney.example.net --tenant-id c7 --admin --region eu-west-2 --interactive` {
 		t.Error(got)
 	}
 }

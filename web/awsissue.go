@@ -234,7 +234,11 @@ func (b *awsBody) texts(address string) {
 	b.Profile = profile("profile", "~/.aws/config", run+" --interactive")
 	b.Use = code("use", "bash / zsh", "Choose the profile", "export AWS_PROFILE="+b.ProfileName)
 	b.UseShell = code("use-powershell", "PowerShell", "Choose the profile in PowerShell", `$Env:AWS_PROFILE="`+b.ProfileName+`"`)
-	b.Update = code("update", "Terminal", "Have the profile written", "jitney aws update-config --host "+address+" "+scope+" --interactive")
+	region := ""
+	if b.RegionUsual != "" {
+		region = " --region " + b.RegionUsual
+	}
+	b.Update = code("update", "Terminal", "Have the profile written", "jitney aws update-config --host "+address+" "+scope+region+" --interactive")
 	b.Token = code("token", "Terminal", "Have the token read from the environment", `export JITNEY_TOKEN="…"`, "jitney aws env --host "+address+" "+scope)
 	b.TokenProfile = profile("token-profile", "~/.aws/config", run+" --token-file /run/secrets/jitney-token")
 	b.Actions = code("actions", "GitHub Actions", "Steps for GitHub Actions", "- name: Work in AWS", "  env:", "    JITNEY_TOKEN: ${{ secrets.JITNEY_TOKEN }}",
