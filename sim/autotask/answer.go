@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"jitney/sim/hosted"
 )
 
 // A wire is a server as its callers see it.
@@ -18,7 +20,7 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	where := strings.Join(path, "/")
 	switch {
 	case get && where == "ThresholdInformation":
-		send(w, http.StatusOK, object{"externalRequestThreshold": 10000, "requestThresholdTimeframe": 60, "currentTimeframeRequestCount": s.Calls()})
+		hosted.Send(w, http.StatusOK, hosted.Object{"externalRequestThreshold": 10000, "requestThresholdTimeframe": 60, "currentTimeframeRequestCount": s.Calls()})
 	case get && len(path) == 3 && path[1] == "entityInformation" && path[2] == "fields":
 		s.fields(w, path[0])
 	case post && len(path) == 2 && path[1] == "query":
@@ -28,31 +30,31 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	case post && len(path) == 3 && path[0] == "Tickets" && path[2] == "Notes":
 		s.addNote(w, r, path[1])
 	default:
-		s.complain("no caller needs %s %s", r.Method, r.URL.Path)
+		s.Complain("no caller needs %s %s", r.Method, r.URL.Path)
 		fail(w, http.StatusNotFound, "No HTTP resource was found")
 	}
 }
 
-func choice(value int, label string, system, standard bool) object {
-	return object{"value": strconv.Itoa(value), "label": label, "isDefaultValue": standard, "isActive": true, "isSystem": system, "sortOrder": value}
+func choice(value int, label string, system, standard bool) hosted.Object {
+	return hosted.Object{"value": strconv.Itoa(value), "label": label, "isDefaultValue": standard, "isActive": true, "isSystem": system, "sortOrder": value}
 }
 
 // fields answers with what a kind of thing has, and its pick lists.
 func (s wire) fields(w http.ResponseWriter, entity string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	pick := func(name string, values ...object) object {
-		return object{"name": name, "dataType": "integer", "isPickList": true, "isRequired": true, "picklistValues": values}
+	pick := func(name string, values ...hosted.Object) hosted.Object {
+		return hosted.Object{"name": name, "dataType": "integer", "isPickList": true, "isRequired": true, "picklistValues": values}
 	}
 	switch entity {
 	case "Tickets":
-		send(w, http.StatusOK, object{"fields": []object{pick("status", choice(StatusNew, "New", true, true), choice(StatusComplete, "Complete", true, false), choice(StatusInvoiced, "Invoiced", false, false))}})
+		hosted.Send(w, http.StatusOK, hosted.Object{"fields": []hosted.Object{pick("status", choice(StatusNew, "New", true, true), choice(StatusComplete, "Complete", true, false), choice(StatusInvoiced, "Invoiced", false, false))}})
 	case "TicketNotes":
-		inside := []object{choice(PublishAll, "All Autotask Users", true, false), choice(PublishInside, "Internal Project Team", true, false)}
+		inside := []hosted.Object{choice(PublishAll, "All Autotask Users", true, false), choice(PublishInside, "Internal Project Team", true, false)}
 		if s.switches.TwoInside {
 			inside = append(inside, choice(4, "Internal & Co-Managed", true, false))
 		}
-		send(w, http.StatusOK, object{"fields": []object{
+		hosted.Send(w, http.StatusOK, hosted.Object{"fields": []hosted.Object{
 			pick("publish", inside...), pick("noteType", choice(13, "Workflow Rule Note", true, false), choice(NoteSummary, "Task Notes", false, false)),
 			{"name": "description", "dataType": "string", "length": 32000}}})
 	default:
@@ -113,7 +115,7 @@ func (s wire) query(w http.ResponseWriter, r *http.Request, entity string) {
 	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&q); err != nil || len(q.Filter) == 0 {
-		s.complain("a query for %s that cannot be read: %v", entity, err)
+		s.Complain("a query for %s that cannot be read: %v", entity, err)
 		fail(w, http.StatusInternalServerError, "The query could not be read")
 		return
 	}
@@ -143,12 +145,12 @@ func (s wire) query(w http.ResponseWriter, r *http.Request, entity string) {
 			if v, ok := o[f]; ok {
 				shown[f] = v
 			} else {
-				s.complain("%s have no field %s", entity, f)
+				s.Complain("%s have no field %s", entity, f)
 			}
 		}
 		items = append(items, shown)
 	}
-	send(w, http.StatusOK, object{"items": items, "pageDetails": object{"count": len(items), "requestCount": most, "prevPageUrl": nil, "nextPageUrl": next}})
+	hosted.Send(w, http.StatusOK, hosted.Object{"items": items, "pageDetails": hosted.Object{"count": len(items), "requestCount": most, "prevPageUrl": nil, "nextPageUrl": next}})
 }
 
 // showTicket answers with null for what is not there.
@@ -156,10 +158,10 @@ func (s wire) showTicket(w http.ResponseWriter, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.ticket(id); t != nil {
-		send(w, http.StatusOK, object{"item": t.row()})
+		hosted.Send(w, http.StatusOK, hosted.Object{"item": t.row()})
 		return
 	}
-	send(w, http.StatusOK, object{"item": nil})
+	hosted.Send(w, http.StatusOK, hosted.Object{"item": nil})
 }
 
 // addNote stores a note, unless a switch says otherwise.
@@ -171,44 +173,44 @@ func (s wire) addNote(w http.ResponseWriter, r *http.Request, id string) {
 	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		s.complain("a note with %v", err)
+		s.Complain("a note with %v", err)
 	}
-	s.mu.Lock()
-	s.posts++
-	n, sw, there := s.posts, s.switches, s.ticket(id) != nil
-	s.mu.Unlock()
-	ticketID, _ := strconv.Atoi(id)
-	made := &note{ticket: ticketID, publish: in.Publish, kind: in.NoteType, title: in.Title, text: in.Description}
-	switch {
-	case every(n, sw.LoseRequests):
-		panic(http.ErrAbortHandler)
-	case every(n, sw.LateEvery):
-		s.late.Go(func() {
-			<-time.After(sw.Late)
+	s.Write(w, func(w http.ResponseWriter) {
+		s.mu.Lock()
+		sw, there := s.switches, s.ticket(id) != nil
+		s.mu.Unlock()
+		ticketID, _ := strconv.Atoi(id)
+		made := &note{ticket: ticketID, publish: in.Publish, kind: in.NoteType, title: in.Title, text: in.Description}
+		switch {
+		case s.refused(w, there):
+		case in.Title == "" || len(in.Title) > 250 || in.Publish == 0 || in.NoteType == 0:
+			fail(w, http.StatusInternalServerError, "Field: title is required.")
+		case sw.Refused200:
+			hosted.Send(w, http.StatusOK, hosted.Object{"itemId": nil, "errors": []string{"Value is not in the picklist: publish"}})
+		default:
 			s.store(made)
-		})
-		panic(http.ErrAbortHandler)
+			hosted.Send(w, http.StatusOK, hosted.Object{"itemId": made.id})
+		}
+	})
+}
+
+// refused reports whether a ticket cannot be written to, and says so in
+// Autotask's way.
+func (s wire) refused(w http.ResponseWriter, there bool) bool {
+	s.mu.Lock()
+	sw := s.switches
+	s.mu.Unlock()
+	switch {
 	case !there:
 		fail(w, http.StatusInternalServerError, "Could not find the parent entity")
-		return
 	case sw.NoNotes:
 		fail(w, http.StatusInternalServerError, "The logged in Resource does not have the adequate permissions to create this entity type.")
-		return
 	case sw.Moody:
 		fail(w, http.StatusInternalServerError, "Object reference not set")
-		return
-	case in.Title == "" || len(in.Title) > 250 || in.Publish == 0 || in.NoteType == 0:
-		fail(w, http.StatusInternalServerError, "Field: title is required.")
-		return
-	case sw.Refused200:
-		send(w, http.StatusOK, object{"itemId": nil, "errors": []string{"Value is not in the picklist: publish"}})
-		return
+	default:
+		return false
 	}
-	s.store(made)
-	if every(n, sw.LoseAnswers) {
-		panic(http.ErrAbortHandler)
-	}
-	send(w, http.StatusOK, object{"itemId": made.id})
+	return true
 }
 
 func (s *Server) store(n *note) {

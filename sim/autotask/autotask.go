@@ -8,16 +8,14 @@
 package autotask
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"jitney/secret"
+	"jitney/sim/hosted"
 )
 
 // What the one API user is called.
@@ -38,9 +36,9 @@ const (
 
 // Switches are the oddities that can be turned on.
 type Switches struct {
-	LoseRequests  int           // every n-th note never arrives
-	LoseAnswers   int           // every n-th note is stored without an answer
-	LateEvery     int           // every n-th note is stored Late after its caller lost the connection
+	LoseRequests  int           // every n-th request that writes never arrives
+	LoseAnswers   int           // every n-th takes effect without an answer
+	LateEvery     int           // every n-th takes effect Late after its caller lost the connection
 	Late          time.Duration // see LateEvery
 	ErrorPages    int           // every n-th call is answered with a gateway's error page
 	Throttle      int           // every n-th call is answered with 429
@@ -55,6 +53,8 @@ type Switches struct {
 
 // A Server is one simulated Autotask.
 type Server struct {
+	hosted.Front
+
 	mu        sync.Mutex
 	switches  Switches
 	password  secret.Text
@@ -63,10 +63,6 @@ type Server struct {
 	tickets   []*ticket
 	notes     []*note
 	busy      map[string]int
-	calls     int
-	posts     int
-	odd       []string
-	late      sync.WaitGroup
 }
 
 type company struct {
@@ -93,7 +89,9 @@ type note struct {
 // New makes a server whose API user has this secret. The company with number
 // 0 is the one that owns it.
 func New(sw Switches, password secret.Text) *Server {
-	return &Server{switches: sw, password: password, zone: "ww1", busy: map[string]int{}, companies: []*company{{0, 1, "Aviary MSP", true}}}
+	s := &Server{password: password, zone: "ww1", busy: map[string]int{}, companies: []*company{{0, 1, "Aviary MSP", true}}}
+	s.Set(sw)
+	return s
 }
 
 // Set changes the switches from now on.
@@ -101,6 +99,13 @@ func (s *Server) Set(sw Switches) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.switches = sw
+	s.Connect(sw.network())
+}
+
+// network is the part of the switches that lies between a caller and any desk.
+func (sw Switches) network() hosted.Network {
+	n := hosted.Network{LoseRequests: sw.LoseRequests, LoseAnswers: sw.LoseAnswers, LateEvery: sw.LateEvery, Late: sw.Late, ErrorPages: sw.ErrorPages, Throttle: sw.Throttle}
+	return n
 }
 
 // Rotate gives the API user another secret.
@@ -201,24 +206,6 @@ func (s *Server) Fill(ticketID string, n int) {
 	}
 }
 
-// Calls reports how many calls were made.
-func (s *Server) Calls() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls
-}
-
-// Odd reports what callers asked that the real interface does not know, or
-// that no caller should ask.
-func (s *Server) Odd() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.odd)
-}
-
-// Wait returns when every late note is stored.
-func (s *Server) Wait() { s.late.Wait() }
-
 func (s *Server) ticket(id string) *ticket {
 	n, err := strconv.Atoi(id)
 	if err != nil || n <= 7000 || n > 7000+len(s.tickets) || s.tickets[n-7001].gone {
@@ -234,15 +221,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	s.calls++
-	n, sw, zone, password := s.calls, s.switches, s.zone, s.password.Reveal()
+	sw, zone, password := s.switches, s.zone, s.password.Reveal()
 	s.mu.Unlock()
 	path, here := strings.CutPrefix(r.URL.Path, "/"+zone+"/ATServicesRest/V1.0/")
 	endpoint, _, _ := strings.Cut(path, "/")
 	if done, ok := s.enter(endpoint); ok {
 		defer done()
 	} else {
-		s.complain("more than three calls to %s at a time", endpoint)
+		s.Complain("more than three calls to %s at a time", endpoint)
 		fail(w, http.StatusTooManyRequests, "thread limit")
 		return
 	}
@@ -250,13 +236,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-time.After(sw.Slow)
 	}
 	switch {
-	case every(n, sw.ErrorPages):
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusBadGateway)
-		fmt.Fprint(w, "<html><h1>Bad gateway</h1></html>")
-	case every(n, sw.Throttle):
-		w.Header().Set("Retry-After", "1")
-		fail(w, http.StatusTooManyRequests, "Exceeded the request threshold")
+	case !s.Pass(w, r):
 	case !here || r.Header.Get("UserName") != User || r.Header.Get("ApiIntegrationCode") != Code || r.Header.Get("Secret") != password:
 		fail(w, http.StatusUnauthorized, "Unauthorized")
 	default:
@@ -281,7 +261,7 @@ func (s *Server) enter(endpoint string) (done func(), ok bool) {
 
 func (s *Server) findZone(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Secret") != "" || r.Header.Get("ApiIntegrationCode") != "" {
-		s.complain("the zone was asked for with credentials")
+		s.Complain("the zone was asked for with credentials")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -293,25 +273,9 @@ func (s *Server) findZone(w http.ResponseWriter, r *http.Request) {
 	if s.switches.Zone != "" {
 		at = s.switches.Zone
 	}
-	send(w, http.StatusOK, object{"zoneName": "Zone " + s.zone, "url": at, "webUrl": "http://" + r.Host + "/", "ci": 1})
+	hosted.Send(w, http.StatusOK, hosted.Object{"zoneName": "Zone " + s.zone, "url": at, "webUrl": "http://" + r.Host + "/", "ci": 1})
 }
-
-func (s *Server) complain(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.odd = append(s.odd, fmt.Sprintf(format, args...))
-}
-
-func every(n, of int) bool { return of > 0 && n%of == 0 }
-
-type object = map[string]any
 
 func fail(w http.ResponseWriter, status int, message string) {
-	send(w, status, object{"errors": []string{message}})
-}
-
-func send(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
+	hosted.Send(w, status, hosted.Object{"errors": []string{message}})
 }

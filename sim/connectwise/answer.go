@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"jitney/sim/hosted"
 )
 
 // A wire is a server as its callers see it.
@@ -19,7 +21,7 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	where := strings.Join(path, "/")
 	switch {
 	case get && where == "system/info":
-		send(w, http.StatusOK, object{"version": "v2025.1.100", "isCloud": true})
+		hosted.Send(w, http.StatusOK, hosted.Object{"version": "v2025.1.100", "isCloud": true})
 	case get && where == "company/companies":
 		s.listCompanies(w, r)
 	case get && where == "service/boards":
@@ -32,15 +34,17 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 		s.listNotes(w, r, path[2])
 	case r.Method == http.MethodPost && len(path) == 4 && path[1] == "tickets" && path[3] == "notes":
 		s.addNote(w, r, path[2])
+	case where == "time/entries" || where == "time/workTypes" || where == "time/workRoles" || r.Method == http.MethodPatch && len(path) == 3 && path[1] == "tickets":
+		after{s}.route(w, r, path)
 	default:
-		s.complain("no caller needs %s %s", r.Method, r.URL.Path)
+		s.Complain("no caller needs %s %s", r.Method, r.URL.Path)
 		say(w, http.StatusNotFound, "NotFound", "Not Found")
 	}
 }
 
 // An item is one thing of a list, with what conditions can look at.
 type item struct {
-	shown  object
+	shown  hosted.Object
 	values map[string]string
 }
 
@@ -50,7 +54,7 @@ func (s wire) paged(w http.ResponseWriter, r *http.Request, items []item) {
 	q := r.URL.Query()
 	for name := range q {
 		if !slices.Contains([]string{"conditions", "orderBy", "fields", "page", "pageSize"}, name) {
-			s.complain("a list has no parameter %s", name)
+			s.Complain("a list has no parameter %s", name)
 		}
 	}
 	match, err := parse(q.Get("conditions"))
@@ -58,7 +62,7 @@ func (s wire) paged(w http.ResponseWriter, r *http.Request, items []item) {
 		say(w, http.StatusBadRequest, "InvalidObject", "conditions: "+err.Error())
 		return
 	}
-	var hits []object
+	var hits []hosted.Object
 	for _, i := range items {
 		if match(i.values) {
 			hits = append(hits, cut(i.shown, q.Get("fields")))
@@ -81,14 +85,14 @@ func (s wire) paged(w http.ResponseWriter, r *http.Request, items []item) {
 	if to < len(hits) { // never to be followed
 		w.Header().Set("Link", `<https://somewhere-else.invalid/?page=`+strconv.Itoa(n+1)+`>; rel="next"`)
 	}
-	send(w, http.StatusOK, append([]object{}, hits[from:to]...))
+	hosted.Send(w, http.StatusOK, append([]hosted.Object{}, hits[from:to]...))
 }
 
-func cut(o object, fields string) object {
+func cut(o hosted.Object, fields string) hosted.Object {
 	if fields == "" {
 		return o
 	}
-	out := object{}
+	out := hosted.Object{}
 	for f := range strings.SplitSeq(fields, ",") {
 		if v, ok := o[f]; ok {
 			out[f] = v
@@ -97,12 +101,12 @@ func cut(o object, fields string) object {
 	return out
 }
 
-func sorted(all []object, by string) {
+func sorted(all []hosted.Object, by string) {
 	field, way, _ := strings.Cut(by, " ")
 	if field != "id" {
 		return
 	}
-	slices.SortStableFunc(all, func(a, b object) int {
+	slices.SortStableFunc(all, func(a, b hosted.Object) int {
 		d := a["id"].(int) - b["id"].(int)
 		if way == "desc" {
 			return -d
@@ -115,7 +119,7 @@ func (s wire) listCompanies(w http.ResponseWriter, r *http.Request) {
 	var items []item
 	s.mu.Lock()
 	for _, c := range s.companies {
-		items = append(items, item{object{"id": c.id, "identifier": "c" + strconv.Itoa(c.id), "name": c.name, "deletedFlag": c.deleted},
+		items = append(items, item{hosted.Object{"id": c.id, "identifier": "c" + strconv.Itoa(c.id), "name": c.name, "deletedFlag": c.deleted},
 			map[string]string{"id": strconv.Itoa(c.id), "name": c.name, "deletedflag": strconv.FormatBool(c.deleted)}})
 	}
 	s.mu.Unlock()
@@ -127,7 +131,7 @@ func (s wire) listBoards(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	for _, b := range s.boards {
 		if !b.hidden {
-			items = append(items, item{object{"id": b.id, "name": b.name, "inactiveFlag": false}, map[string]string{"id": strconv.Itoa(b.id)}})
+			items = append(items, item{hosted.Object{"id": b.id, "name": b.name, "inactiveFlag": false}, map[string]string{"id": strconv.Itoa(b.id)}})
 		}
 	}
 	s.mu.Unlock()
@@ -143,7 +147,7 @@ func (s wire) listStatuses(w http.ResponseWriter, r *http.Request, id string) {
 	var items []item
 	s.mu.Lock()
 	for i, st := range s.boards[n-1].statuses {
-		items = append(items, item{object{"id": n*100 + i, "name": st.name, "closedStatus": st.closed, "inactive": false}, nil})
+		items = append(items, item{hosted.Object{"id": n*100 + i, "name": st.name, "closedStatus": st.closed, "inactive": st.inactive, "timeEntryNotAllowed": st.noTime}, nil})
 	}
 	s.mu.Unlock()
 	s.paged(w, r, items)
@@ -158,15 +162,15 @@ func (s wire) listTickets(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		st := b.statuses[t.status]
-		o := object{"id": t.id, "summary": t.summary, "recordType": "ServiceTicket", "closedFlag": st.closed,
-			"board": object{"id": b.id, "name": b.name}, "status": object{"id": b.id*100 + t.status, "name": st.name},
-			"company": object{"id": t.company, "identifier": "c" + strconv.Itoa(t.company), "name": "Some company"},
-			"_info":   object{"dateEntered": t.entered.Format(time.RFC3339), "lastUpdated": t.updated.Format(time.RFC3339)}}
+		o := hosted.Object{"id": t.id, "summary": t.summary, "recordType": "ServiceTicket", "closedFlag": st.closed,
+			"board": hosted.Object{"id": b.id, "name": b.name}, "status": hosted.Object{"id": b.id*100 + t.status, "name": st.name},
+			"company": hosted.Object{"id": t.company, "identifier": "c" + strconv.Itoa(t.company), "name": "Some company"},
+			"_info":   hosted.Object{"dateEntered": t.entered.Format(time.RFC3339), "lastUpdated": t.updated.Format(time.RFC3339)}}
 		if t.owner != "" {
-			o["owner"] = object{"id": 7, "identifier": t.owner, "name": t.owner}
+			o["owner"] = hosted.Object{"id": 7, "identifier": t.owner, "name": t.owner}
 		}
 		if t.parent > 0 {
-			o["mergedParentTicket"] = object{"id": t.parent}
+			o["mergedParentTicket"] = hosted.Object{"id": t.parent}
 		}
 		if s.switches.Bare {
 			delete(o, "closedFlag")
@@ -204,8 +208,8 @@ func (s wire) listNotes(w http.ResponseWriter, r *http.Request, id string) {
 	s.paged(w, r, items)
 }
 
-func (n *note) shown() object {
-	return object{"id": n.id, "ticketId": n.ticket, "text": n.text, "internalAnalysisFlag": n.flags[0], "detailDescriptionFlag": n.flags[1], "resolutionFlag": n.flags[2],
+func (n *note) shown() hosted.Object {
+	return hosted.Object{"id": n.id, "ticketId": n.ticket, "text": n.text, "internalAnalysisFlag": n.flags[0], "detailDescriptionFlag": n.flags[1], "resolutionFlag": n.flags[2],
 		"dateCreated": n.created.Format(time.RFC3339), "createdBy": "jitney"}
 }
 
@@ -218,43 +222,40 @@ func (s wire) addNote(w http.ResponseWriter, r *http.Request, id string) {
 	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		s.complain("a note with %v", err)
+		s.Complain("a note with %v", err)
 		say(w, http.StatusBadRequest, "InvalidObject", err.Error())
 		return
 	}
 	if in.ProcessNotifications {
-		s.complain("a note that sends mail")
+		s.Complain("a note that sends mail")
 	}
-	s.mu.Lock()
-	s.posts++
-	n, sw := s.posts, s.switches
-	s.mu.Unlock()
-	ticketID, _ := strconv.Atoi(id)
 	flags := [3]bool{in.InternalAnalysisFlag, in.DetailDescriptionFlag, in.ResolutionFlag}
+	s.Write(w, func(w http.ResponseWriter) {
+		switch {
+		case !s.may(w, id):
+		case in.Text == "" || flags == [3]bool{}:
+			say(w, http.StatusBadRequest, "InvalidObject", "serviceNote object is invalid")
+		default:
+			n, _ := strconv.Atoi(id)
+			hosted.Send(w, http.StatusCreated, s.store(n, in.Text, flags).shown())
+		}
+	})
+}
+
+// may reports whether a ticket can be written to; if not, it says so.
+func (s wire) may(w http.ResponseWriter, id string) bool {
+	s.mu.Lock()
+	forbidden := s.switches.NoNotes
+	s.mu.Unlock()
 	switch {
-	case every(n, sw.LoseRequests):
-		panic(http.ErrAbortHandler)
-	case every(n, sw.LateEvery):
-		s.late.Go(func() {
-			<-time.After(sw.Late)
-			s.store(ticketID, in.Text, flags)
-		})
-		panic(http.ErrAbortHandler)
 	case !s.seen(id):
 		say(w, http.StatusNotFound, "NotFound", "ServiceTicket "+id+" not found")
-		return
-	case sw.NoNotes:
+	case forbidden:
 		say(w, http.StatusForbidden, "Forbidden", "You do not have security permission to perform this action.")
-		return
-	case in.Text == "" || flags == [3]bool{}:
-		say(w, http.StatusBadRequest, "InvalidObject", "serviceNote object is invalid")
-		return
+	default:
+		return true
 	}
-	made := s.store(ticketID, in.Text, flags)
-	if every(n, sw.LoseAnswers) {
-		panic(http.ErrAbortHandler)
-	}
-	send(w, http.StatusCreated, made.shown())
+	return false
 }
 
 func (s *Server) store(ticketID int, text string, flags [3]bool) *note {

@@ -8,8 +8,6 @@ package connectwise
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,6 +16,7 @@ import (
 	"time"
 
 	"jitney/secret"
+	"jitney/sim/hosted"
 )
 
 // What the one API member needs to sign in.
@@ -29,20 +28,23 @@ const (
 
 // Switches are the oddities that can be turned on.
 type Switches struct {
-	LoseRequests  int           // every n-th note never arrives
-	LoseAnswers   int           // every n-th note is stored without an answer
-	LateEvery     int           // every n-th note is stored Late after its caller lost the connection
+	LoseRequests  int           // every n-th request that writes never arrives
+	LoseAnswers   int           // every n-th takes effect without an answer
+	LateEvery     int           // every n-th takes effect Late after its caller lost the connection
 	Late          time.Duration // see LateEvery
 	ErrorPages    int           // every n-th call is answered with a gateway's error page
 	Throttle      int           // every n-th call is answered with 429
 	IgnoreCompany bool          // conditions on companies hold for all tickets
-	NoNotes       bool          // the role does not allow to write notes
+	NoNotes       bool          // the role does not allow to write notes, or anything
+	KeepStatus    bool          // changes of a status are answered as if they were made, and are not
 	Elsewhere     string        // every call is redirected there
 	Bare          bool          // tickets come without closedFlag
 }
 
 // A Server is one simulated ConnectWise PSA.
 type Server struct {
+	hosted.Front
+
 	mu        sync.Mutex
 	switches  Switches
 	private   secret.Text
@@ -51,10 +53,7 @@ type Server struct {
 	boards    []*board
 	tickets   []*ticket
 	notes     []*note
-	calls     int
-	posts     int
-	odd       []string
-	late      sync.WaitGroup
+	entries   []Entry
 }
 
 type company struct {
@@ -71,8 +70,10 @@ type board struct {
 }
 
 type status struct {
-	name   string
-	closed bool
+	name     string
+	closed   bool
+	inactive bool
+	noTime   bool // no time may be booked
 }
 
 type ticket struct {
@@ -88,9 +89,21 @@ type note struct {
 	created    time.Time
 }
 
+// An Entry is the time that somebody worked on a ticket.
+type Entry struct {
+	Ticket                     int
+	Member, Notes, Internal    string
+	Hours                      float64
+	Discussion, Analysis, Mail bool
+	WorkType, WorkRole         int
+	Billable                   string
+	Start                      string
+}
+
 // New makes a server with one board, whose member has this private key.
 func New(sw Switches, private secret.Text) *Server {
-	s := &Server{switches: sw, private: private, codebase: "v2025_1/"} // with its slash
+	s := &Server{private: private, codebase: "v2025_1/"} // with its slash
+	s.Set(sw)
 	s.AddBoard("Service Desk")
 	return s
 }
@@ -100,6 +113,14 @@ func (s *Server) Set(sw Switches) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.switches = sw
+	s.Connect(sw.network())
+}
+
+// network is the part of the switches that lies between a caller and any desk.
+func (sw Switches) network() hosted.Network {
+	n := hosted.Network{LoseRequests: sw.LoseRequests, LoseAnswers: sw.LoseAnswers, LateEvery: sw.LateEvery, Late: sw.Late, ErrorPages: sw.ErrorPages, Throttle: sw.Throttle}
+	n.Elsewhere = sw.Elsewhere
+	return n
 }
 
 // Rotate gives the member another private key.
@@ -138,7 +159,7 @@ func (s *Server) Delete(companyID string) {
 func (s *Server) AddBoard(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.boards = append(s.boards, &board{id: len(s.boards) + 1, name: name, statuses: []status{{"New", false}, {">Closed", true}, {"Cancelled", true}}})
+	s.boards = append(s.boards, &board{id: len(s.boards) + 1, name: name, statuses: []status{{name: "New"}, {name: ">Closed", closed: true}, {name: "Cancelled", closed: true}, {name: "Waiting", inactive: true}, {name: "In Progress"}, {name: "On Hold", noTime: true}}})
 	return len(s.boards)
 }
 
@@ -206,6 +227,33 @@ func (s *Server) Notes(part string) (texts []string, internal bool) {
 	return texts, internal
 }
 
+// Entries reports the time that was booked on a ticket.
+func (s *Server) Entries(ticketID string) (all []Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if strconv.Itoa(e.Ticket) == ticketID {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// SetStatus gives a ticket the status of that name on its board.
+func (s *Server) SetStatus(id, name string) {
+	s.change(id, func(t *ticket) {
+		t.status = slices.IndexFunc(s.boards[t.board-1].statuses, func(st status) bool { return st.name == name })
+	})
+}
+
+// Status reports the name of a ticket's status.
+func (s *Server) Status(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.ticket(id)
+	return s.boards[t.board-1].statuses[t.status].name
+}
+
 // Fill writes n notes of other people to a ticket.
 func (s *Server) Fill(ticketID string, n int) {
 	for i := range n {
@@ -213,24 +261,6 @@ func (s *Server) Fill(ticketID string, n int) {
 		s.store(id, "Called back, attempt "+strconv.Itoa(i), [3]bool{false, true, false})
 	}
 }
-
-// Calls reports how many calls were made.
-func (s *Server) Calls() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls
-}
-
-// Odd reports what callers asked that the real interface does not know, or
-// that no caller should ask.
-func (s *Server) Odd() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.odd)
-}
-
-// Wait returns when every late note is stored.
-func (s *Server) Wait() { s.late.Wait() }
 
 func (s *Server) ticket(id string) *ticket {
 	n, err := strconv.Atoi(id)
@@ -242,33 +272,28 @@ func (s *Server) ticket(id string) *ticket {
 
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	s.calls++
-	n, sw, codebase := s.calls, s.switches, strings.Trim(s.codebase, "/")
-	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(Company+"+"+PublicKey+":"+s.private.Reveal()))
-	s.mu.Unlock()
 	if name, ok := strings.CutPrefix(r.URL.Path, "/login/companyinfo/"); ok {
 		s.companyInfo(w, r, name)
 		return
 	}
+	if !s.Pass(w, r) {
+		return
+	}
+	s.mu.Lock()
+	codebase := strings.Trim(s.codebase, "/")
+	want := "Basic " + base64.StdEncoding.EncodeToString([]byte(Company+"+"+PublicKey+":"+s.private.Reveal()))
+	s.mu.Unlock()
 	path, here := strings.CutPrefix(r.URL.Path, "/"+codebase+"/apis/3.0/")
 	switch {
-	case sw.Elsewhere != "":
-		http.Redirect(w, r, sw.Elsewhere, http.StatusTemporaryRedirect)
-	case every(n, sw.ErrorPages):
-		page(w, http.StatusBadGateway, "Bad gateway")
-	case every(n, sw.Throttle):
-		w.Header().Set("Retry-After", "1")
-		say(w, http.StatusTooManyRequests, "TooManyRequests", "Too many requests")
 	case !here:
-		page(w, http.StatusNotFound, "The resource cannot be found")
+		hosted.Page(w, http.StatusNotFound, "The resource cannot be found")
 	case r.Header.Get("clientId") == "":
 		say(w, http.StatusUnauthorized, "ClientIdRequired", "ClientId is missing or invalid")
 	case r.Header.Get("Authorization") != want:
 		say(w, http.StatusUnauthorized, "Unauthorized", "Username or password is incorrect")
 	default:
 		if !strings.HasPrefix(r.Header.Get("Accept"), "application/vnd.connectwise.com+json; version=") {
-			s.complain("%s does not say which version of the interface it is for", path)
+			s.Complain("%s does not say which version of the interface it is for", path)
 		}
 		wire{s}.route(w, r, strings.Split(path, "/"))
 	}
@@ -276,39 +301,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) companyInfo(w http.ResponseWriter, r *http.Request, name string) {
 	if r.Header.Get("Authorization") != "" || r.Header.Get("clientId") != "" {
-		s.complain("the company info was asked for with credentials")
+		s.Complain("the company info was asked for with credentials")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if name != Company {
-		send(w, http.StatusOK, nil)
+		hosted.Send(w, http.StatusOK, nil)
 		return
 	}
-	send(w, http.StatusOK, object{"CompanyName": "Aviary MSP", "CompanyID": Company, "Codebase": s.codebase, "IsCloud": true, "SiteUrl": "somewhere-else.invalid"})
+	hosted.Send(w, http.StatusOK, hosted.Object{"CompanyName": "Aviary MSP", "CompanyID": Company, "Codebase": s.codebase, "IsCloud": true, "SiteUrl": "somewhere-else.invalid"})
 }
-
-func (s *Server) complain(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.odd = append(s.odd, fmt.Sprintf(format, args...))
-}
-
-func every(n, of int) bool { return of > 0 && n%of == 0 }
-
-type object = map[string]any
 
 func say(w http.ResponseWriter, status int, code, message string) {
-	send(w, status, object{"code": code, "message": message})
-}
-
-func send(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
-}
-
-func page(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, "<html><body><h1>%s</h1></body></html>", text)
+	hosted.Send(w, status, hosted.Object{"code": code, "message": message})
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"jitney/sim/hosted"
 )
 
 // A wire is a server as its callers see it.
@@ -20,11 +22,11 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	where := strings.Join(path, "/")
 	switch {
 	case get && where == "Agent/me":
-		send(w, http.StatusOK, object{"id": 7, "name": "Jitney"})
+		hosted.Send(w, http.StatusOK, hosted.Object{"id": 7, "name": "Jitney"})
 	case get && where == "Client":
 		s.listClients(w, r)
 	case get && where == "Status":
-		send(w, http.StatusOK, []object{{"id": StatusNew, "name": "New"}, {"id": StatusClosed, "name": "Closed"}, {"id": StatusBilled, "name": "Billed"}})
+		hosted.Send(w, http.StatusOK, []hosted.Object{{"id": StatusNew, "name": "New"}, {"id": StatusClosed, "name": "Closed"}, {"id": StatusBilled, "name": "Billed"}})
 	case get && where == "Outcome":
 		s.listOutcomes(w)
 	case get && where == "Tickets":
@@ -36,14 +38,14 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	case r.Method == http.MethodPost && where == "Actions":
 		s.addAction(w, r)
 	default:
-		s.complain("no caller needs %s %s", r.Method, r.URL.Path)
-		send(w, http.StatusNotFound, "Not found")
+		s.Complain("no caller needs %s %s", r.Method, r.URL.Path)
+		hosted.Send(w, http.StatusNotFound, "Not found")
 	}
 }
 
 // paged sends one page of items, or everything to those who do not ask for
 // pages in its own spelling.
-func (s wire) paged(w http.ResponseWriter, q url.Values, name string, items []object) {
+func (s wire) paged(w http.ResponseWriter, q url.Values, name string, items []hosted.Object) {
 	s.mu.Lock()
 	sw := s.switches
 	s.mu.Unlock()
@@ -58,15 +60,15 @@ func (s wire) paged(w http.ResponseWriter, q url.Values, name string, items []ob
 		from := min((max(n, 1)-1)*size, count)
 		items = items[from:min(from+size, count)]
 	}
-	send(w, http.StatusOK, object{"record_count": count, name: append([]object{}, items...)})
+	hosted.Send(w, http.StatusOK, hosted.Object{"record_count": count, name: append([]hosted.Object{}, items...)})
 }
 
 func (s wire) listClients(w http.ResponseWriter, r *http.Request) {
-	var items []object
+	var items []hosted.Object
 	s.mu.Lock()
 	for _, c := range s.clients {
 		if !c.hidden && (!c.inactive || r.URL.Query().Get("includeinactive") == "true") {
-			items = append(items, object{"id": c.id, "name": c.name, "inactive": c.inactive})
+			items = append(items, hosted.Object{"id": c.id, "name": c.name, "inactive": c.inactive})
 		}
 	}
 	s.mu.Unlock()
@@ -77,26 +79,26 @@ func (s wire) listOutcomes(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.switches.NoOutcomes {
-		send(w, http.StatusForbidden, "Forbidden")
+		hosted.Send(w, http.StatusForbidden, "Forbidden")
 		return
 	}
-	send(w, http.StatusOK, []object{{"id": 4, "outcome": "Email User"}, {"id": 7, "outcome": "Private Note"}})
+	hosted.Send(w, http.StatusOK, []hosted.Object{{"id": 4, "outcome": "Email User"}, {"id": 7, "outcome": "Private Note"}})
 }
 
-func (t *ticket) shown() object {
+func (t *ticket) shown() hosted.Object {
 	stamp := func(at time.Time) string {
 		if at.IsZero() {
 			return "1900-01-01T00:00:00" // what is not set
 		}
 		return at.Format("2006-01-02T15:04:05.999")
 	}
-	return object{"id": t.id, "summary": t.summary, "status_id": t.status, "client_id": t.client, "client_name": "Some client", "agent_id": 1, "agent_name": t.agent,
+	return hosted.Object{"id": t.id, "summary": t.summary, "status_id": t.status, "client_id": t.client, "client_name": "Some client", "agent_id": 1, "agent_name": t.agent,
 		"dateoccurred": stamp(t.opened), "dateclosed": stamp(t.closed), "lastactiondate": stamp(t.updated), "hasbeenclosed": !t.closed.IsZero(), "inactive": t.inactive}
 }
 
 func (s wire) listTickets(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	var items []object
+	var items []hosted.Object
 	s.mu.Lock()
 	sw := s.switches
 	for _, t := range slices.Backward(s.tickets) { // as order=dateoccurred, orderdesc=true
@@ -120,13 +122,13 @@ func (s wire) showTicket(w http.ResponseWriter, id string) {
 	defer s.mu.Unlock()
 	switch t := s.ticket(id); {
 	case s.sees(t):
-		send(w, http.StatusOK, t.shown())
+		hosted.Send(w, http.StatusOK, t.shown())
 	case t != nil && s.switches.Forbids:
-		send(w, http.StatusForbidden, "You do not have permission")
+		hosted.Send(w, http.StatusForbidden, "You do not have permission")
 	case s.switches.EmptyMissing:
-		send(w, http.StatusOK, object{})
+		hosted.Send(w, http.StatusOK, hosted.Object{})
 	default:
-		send(w, http.StatusNotFound, "Not found")
+		hosted.Send(w, http.StatusNotFound, "Not found")
 	}
 }
 
@@ -139,10 +141,10 @@ func (s wire) listActions(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.sees(s.ticket(q.Get("ticket_id"))) {
-		send(w, http.StatusNotFound, "Not found")
+		hosted.Send(w, http.StatusNotFound, "Not found")
 		return
 	}
-	items, count := []object{}, 0
+	items, count := []hosted.Object{}, 0
 	for _, a := range slices.Backward(s.actions) {
 		if strconv.Itoa(a.ticket) != q.Get("ticket_id") {
 			continue
@@ -155,12 +157,12 @@ func (s wire) listActions(w http.ResponseWriter, r *http.Request) {
 			items = append(items, o)
 		}
 	}
-	send(w, http.StatusOK, object{"record_count": count, "actions": items})
+	hosted.Send(w, http.StatusOK, hosted.Object{"record_count": count, "actions": items})
 }
 
-func (a *action) shown() object {
+func (a *action) shown() hosted.Object {
 	text := strings.NewReplacer("<br>", " ", "&lt;", "<", "&gt;", ">", "&#39;", "'", "&#34;", `"`, "&amp;", "&").Replace(a.html)
-	return object{"id": a.id, "ticket_id": a.ticket, "note": text, "note_html": "<p>" + a.html + "</p>", "hiddenfromuser": a.private, "outcome": "Private Note",
+	return hosted.Object{"id": a.id, "ticket_id": a.ticket, "note": text, "note_html": "<p>" + a.html + "</p>", "hiddenfromuser": a.private, "outcome": "Private Note",
 		"actiondatecreated": a.created.Format("2006-01-02T15:04:05.999")}
 }
 
@@ -178,45 +180,32 @@ func (s wire) addAction(w http.ResponseWriter, r *http.Request) {
 	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
 	d.DisallowUnknownFields() // an id would change an action that is there
 	if err := d.Decode(&in); err != nil || len(in) != 1 {
-		s.complain("an action with %v", err)
-		send(w, http.StatusBadRequest, "Bad request")
+		s.Complain("an action with %v", err)
+		hosted.Send(w, http.StatusBadRequest, "Bad request")
 		return
 	}
 	if in[0].SendEmail == nil || *in[0].SendEmail {
-		s.complain("an action that sends mail")
+		s.Complain("an action that sends mail")
 	}
-	s.mu.Lock()
-	s.posts++
-	n, sw, there := s.posts, s.switches, s.sees(s.ticket(strconv.Itoa(in[0].TicketID)))
-	s.mu.Unlock()
-	made := &action{ticket: in[0].TicketID, html: in[0].NoteHTML, private: in[0].HiddenFromUser}
-	switch {
-	case every(n, sw.LoseRequests):
-		panic(http.ErrAbortHandler)
-	case every(n, sw.LateEvery):
-		s.late.Go(func() {
-			<-time.After(sw.Late)
+	made := &action{ticket: in[0].TicketID, html: in[0].NoteHTML, private: in[0].HiddenFromUser, hours: in[0].TimeTaken}
+	s.Write(w, func(w http.ResponseWriter) {
+		s.mu.Lock()
+		sw, there := s.switches, s.sees(s.ticket(strconv.Itoa(made.ticket)))
+		s.mu.Unlock()
+		switch {
+		case !there:
+			hosted.Send(w, http.StatusBadRequest, "Invalid ticket")
+		case sw.NoActions:
+			hosted.Send(w, http.StatusForbidden, "You do not have permission")
+		case in[0].Outcome != "Private Note":
+			hosted.Send(w, http.StatusBadRequest, "An outcome must be given")
+		case sw.Mandatory:
+			hosted.Send(w, http.StatusBadRequest, "Please complete the mandatory field: Category")
+		default:
 			s.store(made)
-		})
-		panic(http.ErrAbortHandler)
-	case !there:
-		send(w, http.StatusBadRequest, "Invalid ticket")
-		return
-	case sw.NoActions:
-		send(w, http.StatusForbidden, "You do not have permission")
-		return
-	case in[0].Outcome != "Private Note":
-		send(w, http.StatusBadRequest, "An outcome must be given")
-		return
-	case sw.Mandatory:
-		send(w, http.StatusBadRequest, "Please complete the mandatory field: Category")
-		return
-	}
-	s.store(made)
-	if every(n, sw.LoseAnswers) {
-		panic(http.ErrAbortHandler)
-	}
-	send(w, http.StatusCreated, made.shown())
+			hosted.Send(w, http.StatusCreated, made.shown())
+		}
+	})
 }
 
 func (s *Server) store(a *action) {

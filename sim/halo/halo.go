@@ -9,8 +9,6 @@ package halo
 
 import (
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,6 +17,7 @@ import (
 	"time"
 
 	"jitney/secret"
+	"jitney/sim/hosted"
 )
 
 // What the one application needs to sign in.
@@ -36,9 +35,9 @@ const (
 
 // Switches are the oddities that can be turned on.
 type Switches struct {
-	LoseRequests int           // every n-th action never arrives
-	LoseAnswers  int           // every n-th action is stored without an answer
-	LateEvery    int           // every n-th action is stored Late after its caller lost the connection
+	LoseRequests int           // every n-th request that writes never arrives
+	LoseAnswers  int           // every n-th takes effect without an answer
+	LateEvery    int           // every n-th takes effect Late after its caller lost the connection
 	Late         time.Duration // see LateEvery
 	ErrorPages   int           // every n-th call is answered with a gateway's error page
 	Throttle     int           // every n-th call is answered with 429
@@ -47,7 +46,7 @@ type Switches struct {
 	IgnoreIDs    bool          // the filter on ids does not hold
 	NoPages      bool          // everything comes at once
 	PageCap      int           // pages are smaller than asked for
-	EmptyMissing bool          // a missing ticket is an empty object instead of 404
+	EmptyMissing bool          // a missing ticket is an empty hosted.Object instead of 404
 	Forbids      bool          // what the agent may not see is 403 instead of 404
 	Mandatory    bool          // the tenant made another field mandatory
 	NoActions    bool          // the agent may not write actions
@@ -58,6 +57,8 @@ type Switches struct {
 
 // A Server is one simulated Halo: tokens below /auth, the rest below /api.
 type Server struct {
+	hosted.Front
+
 	mu       sync.Mutex
 	switches Switches
 	secret   secret.Text
@@ -66,11 +67,7 @@ type Server struct {
 	clients  []*client
 	tickets  []*ticket
 	actions  []*action
-	calls    int
 	issued   int
-	posts    int
-	odd      []string
-	late     sync.WaitGroup
 }
 
 type client struct {
@@ -91,12 +88,15 @@ type action struct {
 	id, ticket int
 	html       string
 	private    bool
+	hours      float64
 	created    time.Time
 }
 
 // New makes a server whose application has this secret.
 func New(sw Switches, password secret.Text) *Server {
-	return &Server{switches: sw, secret: password, tokens: map[string]time.Time{}, life: time.Hour}
+	s := &Server{secret: password, tokens: map[string]time.Time{}, life: time.Hour}
+	s.Set(sw)
+	return s
 }
 
 // Set changes the switches from now on.
@@ -104,6 +104,14 @@ func (s *Server) Set(sw Switches) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.switches = sw
+	s.Connect(sw.network())
+}
+
+// network is the part of the switches that lies between a caller and any desk.
+func (sw Switches) network() hosted.Network {
+	n := hosted.Network{LoseRequests: sw.LoseRequests, LoseAnswers: sw.LoseAnswers, LateEvery: sw.LateEvery, Late: sw.Late, ErrorPages: sw.ErrorPages, Throttle: sw.Throttle}
+	n.Elsewhere = sw.Elsewhere
+	return n
 }
 
 // Rotate gives the application another secret and ends all tokens.
@@ -220,19 +228,8 @@ func (s *Server) Fill(ticketID string, n int) {
 func (s *Server) Calls() (calls, tokens int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.calls, s.issued
+	return s.Front.Calls(), s.issued
 }
-
-// Odd reports what callers asked that the real interface does not know, or
-// that no caller should ask.
-func (s *Server) Odd() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.odd)
-}
-
-// Wait returns when every late action is stored.
-func (s *Server) Wait() { s.late.Wait() }
 
 // ticket finds what is there, whether the agent sees it or not.
 func (s *Server) ticket(id string) *ticket {
@@ -253,27 +250,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		wire{s}.issue(w, r)
 		return
 	}
+	if !s.Pass(w, r) {
+		return
+	}
 	s.mu.Lock()
-	s.calls++
-	n, sw := s.calls, s.switches
 	until, known := s.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	s.mu.Unlock()
 	path, here := strings.CutPrefix(r.URL.Path, "/api/")
 	switch {
-	case sw.Elsewhere != "":
-		http.Redirect(w, r, sw.Elsewhere, http.StatusTemporaryRedirect)
-	case every(n, sw.ErrorPages):
-		w.Header().Set("Content-Type", "text/html")
-		w.WriteHeader(http.StatusBadGateway)
-		fmt.Fprint(w, "<html><h1>Bad gateway</h1></html>")
-	case every(n, sw.Throttle):
-		w.Header().Set("Retry-After", "1")
-		send(w, http.StatusTooManyRequests, "Too many requests")
 	case !here:
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, "<html>the application itself</html>")
+		hosted.Page(w, http.StatusOK, "The application itself")
 	case !known || time.Now().After(until):
-		send(w, http.StatusUnauthorized, "Unauthorized")
+		hosted.Send(w, http.StatusUnauthorized, "Unauthorized")
 	default:
 		wire{s}.route(w, r, strings.Split(path, "/"))
 	}
@@ -289,29 +277,13 @@ func (s wire) issue(w http.ResponseWriter, r *http.Request) {
 	case s.switches.AuthDown:
 		w.WriteHeader(http.StatusBadGateway)
 	case r.Method != http.MethodPost || f.Get("grant_type") != "client_credentials" || f.Get("scope") == "" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded":
-		send(w, http.StatusBadRequest, object{"error": "invalid_request"})
+		hosted.Send(w, http.StatusBadRequest, hosted.Object{"error": "invalid_request"})
 	case f.Get("client_id") != ClientID || f.Get("client_secret") != s.secret.Reveal() || r.URL.Query().Get("tenant") != Tenant:
-		send(w, http.StatusBadRequest, object{"error": "invalid_client"})
+		hosted.Send(w, http.StatusBadRequest, hosted.Object{"error": "invalid_client"})
 	default:
 		token := rand.Text()
 		s.issued++
 		s.tokens[token] = time.Now().Add(s.life)
-		send(w, http.StatusOK, object{"token_type": "Bearer", "access_token": token, "expires_in": int(s.life / time.Second)})
+		hosted.Send(w, http.StatusOK, hosted.Object{"token_type": "Bearer", "access_token": token, "expires_in": int(s.life / time.Second)})
 	}
-}
-
-func (s *Server) complain(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.odd = append(s.odd, fmt.Sprintf(format, args...))
-}
-
-func every(n, of int) bool { return of > 0 && n%of == 0 }
-
-type object = map[string]any
-
-func send(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v)
 }
