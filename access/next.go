@@ -47,7 +47,7 @@ type Plan struct {
 // never says that a grant ended unless seen shows that its access is gone, or
 // that another live grant of the same account still wants it.
 func Next(c Case, seen Observation, now time.Time, r Rules) Plan {
-	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, waits: c.Credential.Waits() || c.Issued && c.Credential.Missing()}
+	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, issued: c.Account.Issued, waits: c.Credential.Waits() || c.Issued && c.Credential.Missing()}
 	grants := slices.Clone(c.Grants)
 	for i := range grants { // first what was seen of those that are wanted: it can make one unwanted
 		p.see(&grants[i])
@@ -70,6 +70,7 @@ type planner struct {
 	now    time.Time
 	seen   Observation
 	before Observation // the previous look
+	issued []Issued
 	rules  Rules
 	waits  bool
 	want   Want
@@ -130,9 +131,25 @@ func (p *planner) end(g *Grant, all []Grant) {
 	if !gone {
 		return
 	}
+	p.used(g)
 	cause := g.Cause(p.now)
 	g.EndedAt = p.now
 	p.event(*g, EventEnded, "Read back as gone ("+string(cause)+").")
+}
+
+// used notes, of a grant that is over before any look at it, that sessions were
+// issued from it: then access was given, and nobody may be told otherwise.
+func (p *planner) used(g *Grant) {
+	if !g.VerifiedAt.IsZero() || !slices.ContainsFunc(p.issued, func(i Issued) bool { return i.Entitlement == g.Entitlement }) {
+		return
+	}
+	if g.StoppedAt.IsZero() {
+		g.StoppedAt, g.StoppedBy, g.StopCause = g.EndsAt(), "jitney", ByLapse
+	}
+	g.VerifiedAt = g.ApprovedAt
+	if begun := g.StoppedAt.Add(-g.Duration - g.Extension); begun.After(g.VerifiedAt) { // so that it ends when it was stopped
+		g.VerifiedAt = begun
+	}
 }
 
 // findings notes, once, each right that nobody asked for.

@@ -64,7 +64,7 @@ type SessionAsk struct {
 
 // A SessionAnswer is what somebody got. It is shown once and kept nowhere.
 type SessionAnswer struct {
-	Pending  bool // somebody must approve first; only Grant and the names are there
+	Pending  bool // somebody must approve first, or its ticket is checked again after that; only Grant and the names are there
 	Session  access.Session
 	Grant    access.Grant
 	Customer access.Customer
@@ -105,7 +105,7 @@ func (s *Sessions) Issue(ctx context.Context, who access.Person, ask SessionAsk)
 	if answer.Grant, made, err = s.grant(ctx, w, ask, length); err != nil {
 		return SessionAnswer{}, err
 	}
-	if answer.Grant.ApprovedAt.IsZero() {
+	if answer.Grant.ApprovedAt.IsZero() || !made && unchecked(answer.Grant) {
 		answer.Pending = true
 		return answer, nil
 	}
@@ -119,6 +119,12 @@ func (s *Sessions) Issue(ctx context.Context, who access.Person, ask SessionAsk)
 		return SessionAnswer{}, err
 	}
 	return answer, nil
+}
+
+// unchecked reports whether the ticket of g was looked at when g was asked for
+// only, which is some time ago: the first look at g asks for it again.
+func unchecked(g access.Grant) bool {
+	return g.VerifiedAt.IsZero() && !g.Ticket.None() && (g.ApprovedBy != "policy" || time.Since(g.ApprovedAt) > time.Minute)
 }
 
 // A wanted is where a session is wanted, and whether it may be.
@@ -169,12 +175,19 @@ func (s *Sessions) customer(ctx context.Context, who access.Person, ask SessionA
 		}
 		ask.Customer = g.Customer
 	}
+	var found []access.Customer
 	for _, c := range all {
 		tenant := strings.TrimSpace(ask.Tenant)
 		fits := ask.Customer == c.ID && c.ID != "" || ask.Customer == "" && tenant != "" && (strings.EqualFold(c.Name, tenant) || c.ID == tenant)
 		if fits && c.ArchivedAt.IsZero() && asks(who, c.ID) && ask.From.reaches(c.ID) {
-			return c, nil
+			found = append(found, c)
 		}
+	}
+	if len(found) > 1 { // nothing keeps two from having one name
+		return access.Customer{}, &access.Error{Kind: access.Invalid, Text: "There are several tenants of that name.", Hint: "Say which by its ID: see \"jitney aws tenants\"."}
+	}
+	if len(found) == 1 {
+		return found[0], nil
 	}
 	if ask.Customer == "" && strings.TrimSpace(ask.Tenant) == "" {
 		return s.onlyCustomer(ctx, who, all, ask)

@@ -308,6 +308,56 @@ func TestSettingsDecideHowLongASessionLasts(t *testing.T) {
 	}
 }
 
+func TestASessionWaitsUntilTheTicketWasCheckedAgain(t *testing.T) {
+	w, _ := withVault(t)
+	policy := access.SessionPolicy()
+	policy.NeedsApproval, policy.NoTicket = true, false
+	_, err := w.store.Rules.SavePolicy(w.ctx, policy)
+	check(t, err)
+	ask := keys()
+	ask.Ticket = "open-aviary"
+	first := w.issue(w.maya, ask)
+	w.desk.put("open-aviary", "company-of-aviary", false) // a day later it is closed
+	_, err = w.Access.Approve(w.ctx, w.approver, first.Grant.ID, "")
+	check(t, err)
+	if answer := w.issue(w.maya, ask); !answer.Pending || answer.Keys.ID != "" {
+		t.Errorf("keys were issued for a ticket that is closed: %+v", answer.Session)
+	}
+	w.settle()
+	ask.Grant = first.Grant.ID
+	w.refused(w.maya, ask, access.Conflict, "ended")
+
+	w.desk.put("open-aviary", "company-of-aviary", true)
+	ask.Grant = ""
+	second := w.issue(w.maya, ask)
+	_, err = w.Access.Approve(w.ctx, w.approver, second.Grant.ID, "")
+	check(t, err)
+	w.settle()
+	if answer := w.issue(w.maya, ask); answer.Keys.ID == "" || answer.Grant.ID != second.Grant.ID {
+		t.Errorf("once it was checked: %+v", answer)
+	}
+	w.flip(access.SwitchAdmin, true)
+	ask.Admin, ask.Reason = true, "Repairing the trust of a role."
+	for range 2 { // one that was checked a moment ago waits for nothing
+		if answer := w.issue(w.admin, ask); answer.Pending || answer.Keys.ID == "" {
+			t.Errorf("asked for a moment ago: %+v", answer)
+		}
+	}
+}
+
+func TestTwoTenantsOfOneNameAreNotTakenForEachOther(t *testing.T) {
+	w, _ := withVault(t)
+	twin, err := w.store.Customers.SaveCustomer(w.ctx, access.Customer{ID: "aaa-twin", Name: "customer Aviary", CreatedAt: time.Now()})
+	check(t, err)
+	w.issue(w.maya, keys()) // who may not know of the other one
+	w.refused(w.admin, keys(), access.Invalid, "several tenants")
+	ask := keys()
+	ask.Tenant, ask.Customer = "", "aviary"
+	if answer := w.issue(w.admin, ask); answer.Customer.ID == twin.ID {
+		t.Error("the wrong one")
+	}
+}
+
 func TestWithoutATenantTheOneThatCanBeMeantIs(t *testing.T) {
 	w, _ := withVault(t)
 	ask := keys()

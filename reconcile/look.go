@@ -109,6 +109,7 @@ func (l *look) run(ctx context.Context) (again time.Time, err error) {
 	if err := l.admit(ctx); err != nil {
 		return again, err
 	}
+	l.back(seen)
 	plan := l.next(seen)
 	switch plan.Step {
 	case access.StepApply:
@@ -126,8 +127,22 @@ func (l *look) run(ctx context.Context) (again time.Time, err error) {
 // the account was clean before: then the target has nothing to say.
 func (l *look) idle() bool {
 	seen := l.c.Account.Seen
-	return (seen.At.IsZero() || seen.Clean()) &&
+	return (seen.At.IsZero() || seen.Clean()) && !l.outlived() &&
 		!slices.ContainsFunc(l.c.Grants, func(g access.Grant) bool { return !g.ApprovedAt.IsZero() })
+}
+
+// outlived reports whether something was issued that still exists, and that
+// only what stands on the target may hold back: somebody could take that off.
+func (l *look) outlived() bool {
+	return slices.ContainsFunc(l.c.Account.Issued, func(i access.Issued) bool { return time.Now().Before(i.ExpiresAt) })
+}
+
+// back tells that what ended access is not there any more.
+func (l *look) back(seen access.Observation) {
+	if len(l.c.Grants) == 0 && l.c.Account.Seen.Clean() && !seen.Clean() && seen.Settling == 0 && l.outlived() {
+		l.change.Events = append(l.change.Events, access.Event{At: time.Now().UTC(), Kind: access.EventFinding, Actor: "jitney", Customer: l.c.Account.Customer, Subject: l.c.Account.Target,
+			Text: "What keeps the access of " + (scribe{l}).username() + " ended was taken off the target, or changed. It is being put back."})
+	}
 }
 
 func (l *look) open(ctx context.Context) (err error) {

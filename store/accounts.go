@@ -192,7 +192,8 @@ func recordCredential(ctx context.Context, t *tx, account string, c access.Chang
 
 // WakeOpen makes every account with a grant that has not ended due at latest
 // in within, spread evenly, and reports how many such accounts there are.
-// Those that are due earlier, or being looked at, stay as they are.
+// Those that are due earlier, or being looked at, stay as they are. It does the
+// same, uncounted, for accounts of which sessions still exist.
 func (a *Accounts) WakeOpen(ctx context.Context, within time.Duration) (int, error) {
 	const part = 500
 	bring := a.core.engine.sql(`UPDATE accounts SET next_at = {now} + ($2 * {random}) / 1000
@@ -207,7 +208,7 @@ WHERE id >= $3 AND id <= $4 AND lease_owner = '' AND (next_at = 0 OR next_at > {
 			return count, fail("list accounts with open grants", err)
 		}
 		if len(ids) == 0 {
-			return count, nil
+			return count, a.wakeIssued(ctx, within)
 		}
 		count, after = count+len(ids), ids[len(ids)-1]
 		args := func() []any { return []any{a.core.engine.clock(), within.Microseconds(), ids[0], after} }
@@ -227,6 +228,26 @@ WHERE id >= $3 AND id <= $4 AND lease_owner = '' AND (next_at = 0 OR next_at > {
 			return count, err
 		}
 	}
+}
+
+// wakeIssued does the same for accounts from which something was issued that
+// still exists, though all of their grants have ended.
+func (a *Accounts) wakeIssued(ctx context.Context, within time.Duration) error {
+	const which = `lease_owner = '' AND (next_at = 0 OR next_at > {now} + $2) AND id IN (SELECT account FROM issued WHERE expires_at > {now})`
+	some, bring := a.core.engine.sql("SELECT count(*) FROM accounts WHERE "+which), a.core.engine.sql("UPDATE accounts SET next_at = {now} + ($2 * {random}) / 1000 WHERE "+which)
+	args := func() []any { return []any{a.core.engine.clock(), within.Microseconds()} }
+	var late int64
+	if err := a.core.read.QueryRowContext(ctx, some, args()...).Scan(&late); err != nil {
+		return fail("look for accounts of which sessions exist", err)
+	}
+	if late == 0 {
+		return nil
+	}
+	return a.core.write(ctx, "wake accounts of which sessions exist", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, bring, args()...)
+		t.woke.accounts = true
+		return err
+	})
 }
 
 // Accounts lists the accounts of a target that have a grant that has not ended.

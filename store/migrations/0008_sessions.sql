@@ -23,6 +23,7 @@ CREATE TABLE issued (
 CREATE INDEX issued_account ON issued (account, entitlement);
 CREATE INDEX issued_grant ON issued (grant_id, issued_at);
 CREATE INDEX issued_person ON issued (person, issued_at);
+CREATE INDEX issued_expires ON issued (expires_at);
 
 -- How long sessions may last, by what and where it was set.
 CREATE TABLE session_limits (

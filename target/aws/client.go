@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -233,6 +234,26 @@ func (s *client) atHome(ctx context.Context) error {
 	if account := sdk.ToString(me.Account); account != s.account {
 		return &access.Error{Kind: access.Denied, Code: codeRight, Text: "Jitney's credentials belong to the account " + clip(account, 20) + " and cannot edit roles of " + s.account + ".",
 			Hint: "Name a role in that account that Jitney edits them as, or say in the target's settings that it may not edit the roles."}
+	}
+	return nil
+}
+
+// punctual asks AWS what time it is, with a call that needs no credentials:
+// what is over by the time alone must be so by AWS's clock too. Where nobody
+// answers any more, a day settles it.
+func (s *client) punctual(ctx context.Context, a access.Account) error {
+	cfg := sdk.Config{Region: s.region, HTTPClient: s.wire.client(), Credentials: sdk.AnonymousCredentials{}}
+	if s.endpoint != "" {
+		cfg.BaseEndpoint = sdk.String(s.endpoint)
+	}
+	_, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	_, answered := errors.AsType[*refusal](fault("sts:GetCallerIdentity", err))
+	recent := slices.ContainsFunc(a.Issued, func(i access.Issued) bool { return time.Since(later(i.EndsAt, i.ExpiresAt)) < 24*time.Hour })
+	switch off := s.wire.off(); {
+	case (err == nil || answered) && off.Abs() >= maxSkew:
+		return skewed(off)
+	case err != nil && !answered && recent:
+		return explain(bare("sts:GetCallerIdentity", err), "compare the clocks")
 	}
 	return nil
 }

@@ -37,6 +37,11 @@ func (s *system) Observe(ctx context.Context, a access.Account) (access.Observat
 		}
 	}
 	v.unknown()
+	if v.byClock {
+		if err := s.punctual(ctx, a); err != nil {
+			return access.Observation{}, err
+		}
+	}
 	return v.done(), nil
 }
 
@@ -69,6 +74,7 @@ type viewer struct {
 	*system
 	a       access.Account
 	o       access.Observation
+	byClock bool          // something is called over because its time is
 	settled bool          // whatever is left needs only time
 	next    time.Duration // until then
 }
@@ -123,6 +129,7 @@ func (v *viewer) ended(ctx context.Context, r role) error {
 		}
 		return nil
 	case over(is.ExpiresAt):
+		v.byClock = true
 		v.fact(what, "the last expired at "+stamp(is.ExpiresAt), true)
 		return nil
 	}
@@ -144,6 +151,7 @@ func later(a, b time.Time) time.Time {
 // byLimit judges sessions that only their own limit ends, as why says.
 func (v *viewer) byLimit(r role, is access.Issued, why string) {
 	if since := time.Since(is.EndsAt); since >= slack {
+		v.byClock = true
 		v.fact("Keys of the role "+r.name, "denied by the session's own policy since "+stamp(is.EndsAt), true)
 		v.fact("A deny on the role "+r.name, "not looked for: "+why, true)
 		return
@@ -177,9 +185,15 @@ func (v *viewer) byDeny(ctx context.Context, r role, is access.Issued) error {
 }
 
 func (v *viewer) prove(ctx context.Context, r role, is access.Issued, d deny) error {
-	age := time.Since(d.put)
+	age := d.age()
 	if age < believed {
 		v.waits(r, is, d, "its deny is "+inWords(age)+" old, too young to be tried")
+		return nil
+	}
+	what, before := "A try with keys of the role "+r.name, v.a.Seen
+	proved := slices.IndexFunc(before.Facts, func(f access.Fact) bool { return f.Name == what && f.Clean })
+	if before.Clean() && proved >= 0 && d.put.Before(before.At) { // by this very deny
+		v.fact(what, before.Facts[proved].Found, true)
 		return nil
 	}
 	how, why, err := v.probe(ctx, r, v.a)
@@ -187,7 +201,7 @@ func (v *viewer) prove(ctx context.Context, r role, is access.Issued, d deny) er
 	case err != nil:
 		return explain(err, "prove that sessions of the role "+r.name+" are denied")
 	case how == closed:
-		v.fact("A try with keys of the role "+r.name, why+", at "+stamp(time.Now()), true)
+		v.fact(what, why+", at "+stamp(time.Now()), true)
 	case how == unclear:
 		v.byLimit(r, is, why)
 	default:
@@ -203,7 +217,7 @@ func (v *viewer) waits(r role, is access.Issued, d deny, why string) {
 		v.open(r)
 	}
 	v.fact("A try with keys of the role "+r.name, why, false)
-	if age := time.Since(d.put); age >= patient {
+	if age := d.age(); age >= patient {
 		v.o.Silent = append(v.o.Silent, "IAM, which does not apply the deny on the role "+r.name)
 		v.left("the deny on the role "+r.name+" does not count after "+inWords(age), 0)
 		return
@@ -216,11 +230,12 @@ func (v *viewer) waits(r role, is access.Issued, d deny, why string) {
 func (v *viewer) unknown() {
 	for _, one := range v.a.Issued {
 		i, _ := sumOf(v.a, one.Entitlement)
-		if _, ok := v.find(i.Entitlement); ok || over(i.ExpiresAt) || slices.Contains(v.o.Entitlements, i.Entitlement) {
+		if _, ok := v.find(i.Entitlement); ok || slices.Contains(v.o.Entitlements, i.Entitlement) {
 			continue
 		}
 		what := "Keys of " + clip(i.Entitlement, 40)
 		if time.Since(i.EndsAt) >= slack {
+			v.byClock = true
 			v.fact(what, "denied by the session's own policy since "+stamp(i.EndsAt), true)
 			continue
 		}

@@ -89,6 +89,15 @@ type deny struct {
 	roomy   bool      // it is longer than it must be
 }
 
+// age is how long ago d was written. One from the future was written by a clock
+// that was ahead: it is as old as one that must count by now.
+func (d deny) age() time.Duration {
+	if age := time.Since(d.put); age > -clocks {
+		return age
+	}
+	return patient
+}
+
 func denyName(goes time.Time, mark string) string {
 	return denyPrefix + strconv.FormatInt(goes.Unix(), 10) + "-" + mark
 }

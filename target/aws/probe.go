@@ -31,8 +31,10 @@ const (
 
 // probe tries what sessions of a may still do: it makes one of the very same
 // name, which the deny must hit too, and which may do nothing but be refused.
-// Since a policy of the customer could deny the same, it tries with another
-// name as well: only a refusal that hits one name and not the other is proof.
+// Since a policy of the customer could deny the same, even to this person alone,
+// it tries with a name that differs in the mark only as well: only a refusal
+// that hits one name and not the other is proof. IAM answers from one region
+// and STS from another, so both must refuse, if both can tell.
 func (s *client) probe(ctx context.Context, r role, a access.Account) (verdict, string, error) {
 	same, err := s.taster(ctx, r, a, sessionName(a))
 	if err != nil {
@@ -42,6 +44,7 @@ func (s *client) probe(ctx context.Context, r role, a access.Account) (verdict, 
 		return unclear, "", err
 	}
 	var other *taster
+	proved := false
 	for _, bite := range bites() {
 		how := bite(ctx, same)
 		switch {
@@ -56,17 +59,22 @@ func (s *client) probe(ctx context.Context, r role, a access.Account) (verdict, 
 			continue // something else denies this call to everyone
 		}
 		if other == nil {
-			if other, err = s.taster(ctx, r, a, "jitney-probe-"+strings.ToLower(rand.Text()[:8])); isDenied(err) {
+			twin := a
+			twin.ID = strings.ToLower(rand.Text())
+			if other, err = s.taster(ctx, r, a, sessionName(twin)); isDenied(err) {
 				return unclear, "the role is given to Jitney only under some names, so it cannot try with another one", nil
 			} else if err != nil {
 				return unclear, "", err
 			}
 		}
 		if how = bite(ctx, other); how == nil || isDenied(how) && !mentions(how, byAny) && mentions(how, byNothing) {
-			return closed, "a try with keys of the same name was denied explicitly, and one with another name was not", nil
+			proved = true
 		} else if !isDenied(how) {
 			return unclear, "", untried(how)
 		}
+	}
+	if proved {
+		return closed, "a try with keys of the same name was denied explicitly, and one with another name was not", nil
 	}
 	return unclear, "policies of the account deny what Jitney could try to everyone", nil
 }

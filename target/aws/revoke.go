@@ -93,7 +93,7 @@ func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) er
 	if err != nil {
 		return err
 	}
-	if ok && time.Since(d.put) < patient {
+	if ok && d.age() < patient {
 		return nil
 	}
 	all = s.prune(ctx, r, all, time.Now().Add(-spare))
@@ -187,7 +187,7 @@ func (s ledger) merge(ctx context.Context, r role, all []deny, least int, age ti
 		if err != nil {
 			return all, err
 		}
-		if good && len(d.members) == 1 && time.Since(d.put) >= age {
+		if good && len(d.members) == 1 && d.age() >= age {
 			from = append(from, d)
 		}
 		if d.goes.After(goes) {

@@ -31,7 +31,7 @@ func (s *system) Session(ctx context.Context, a access.Account, ask target.Sessi
 	if err := m.make(ctx); err != nil {
 		return target.Keys{}, err
 	}
-	expires := m.keys.expires.Add(-s.wire.off()).UTC()
+	expires := m.keys.expires.Add(-min(s.wire.off(), 0)).UTC()
 	ends := m.plan.ends
 	if expires.Before(ends) {
 		ends = expires
@@ -107,7 +107,8 @@ func (m *maker) make(ctx context.Context) error {
 		if m.readOnly && m.role.entitlement == Tenant {
 			q.limit = "arn:" + m.partition.name + ":iam::aws:policy/ReadOnlyAccess"
 		}
-		q.policy = m.sessionPolicy(m.plan.ends.Add(off), q.limit != "")
+		// Where our clock is behind, the end stays: the clock may be set right before it.
+		q.policy = m.sessionPolicy(m.plan.ends.Add(min(off, 0)), q.limit != "")
 		keys, err := m.assume(ctx, q)
 		switch {
 		case m.wire.off().Abs() >= maxSkew:
