@@ -39,6 +39,25 @@ func (s *system) Companies(ctx context.Context) (all []ticket.Company, err error
 	return all, nil
 }
 
+// Options reports what can be chosen for a field of the settings.
+func (s *system) Options(ctx context.Context, field string) (all []ticket.Option, err error) {
+	path, ok := map[string]string{fieldType: "time/workTypes", fieldRole: "time/workRoles"}[field]
+	if !ok {
+		return nil, nil
+	}
+	var found []struct {
+		ref
+		InactiveFlag bool
+	}
+	err = s.get(ctx, path, url.Values{"pageSize": {"1000"}, "page": {"1"}}, &found)
+	for _, f := range found {
+		if f.ID > 0 && !f.InactiveFlag {
+			all = append(all, ticket.Option{Value: number(f.ID), Title: reach.Clean(f.Name, 100)})
+		}
+	}
+	return all, err
+}
+
 // A board is a service board.
 type board struct {
 	ref

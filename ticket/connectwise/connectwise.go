@@ -1,11 +1,11 @@
-// Package connectwise connects ConnectWise PSA through its REST interface 3.0:
-// five calls, no library.
+// Package connectwise connects ConnectWise PSA through its REST interface 3.0,
+// without a library.
 //
 // A customer's company is a company there, by its number. Conditions are made
 // of numbers only, but for the search for text. Whether a ticket is closed is
 // for the closedFlag to say, which ConnectWise derives from the ticket's board;
 // names of statuses are not looked at. A note goes to Internal Analysis and
-// carries its key in its last line. The package never sends credentials to a
+// carries its key in its last line; so does an entry of time. The package never sends credentials to a
 // host that a reply named, and never repeats a request that writes.
 package connectwise
 
@@ -36,6 +36,7 @@ var (
 	_ ticket.System   = (*system)(nil)
 	_ ticket.Checker  = (*system)(nil)
 	_ ticket.Importer = (*system)(nil)
+	_ ticket.Picker   = (*system)(nil)
 )
 
 const (

@@ -25,6 +25,9 @@ var listing = []string{"conditions", "childConditions", "customFieldConditions",
 var note = []string{"id integer", "ticketId integer", "text string", "detailDescriptionFlag boolean", "internalAnalysisFlag boolean", "resolutionFlag boolean",
 	"issueFlag boolean", "member object", "contact object", "customerUpdatedFlag boolean", "processNotifications boolean", "dateCreated string", "createdBy string"}
 
+var entry = []string{"id integer", "chargeToId integer", "chargeToType string", "member object", "timeStart string", "actualHours integer", "billableOption string", "notes string", "internalNotes string",
+	"workType object", "workRole object", "addToDetailDescriptionFlag boolean", "addToInternalAnalysisFlag boolean", "addToResolutionFlag boolean", "emailResourceFlag boolean", "emailContactFlag boolean", "emailCcFlag boolean"}
+
 var operations = []operation{
 	{"GET", `/login/companyinfo/[A-Za-z0-9_.-]+`, nil, nil, []string{"CompanyName string", "CompanyID string", "Codebase string", "VersionCode string", "SiteUrl string", "IsCloud boolean"}},
 	{"GET", api + `system/info`, nil, nil, []string{"version string", "isCloud boolean", "serverTimeZone string"}},
@@ -34,6 +37,10 @@ var operations = []operation{
 	{"POST", api + `service/tickets/\d+/notes`, nil, note, note},
 	{"GET", api + `service/boards`, listing, nil, []string{"id integer", "name string", "inactiveFlag boolean"}},
 	{"GET", api + `service/boards/\d+/statuses`, listing, nil, []string{"id integer", "name string", "board object", "inactive boolean", "closedStatus boolean", "timeEntryNotAllowed boolean", "defaultFlag boolean"}},
+	{"PATCH", api + `service/tickets/\d+`, nil, []string{"op string", "path string", "value integer"}, []string{"id integer", "summary string"}},
+	{"POST", api + `time/entries`, nil, entry, entry},
+	{"GET", api + `time/entries`, listing, nil, entry},
+	{"GET", api + `time/work(Types|Roles)`, listing, nil, []string{"id integer", "name string", "inactiveFlag boolean"}},
 	{"GET", api + `company/companies`, listing, nil, []string{"id integer", "identifier string", "name string", "status object", "deletedFlag boolean"}},
 }
 

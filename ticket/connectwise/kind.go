@@ -20,6 +20,10 @@ const (
 	fieldPrivate = "private_key"
 	fieldClient  = "client_id"
 	fieldNote    = "note"
+	fieldMember  = "time_member"
+	fieldType    = "work_type"
+	fieldRole    = "work_role"
+	fieldBill    = "billing"
 	fieldCA      = "ca"
 )
 
@@ -28,6 +32,15 @@ const (
 	noteInternal   = "internal"
 	noteDiscussion = "discussion (customers see it)"
 )
+
+// What becomes of time on invoices, by what ConnectWise calls it.
+const (
+	billAgreed = "as the ticket and its agreement say"
+	billNot    = "not billed"
+	billFree   = "shown on the invoice at no charge"
+)
+
+var billing = map[string]string{"": "", billAgreed: "", billNot: "DoNotBill", billFree: "NoCharge"}
 
 // version is the version of the interface that the calls are written for.
 const version = "application/vnd.connectwise.com+json; version=2025.1"
@@ -43,6 +56,10 @@ func Kind(rules reach.Rules) ticket.Kind {
 			{Name: fieldPrivate, Title: "Private key", Required: true, Secret: true, Help: "ConnectWise shows it once, when the keys are made."},
 			{Name: fieldClient, Title: "Client ID", Required: true, Secret: true, Example: "01234567-89ab-cdef-0123-456789abcdef", Help: "ConnectWise demands one on every call. Make your own at developer.connectwise.com; it is yours, and not to be shared."},
 			{Name: fieldNote, Title: "Notes are", Options: []string{noteInternal, noteDiscussion}, Help: "Internal notes go to Internal Analysis, which only people inside see. No note sends mail."},
+			{Name: fieldMember, Title: "Time is booked for", Example: "bree", Help: "The member ID of somebody who may enter time, for policies that book the time of an access. Empty: no time is booked. The role of the API member needs time entry, add all and inquire all."},
+			{Name: fieldType, Title: "Work type of time", Picked: true, Help: "The number of a work type. Empty: the one of the ticket or the board."},
+			{Name: fieldRole, Title: "Work role of time", Picked: true, Help: "The number of a work role. Empty: the one of the member."},
+			{Name: fieldBill, Title: "Time is billed", Options: []string{billAgreed, billNot, billFree}, Help: "What the entry says about invoices."},
 			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only for a server of your own: the authority that issued its certificate, as PEM."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
@@ -70,6 +87,10 @@ type settings struct {
 	company string
 	public  string
 	discuss bool // notes go to the customer-visible discussion
+
+	member             string // for whom time is booked; empty if it is not
+	workType, workRole int64  // 0: left to ConnectWise
+	billable           string // empty: left to ConnectWise
 }
 
 func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
@@ -96,6 +117,9 @@ func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 	case !out.discuss && v(fieldNote) != "" && v(fieldNote) != noteInternal:
 		return settings{}, invalid("Notes are internal, or a part of the discussion.", "")
 	}
+	if err := out.parseTime(v); err != nil {
+		return settings{}, err
+	}
 	auth := "Basic " + base64.StdEncoding.EncodeToString([]byte(out.company+"+"+out.public+":"+private))
 	out.api = out.site
 	out.api.Base = apiBase(base)
@@ -105,6 +129,29 @@ func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 		h.Set("Accept", version)
 	}
 	return out, nil
+}
+
+// parseTime reads the fields about entries of time.
+func (s *settings) parseTime(v func(name string) string) error {
+	s.member = v(fieldMember)
+	if len(s.member) > 60 || strings.Trim(s.member, letters+"_-.@") != "" {
+		return invalid("Time is booked for a member, by the ID that the member signs in with.", "")
+	}
+	for name, into := range map[string]*int64{fieldType: &s.workType, fieldRole: &s.workRole} {
+		if v(name) == "" {
+			continue
+		}
+		if !isID(v(name)) {
+			return invalid("Work type and work role are numbers.", "Check the connection, then choose them from the list.")
+		}
+		*into = ticketNumber(v(name))
+	}
+	option, ok := billing[v(fieldBill)]
+	if !ok {
+		return invalid("Time is billed as the agreement says, not billed, or shown at no charge.", "")
+	}
+	s.billable = option
+	return nil
 }
 
 // apiBase is where calls go: hosted sites have a host of their own for that.

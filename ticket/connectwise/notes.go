@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"jitney/ticket"
 	"jitney/ticket/reach"
@@ -30,28 +31,36 @@ const (
 	notePages = 50
 )
 
-// Notes reports the notes of a ticket that carry key. Every note is read, for
-// one that is missed would be written again.
-func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket.NoteRef, err error) {
+// Notes reports the notes of a ticket that carry key.
+func (s *system) Notes(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
 	if !isID(ticketID) || !ticket.ValidKey(key) {
 		return nil, nil
 	}
+	return keyed(ctx, s, "service/tickets/"+ticketID+"/notes", url.Values{}, func(n note) (id int64, at time.Time, ok bool) {
+		return n.ID, n.DateCreated.Time, ticket.Carries(n.Text, key)
+	})
+}
+
+// keyed reports what of a list carries a key. All of it is read, for what is
+// missed would be written again.
+func keyed[T any](ctx context.Context, s *system, path string, q url.Values, look func(T) (id int64, at time.Time, ok bool)) (refs []ticket.NoteRef, err error) {
+	q.Set("orderBy", "id desc")
+	q.Set("pageSize", strconv.Itoa(noteSize))
 	seen := map[int64]bool{}
 	for page := 1; page <= notePages; page++ {
-		var found []note
-		err := s.get(ctx, "service/tickets/"+ticketID+"/notes", url.Values{
-			"orderBy": {"id desc"}, "pageSize": {strconv.Itoa(noteSize)}, "page": {strconv.Itoa(page)},
-		}, &found)
+		var found []T
+		q.Set("page", strconv.Itoa(page))
+		err := s.get(ctx, path, q, &found)
 		if err != nil && ticket.TroubleOf(err) == ticket.Gone {
-			return nil, nil // the note that follows will say so
+			return nil, nil // what is written next will say so
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range found {
-			if ticket.Carries(n.Text, key) && !seen[n.ID] {
-				seen[n.ID] = true // a new note moves the others to the next page
-				refs = append(refs, ticket.NoteRef{ID: number(n.ID), At: n.DateCreated.Time})
+		for _, one := range found {
+			if id, at, ok := look(one); ok && !seen[id] {
+				seen[id] = true // a new one moves the others to the next page
+				refs = append(refs, ticket.NoteRef{ID: number(id), At: at})
 			}
 		}
 		if len(found) < noteSize {

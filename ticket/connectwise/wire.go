@@ -56,6 +56,25 @@ func isID(id string) bool {
 	return len(id) > 0 && len(id) <= 10 && id[0] != '0' && strings.Trim(id, "0123456789") == "" && (len(id) < 10 || id <= "2147483647")
 }
 
+// ticketNumber is an id that isID holds for.
+func ticketNumber(id string) int64 {
+	n, _ := strconv.ParseInt(id, 10, 64)
+	return n
+}
+
+// said is what an answer says went wrong.
+func said(body []byte) string {
+	var why struct {
+		Message string
+		Errors  []struct{ Message string }
+	}
+	_ = json.Unmarshal(body, &why)
+	for _, e := range why.Errors {
+		why.Message += " " + e.Message
+	}
+	return why.Message
+}
+
 func number(id int64) string { return strconv.FormatInt(id, 10) }
 
 // plain is the longest part of text that needs no escaping in a condition,
