@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"jitney/access"
 	"jitney/target"
@@ -279,7 +280,7 @@ func clip(s string, n int) string {
 		if len(out) == n {
 			break
 		}
-		if r >= ' ' && r != 0x7f {
+		if !unicode.IsControl(r) && !unicode.Is(unicode.Bidi_Control, r) {
 			out = append(out, r)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"jitney/cli/cache"
 	"jitney/cli/call"
@@ -68,7 +69,7 @@ func (a issuer) mask(s call.Session) {
 		return
 	}
 	for _, hidden := range []string{s.AccessKeyID, s.SecretAccessKey, s.SessionToken, s.ConsoleURL} {
-		if hidden != "" {
+		if hidden != "" && !strings.ContainsFunc(hidden, unicode.IsControl) { // a line of its own would be a command
 			fmt.Fprintf(a.Err, "::add-mask::%s\n", hidden)
 		}
 	}

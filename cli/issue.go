@@ -27,6 +27,8 @@ const (
 	hurried = 50 * time.Second
 	// skewed is from what difference of clocks AWS soon refuses requests.
 	skewed = 2 * time.Minute
+	// longest is how long AWS lets keys live at most, whatever an answer says.
+	longest = 12 * time.Hour
 	// useful is how long kept keys must last if Jitney cannot be asked.
 	useful = time.Minute
 )
@@ -65,7 +67,7 @@ func (k kept) usable(now time.Time) bool {
 	s := k.Session
 	left := s.Expiration.Sub(now.Add(max(k.Behind, 0)))
 	switch {
-	case left <= 0 || k.Issued.After(now.Add(skewed)):
+	case left <= 0 || k.Issued.After(now.Add(skewed)) || now.Sub(k.Issued) > longest:
 		return false
 	case left >= min(window, s.Expiration.Sub(k.Issued)/3):
 		return true
@@ -291,12 +293,20 @@ func (a issuer) entryKey() string {
 	if a.s.token != "" {
 		return a.key("session", a.credential())
 	}
-	var who subject
-	data, ok := a.cache.Get(a.whoKey())
-	if !ok || json.Unmarshal(data, &who) != nil || who.Origin != a.s.origin || who.Login == "" {
+	who := a.subject()
+	if who.Login == "" {
 		return ""
 	}
 	return a.key("session", a.credential(), who.Login)
+}
+
+// subject reports who is kept as signed in; nobody if that is not known.
+func (a *app) subject() (who subject) {
+	data, ok := a.cache.Get(a.whoKey())
+	if !ok || json.Unmarshal(data, &who) != nil || who.Origin != a.s.origin {
+		return subject{}
+	}
+	return who
 }
 
 func (a issuer) key(kind string, who ...string) string {
@@ -307,7 +317,13 @@ func (a issuer) key(kind string, who ...string) string {
 // remember keeps who is signed in, so that the next call finds what is kept
 // without asking the keyring.
 func (a *app) remember(t keep.Token) {
-	if a.s.noCache || t.Login == "" {
+	if t.Login == "" {
+		return
+	}
+	if a.s.noCache { // writes nothing, but what is kept of somebody else must not be found from now on
+		if who := a.subject(); who.Login != t.Login {
+			a.cache.Delete(a.whoKey())
+		}
 		return
 	}
 	if data, err := json.Marshal(subject{Origin: a.s.origin, Login: t.Login}); err == nil {

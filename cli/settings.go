@@ -150,6 +150,9 @@ func (s *settings) checkToken(what string) error {
 	if strings.ContainsFunc(s.token, func(c rune) bool { return c <= ' ' || c > '~' }) || len(s.token) > 2048 {
 		return exit.New(exit.Usage, strings.ToUpper(what[:1])+what[1:]+" is no API token.", "Copy it again, as one line without spaces.")
 	}
+	if s.token != "" && !strings.HasPrefix(s.token, "jat_") && !strings.HasPrefix(s.token, "jcl_") { // such as DUPLO_TOKEN of a portal: it is not told to another
+		return exit.New(exit.Usage, strings.ToUpper(what[:1])+what[1:]+" is not one of Jitney, and is not sent.", "Make one on the page API tokens, unset DUPLO_TOKEN, or sign in with --interactive.")
+	}
 	return nil
 }
 

@@ -141,25 +141,25 @@ func TestSettingsComeFromFlagsThenEnvironmentThenContexts(t *testing.T) {
 	show := func(s settings) string {
 		return fmt.Sprintf("%s %s/%s %v %s %v", s.host, s.tenant, s.tenantID, s.admin, s.token, s.interactive)
 	}
-	write(theirs, "config", "current-context: one\ncontexts:\n- {name: one, host: one.example, tenant: Dev, token: T1}\n- {name: two, host: two.example, admin: true, interactive: true}\n")
+	write(theirs, "config", "current-context: one\ncontexts:\n- {name: one, host: one.example, tenant: Dev, token: jat_1}\n- {name: two, host: two.example, admin: true, interactive: true}\n")
 	for _, c := range []struct {
 		line    string
 		environ []string
 		want    string
 	}{
-		{"aws", nil, "one.example dev/ false T1 false"},
+		{"aws", nil, "one.example dev/ false jat_1 false"},
 		{"aws --context two", nil, "two.example / true  true"},
-		{"aws --ctx two", []string{"JITNEY_TOKEN=T2"}, "two.example / true T2 false"},
-		{"aws --tenant Prod", nil, "one.example prod/ false T1 false"},
-		{"aws --admin", nil, "one.example / true T1 false"},
+		{"aws --ctx two", []string{"JITNEY_TOKEN=jat_2"}, "two.example / true jat_2 false"},
+		{"aws --tenant Prod", nil, "one.example prod/ false jat_1 false"},
+		{"aws --admin", nil, "one.example / true jat_1 false"},
 		{"aws --admin", []string{"DUPLO_TENANT=x", "DUPLO_TENANT_ID=y", "DUPLO_HOST=h"}, "h / true  false"},
 		{"aws --tenant a", []string{"DUPLO_TENANT_ID=y", "DUPLO_HOST=h"}, "h a/ false  false"},
-		{"aws", []string{"JITNEY_HOST=j", "DUPLO_HOST=d", "DUPLO_TENANT=A", "JITNEY_TENANT=B", "DUPLO_TOKEN=T3"}, "j b/ false T3 false"},
+		{"aws", []string{"JITNEY_HOST=j", "DUPLO_HOST=d", "DUPLO_TENANT=A", "JITNEY_TENANT=B", "DUPLO_TOKEN=jat_3"}, "j b/ false jat_3 false"},
 		{"aws --host other.example --tenant x", nil, "other.example x/ false  false"}, // the token of one.example stays there
 		{"aws --host other.example --context one --tenant x", nil, "other.example x/ false  false"},
-		{"aws -I", []string{"JITNEY_TOKEN=T2"}, "one.example dev/ false  true"},
-		{"aws -I --token T4", nil, "one.example dev/ false  true"},
-		{"aws --token T4", []string{"JITNEY_TOKEN=T2"}, "one.example dev/ false T4 false"},
+		{"aws -I", []string{"JITNEY_TOKEN=jat_2"}, "one.example dev/ false  true"},
+		{"aws -I --token jat_4", nil, "one.example dev/ false  true"},
+		{"aws --token jat_4", []string{"JITNEY_TOKEN=jat_2"}, "one.example dev/ false jat_4 false"},
 	} {
 		if got := show(resolve(c.line, c.environ...)); got != c.want {
 			t.Errorf("%s with %v: %s, want %s", c.line, c.environ, got, c.want)

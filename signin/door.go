@@ -36,7 +36,10 @@ type Config struct {
 	// Tokens keeps the sign-ins of command lines, which end when all sessions of
 	// a person are ended; nil if there are none.
 	Tokens TokenTable
-	Logger *slog.Logger
+	// Pairings are those that a person authorized and no command line fetched
+	// yet: they end likewise; nil if there are none.
+	Pairings Voider
+	Logger   *slog.Logger
 	// HTTPS says that visitors come over https, also where a proxy ends it. The
 	// cookie is then a __Host- cookie; without it, only loopback is safe.
 	HTTPS bool
@@ -54,6 +57,7 @@ type Door struct {
 	settings Settings
 	records  Log
 	tokens   TokenTable
+	pairings Voider
 	log      *slog.Logger
 	address  func(*http.Request) string
 
@@ -69,8 +73,8 @@ func New(c Config) *Door {
 }
 
 func newDoor(c Config, hashing cost) *Door {
-	d := &Door{people: c.People, sessions: c.Sessions, settings: c.Settings, records: c.Log, tokens: c.Tokens, log: c.Logger, address: c.Address,
-		hasher: newHasher(hashing), limits: newLimits()}
+	d := &Door{people: c.People, sessions: c.Sessions, settings: c.Settings, records: c.Log, tokens: c.Tokens, pairings: c.Pairings, log: c.Logger,
+		address: c.Address, hasher: newHasher(hashing), limits: newLimits()}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}

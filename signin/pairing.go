@@ -291,10 +291,10 @@ func (s *Pairings) Redeem(ctx context.Context, id string, verifier, code secret.
 	no := func(err error) (access.Pairing, access.Token, secret.Text, error) {
 		return access.Pairing{}, access.Token{}, secret.Text{}, err
 	}
-	if id = clip(id, 64); !s.polled.take(id) || !s.fetched.take(network(address)) {
+	if !s.fetched.take(network(address)) {
 		return no(slower(2 * time.Second))
 	}
-	p, err := s.table.Pairing(ctx, id)
+	p, err := s.table.Pairing(ctx, clip(id, 64))
 	if access.KindOf(err) == access.NotFound && err != nil {
 		return no(over())
 	}
@@ -304,6 +304,9 @@ func (s *Pairings) Redeem(ctx context.Context, id string, verifier, code secret.
 	if !proves(verifier, p.Challenge) {
 		s.log.Warn("pairing: wrong verifier", "pairing", p.ID, "address", clip(address, 64))
 		return no(refused("The verifier is not the one of this sign-in.", "Run the command again."))
+	}
+	if !s.polled.take(p.ID) { // only now: who merely saw the address must not use it up
+		return no(slower(2 * time.Second))
 	}
 	now := time.Now().UTC()
 	switch state := p.StateAt(now); {

@@ -195,6 +195,11 @@ func (d *Door) End(ctx context.Context, who access.Person, person, session strin
 	if session != "" || d.tokens == nil {
 		return nil
 	}
+	if d.pairings != nil { // first, or one of them is fetched in between
+		if err := d.pairings.VoidPairings(ctx, person, time.Now().UTC()); err != nil {
+			return err
+		}
+	}
 	return d.endSignIns(ctx, who.ID, person)
 }
 

@@ -71,6 +71,11 @@ type TokenTable interface {
 	RevokeToken(ctx context.Context, id string, at time.Time, by string, events ...access.Event) error
 }
 
+// A Voider cancels what a person authorized and no command line fetched yet.
+type Voider interface {
+	VoidPairings(ctx context.Context, person string, at time.Time) error
+}
+
 // PairingTable is the part of the store that keeps command lines that ask to
 // sign in. A write whose Version is not the stored one is access.Conflict.
 type PairingTable interface {

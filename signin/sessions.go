@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"time"
+	"unicode"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -161,7 +162,7 @@ func clip(s string, n int) string {
 		if len(out) == n {
 			break
 		}
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			r = ' '
 		}
 		out = append(out, r)

@@ -178,3 +178,9 @@ func TestCodesAreReadInAnyForm(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsRecordedDoesNotMoveTheCursor(t *testing.T) {
+	if got := clip("a\x1b[2Jb\u009b31mc\u202ed\x7fe", 20); got != "a [2Jb 31mc d e" {
+		t.Errorf("%q", got)
+	}
+}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"jitney/access"
 	"jitney/store/db"
@@ -70,7 +71,23 @@ func savePerson(ctx context.Context, t *tx, n access.Person) error {
 		ID: row.ID, Version: n.Version, Login: row.Login, LoginKey: row.LoginKey, Name: row.Name, Roles: row.Roles, Customers: row.Customers,
 		AllCustomers: row.AllCustomers, TimeZone: row.TimeZone, DisabledAt: row.DisabledAt,
 	})
-	return stale("save person "+n.ID, changed, err)
+	if err := stale("save person "+n.ID, changed, err); err != nil || n.DisabledAt.IsZero() {
+		return err
+	}
+	return endSignIns(ctx, t, n.ID, "") // or they would be back with the person
+}
+
+// endSignIns ends every session of a person but the one with the key keep, the
+// sign-ins of their command lines, and those that nobody fetched yet.
+func endSignIns(ctx context.Context, t *tx, person, keep string) error {
+	if err := t.EndOtherSessions(ctx, db.EndOtherSessionsParams{Person: person, Keep: keep}); err != nil {
+		return err
+	}
+	now := time.Now().UnixMicro()
+	if err := t.RevokeSignIns(ctx, db.RevokeSignInsParams{Person: person, RevokedAt: now, RevokedBy: person}); err != nil {
+		return err
+	}
+	return t.VoidPairings(ctx, db.VoidPairingsParams{Person: person, CancelledAt: now})
 }
 
 // stale is conflict if an update by version found no row.

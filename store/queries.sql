@@ -466,6 +466,11 @@ UPDATE tokens SET revoked_at = @revoked_at, revoked_by = @revoked_by WHERE id = 
 -- name: RevokeSignIns :exec
 UPDATE tokens SET revoked_at = @revoked_at, revoked_by = @revoked_by WHERE person = @person AND kind = 'cli' AND revoked_at = 0;
 
+-- VoidPairings takes back what a person authorized and nobody fetched yet.
+-- name: VoidPairings :exec
+UPDATE pairings SET cancelled_at = @cancelled_at, one_time = '', version = version + 1
+WHERE person = @person AND delivered_at = 0 AND cancelled_at = 0;
+
 -- ForgoWork leaves undone what nobody has begun.
 -- name: ForgoWork :exec
 UPDATE work SET done_at = @done_at, next_at = 0, result = 'not needed any more' WHERE work_key = @work_key AND done_at = 0 AND lease_owner = '';

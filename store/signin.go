@@ -25,7 +25,8 @@ func (p *People) ByLogin(ctx context.Context, login string) (access.Person, stri
 }
 
 // SetPassword stores the hash of a new password and ends every session of the
-// person but the one with the key keep, and the sign-ins of their command lines.
+// person but the one with the key keep, and the sign-ins of their command lines,
+// also those that they authorized and nobody fetched yet.
 func (p *People) SetPassword(ctx context.Context, personID, hash, keep string, events ...access.Event) error {
 	return p.core.write(ctx, "set the password of person "+personID, func(ctx context.Context, t *tx) error {
 		if _, err := t.Queries.Person(ctx, personID); err != nil {
@@ -34,10 +35,7 @@ func (p *People) SetPassword(ctx context.Context, personID, hash, keep string, e
 		if err := t.PutPassword(ctx, db.PutPasswordParams{Person: personID, Hash: hash}); err != nil {
 			return err
 		}
-		if err := t.EndOtherSessions(ctx, db.EndOtherSessionsParams{Person: personID, Keep: keep}); err != nil {
-			return err
-		}
-		if err := t.RevokeSignIns(ctx, db.RevokeSignInsParams{Person: personID, RevokedAt: time.Now().UnixMicro(), RevokedBy: personID}); err != nil {
+		if err := endSignIns(ctx, t, personID, keep); err != nil {
 			return err
 		}
 		return t.record(ctx, events)

@@ -188,6 +188,13 @@ func (s *Pairings) DeliverPairing(ctx context.Context, n access.Pairing, token a
 	})
 }
 
+// VoidPairings cancels what a person authorized and no command line fetched yet.
+func (s *Pairings) VoidPairings(ctx context.Context, person string, at time.Time) error {
+	return s.core.write(ctx, "void the pairings of person "+person, func(ctx context.Context, t *tx) error {
+		return t.VoidPairings(ctx, db.VoidPairingsParams{Person: person, CancelledAt: micros(at)})
+	})
+}
+
 func updatePairing(ctx context.Context, t *tx, n access.Pairing) error {
 	changed, err := t.UpdatePairing(ctx, db.UpdatePairingParams{
 		ID: n.ID, Version: n.Version, Person: n.Person, Login: n.Login, OneTime: n.OneTime,

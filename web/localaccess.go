@@ -54,6 +54,7 @@ type localBody struct {
 	Ends    int64
 	Until   string // when the sign-in ends that they would give
 	Refused bool   // they are no requester
+	NoAdmin bool   // it asks for admin access, which they do not have
 }
 
 // showRequest asks whether the command line may sign in.
@@ -80,7 +81,8 @@ func (s localPages) showRequest(v *visit) error {
 
 func (s localPages) ask(v *visit, status int, p access.Pairing) error {
 	b := localBody{Pairing: p, Action: "/local-access/" + p.ID, From: p.Address, Near: p.Address != "" && p.Address == s.visitorAddress(v),
-		Ends: p.ExpiresAt.UnixMilli(), Left: v.Zoned(p.ExpiresAt), Until: v.Zoned(v.now.Add(access.CLISignIn)), Refused: !v.Person.Is(access.Requester)}
+		Ends: p.ExpiresAt.UnixMilli(), Left: v.Zoned(p.ExpiresAt), Until: v.Zoned(v.now.Add(access.CLISignIn)), Refused: !v.Person.Is(access.Requester),
+		NoAdmin: p.Admin && !v.Person.Is(access.Administrator)}
 	if !p.Device() {
 		v.formsTo = loopback(p.Port)
 	}

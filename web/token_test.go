@@ -124,7 +124,10 @@ func TestRefusingACommandLine(t *testing.T) {
 	})
 	t.Run("admin is for administrators", func(t *testing.T) {
 		p := w.asks(t, func(p *access.Pairing) { p.Admin = true })
-		w.ask(t, maya, "/local-access/"+p.ID, nil).must(t, http.StatusOK, "admin access to whole accounts")
+		a := w.ask(t, maya, "/local-access/"+p.ID, nil).must(t, http.StatusOK, "admin access to whole accounts", "for administrators only")
+		if strings.Contains(a.body, "/authorize") {
+			t.Error("the button is there")
+		}
 		w.ask(t, maya, "/local-access/"+p.ID+"/authorize", url.Values{}).must(t, http.StatusForbidden)
 		w.ask(t, ada, "/local-access/"+p.ID+"/authorize", url.Values{}).must(t, http.StatusSeeOther)
 	})

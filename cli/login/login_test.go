@@ -28,7 +28,7 @@ func TestSigningInGivesATokenThatIsKept(t *testing.T) {
 	if n != 1 || p.Application != "jitney" || p.Machine != "desk" || p.User != "ada" || p.Tenant != "acme" || p.Admin || p.Port == 0 {
 		t.Errorf("%d pairings, %+v", n, p)
 	}
-	for _, want := range []string{j.URL + "/local-access/" + p.id, p.code} {
+	for _, want := range []string{j.URL + "/local-access/" + p.id, p.code, "Signed in as ada."} {
 		if !strings.Contains(d.screen.String(), want) {
 			t.Errorf("the screen does not show %s:\n%s", want, d.screen)
 		}

@@ -264,6 +264,7 @@ func (w *wait) granted(g given) (keep.Token, error) {
 		return keep.Token{}, err
 	}
 	w.drop()
+	w.say("Signed in as %s.", t.Login) // whoever authorized: also if that was somebody else
 	if err := w.Store.Put(w.origin, t); err != nil {
 		w.say("%s The sign-in holds for this call only.", err)
 	}

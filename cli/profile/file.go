@@ -68,7 +68,7 @@ func (f *file) section(names []string) (from, to int) {
 // setting, not one below a setting.
 func (f *file) setting(i int) (name, value string, ok bool) {
 	line := f.lines[i]
-	if line == "" || strings.ContainsRune(" \t\r\n#;[", rune(line[0])) {
+	if remark(line) || line[0] == '[' || f.below(i) {
 		return "", "", false
 	}
 	at := strings.IndexAny(line, "=:")
@@ -76,6 +76,37 @@ func (f *file) setting(i int) (name, value string, ok bool) {
 		return "", "", false
 	}
 	return strings.ToLower(strings.TrimSpace(line[:at])), strings.TrimSpace(line[at+1:]), true
+}
+
+// remark reports whether a line says nothing.
+func remark(line string) bool {
+	text := strings.TrimSpace(line)
+	return text == "" || text[0] == '#' || text[0] == ';'
+}
+
+func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
+
+// below reports whether a line belongs to the setting before it, since it is
+// indented deeper. A whole section may be indented: botocore takes that.
+func (f *file) below(i int) (below bool) {
+	if indent(f.lines[i]) == 0 {
+		return false
+	}
+	from := i
+	for ok := false; from > 0 && !ok; {
+		from--
+		_, ok = f.heading(from)
+	}
+	level := -1
+	for _, line := range f.lines[from+1 : i+1] {
+		if remark(line) {
+			continue
+		}
+		if below = level >= 0 && indent(line) > level; !below {
+			level = indent(line)
+		}
+	}
+	return below
 }
 
 // line reports where a section has a setting, or -1.

@@ -80,10 +80,13 @@ func WithoutKeys(data []byte, section string) (out []byte, changed bool) {
 	if from < 0 {
 		return data, false
 	}
-	kept := slices.Clone(f.lines[:from+1])
+	kept, dropping := slices.Clone(f.lines[:from+1]), false
 	for i := from + 1; i < to; i++ {
-		if name, _, ok := f.setting(i); ok && (name == "credential_process" || slices.Contains(others(), name)) {
-			changed = true
+		if name, _, ok := f.setting(i); ok {
+			dropping = name == "credential_process" || slices.Contains(others(), name)
+			changed = changed || dropping
+		}
+		if dropping && !remark(f.lines[i]) { // with what stands below it
 			continue
 		}
 		kept = append(kept, f.lines[i])

@@ -42,7 +42,7 @@ func Start(keys func(context.Context) (Keys, error)) (*Relay, error) {
 	}
 	r := &Relay{host: listener.Addr().String(), Token: rand.Text() + rand.Text(), keys: keys}
 	r.URL = "http://" + r.host + "/credentials"
-	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() { _ = r.server.Serve(listener) }()
 	return r, nil
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/jmespath/go-jmespath"
 	"go.yaml.in/yaml/v3"
@@ -52,12 +53,21 @@ func Print(w io.Writer, value any, format, query string) error {
 		if out, err = text(v, format); err != nil {
 			return err
 		}
+		out = strings.Map(visible, out)
 	}
 	if !strings.HasSuffix(out, "\n") {
 		out += "\n"
 	}
 	_, err = io.WriteString(w, out)
 	return err
+}
+
+// visible drops what moves the cursor of a terminal; JSON escapes it.
+func visible(c rune) rune {
+	if unicode.IsControl(c) && !strings.ContainsRune("\n\r\t", c) {
+		return -1
+	}
+	return c
 }
 
 // encode is JSON on one line, in which & in an address stays &.

@@ -75,7 +75,8 @@ func (p *program) tokens() *signin.Tokens {
 }
 
 func (p *program) doorConfig(https bool) signin.Config {
-	return signin.Config{People: p.store.People, Sessions: p.store.Sessions, Settings: p.store.Rules, Log: p.store.Log, Tokens: p.store.Tokens, Logger: p.log, HTTPS: https}
+	return signin.Config{People: p.store.People, Sessions: p.store.Sessions, Settings: p.store.Rules, Log: p.store.Log, Tokens: p.store.Tokens, Pairings: p.store.Pairings,
+		Logger: p.log, HTTPS: https}
 }
 
 // forwarded is the address that the proxy before us saw: the last one in the

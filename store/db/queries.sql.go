@@ -3904,6 +3904,22 @@ func (q *Queries) UseToken(ctx context.Context, arg UseTokenParams) error {
 	return err
 }
 
+const voidPairings = `-- name: VoidPairings :exec
+UPDATE pairings SET cancelled_at = $1, one_time = '', version = version + 1
+WHERE person = $2 AND delivered_at = 0 AND cancelled_at = 0
+`
+
+type VoidPairingsParams struct {
+	CancelledAt int64  `json:"cancelled_at"`
+	Person      string `json:"person"`
+}
+
+// VoidPairings takes back what a person authorized and nobody fetched yet.
+func (q *Queries) VoidPairings(ctx context.Context, arg VoidPairingsParams) error {
+	_, err := q.db.ExecContext(ctx, voidPairings, arg.CancelledAt, arg.Person)
+	return err
+}
+
 const waitingNotes = `-- name: WaitingNotes :many
 SELECT id, kind, work_key, group_name, lane, place, grant_id, payload, created_at, tried_at, done_at, parked_at, result, version, next_at, due_at, woken_at, lease_owner, lease_epoch, claim, attempts, last_error FROM work WHERE grant_id = $1 AND done_at = 0 AND tried_at = 0 AND lane = $2 ORDER BY place, id
 `
