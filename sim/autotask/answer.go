@@ -27,6 +27,10 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 		s.query(w, r, path[0])
 	case get && len(path) == 2 && path[0] == "Tickets":
 		s.showTicket(w, path[1])
+	case post && where == "TimeEntries":
+		after{s}.book(w, r)
+	case r.Method == http.MethodPatch && where == "Tickets":
+		after{s}.patch(w, r)
 	case post && len(path) == 3 && path[0] == "Tickets" && path[2] == "Notes":
 		s.addNote(w, r, path[1])
 	default:
@@ -48,7 +52,11 @@ func (s wire) fields(w http.ResponseWriter, entity string) {
 	}
 	switch entity {
 	case "Tickets":
-		hosted.Send(w, http.StatusOK, hosted.Object{"fields": []hosted.Object{pick("status", choice(StatusNew, "New", true, true), choice(StatusComplete, "Complete", true, false), choice(StatusInvoiced, "Invoiced", false, false))}})
+		statuses := []hosted.Object{choice(StatusNew, "New", true, true), choice(StatusComplete, "Complete", true, false), choice(StatusInvoiced, "Invoiced", false, false)}
+		if s.switches.TwoWaiting {
+			statuses = append(statuses, choice(30, "Waiting", false, false), choice(31, "waiting ", false, false))
+		}
+		hosted.Send(w, http.StatusOK, hosted.Object{"fields": []hosted.Object{pick("status", statuses...)}})
 	case "TicketNotes":
 		inside := []hosted.Object{choice(PublishAll, "All Autotask Users", true, false), choice(PublishInside, "Internal Project Team", true, false)}
 		if s.switches.TwoInside {
@@ -90,17 +98,30 @@ func (s wire) rows(entity string) (rows []row, ok bool) {
 		for _, n := range s.notes {
 			rows = append(rows, row{"id": n.id, "ticketID": n.ticket, "title": n.title, "description": n.text, "noteType": n.kind, "publish": n.publish, "createDateTime": stamp(n.created)})
 		}
+	case "Resources":
+		for _, p := range s.people {
+			rows = append(rows, row{"id": p.id, "userName": p.login, "email": p.mail, "firstName": strings.ToUpper(p.login), "lastName": "Smith", "isActive": true})
+		}
+	case "Roles":
+		rows = append(rows, row{"id": 8, "name": "Engineer", "isActive": true}, row{"id": 9, "name": "Dentist", "isActive": false})
+	case "TimeEntries":
+		for _, e := range s.entries {
+			rows = append(rows, row{"id": e.id, "ticketID": e.Ticket, "summaryNotes": e.Summary, "internalNotes": e.Internal, "createDateTime": stamp(e.created)})
+		}
 	default:
 		return nil, false
 	}
-	return rows, true
+	return rows, entity != "Resources" || !s.switches.Hidden
 }
 
 func (t *ticket) row() row {
 	o := row{"id": t.id, "ticketNumber": "T" + t.created.Format("20060102") + "." + strconv.Itoa(t.id), "title": t.title, "status": t.status, "companyID": t.company,
-		"createDate": stamp(t.created), "lastActivityDate": stamp(t.updated), "completedDate": stamp(t.completed), "assignedResourceID": nil}
+		"createDate": stamp(t.created), "lastActivityDate": stamp(t.updated), "completedDate": stamp(t.completed), "assignedResourceID": nil, "assignedResourceRoleID": nil}
 	if t.resource > 0 {
 		o["assignedResourceID"] = t.resource
+	}
+	if t.role > 0 {
+		o["assignedResourceRoleID"] = t.role
 	}
 	return o
 }
@@ -120,6 +141,10 @@ func (s wire) query(w http.ResponseWriter, r *http.Request, entity string) {
 		return
 	}
 	rows, ok := s.rows(entity)
+	if !ok && entity == "Resources" {
+		fail(w, http.StatusInternalServerError, "The logged in Resource does not have the adequate permissions to query this entity type.")
+		return
+	}
 	if !ok {
 		fail(w, http.StatusNotFound, "No such entity")
 		return

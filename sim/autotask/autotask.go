@@ -48,6 +48,9 @@ type Switches struct {
 	TwoInside     bool          // two choices of Publish are called internal
 	Zone          string        // address that the finder names instead of its own
 	Slow          time.Duration // of every call
+	TwoWaiting    bool          // two statuses are called so
+	Hidden        bool          // resources may not be read
+	KeepStatus    bool          // a changed status is answered as if it were kept, and is not
 	Moody         bool          // notes fail with status 500 and words that say nothing
 }
 
@@ -62,6 +65,8 @@ type Server struct {
 	companies []*company
 	tickets   []*ticket
 	notes     []*note
+	people    []person
+	entries   []*Entry
 	busy      map[string]int
 }
 
@@ -74,7 +79,7 @@ type company struct {
 type ticket struct {
 	id, company, status int
 	title               string
-	resource            int
+	resource, role      int
 	created, updated    time.Time
 	completed           time.Time
 	gone                bool
@@ -84,6 +89,21 @@ type note struct {
 	id, ticket, publish, kind int
 	title, text               string
 	created                   time.Time
+}
+
+type person struct {
+	id, role    int
+	login, mail string
+}
+
+// An Entry is the time that somebody worked on a ticket.
+type Entry struct {
+	Ticket, Resource, Role int
+	Hours                  float64
+	Summary, Internal      string
+	Start, End             string
+	id                     int
+	created                time.Time
 }
 
 // New makes a server whose API user has this secret. The company with number
@@ -161,9 +181,36 @@ func (s *Server) Complete(id string) {
 	s.change(id, func(t *ticket) { t.completed = time.Now().UTC() })
 }
 
+// AddResource makes somebody with a role and reports the number.
+func (s *Server) AddResource(login, mail string, role int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.people = append(s.people, person{29682885 + len(s.people), role, login, mail})
+	return 29682884 + len(s.people)
+}
+
+// Entries reports the time that was booked on a ticket.
+func (s *Server) Entries(ticketID string) (all []Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if strconv.Itoa(e.Ticket) == ticketID {
+			all = append(all, *e)
+		}
+	}
+	return all
+}
+
 // Assign gives a ticket to a resource.
 func (s *Server) Assign(id string, resource int) {
-	s.change(id, func(t *ticket) { t.resource = resource })
+	s.change(id, func(t *ticket) {
+		t.resource, t.role = resource, 0
+		for _, p := range s.people {
+			if p.id == resource {
+				t.role = p.role
+			}
+		}
+	})
 }
 
 // Transfer gives a ticket to another company.

@@ -39,6 +39,9 @@ func (c condition) holds(r row, ignore bool) bool {
 	both := isNumber && wantNumber
 	switch c.Op {
 	case "eq":
+		if b, ok := c.Value.(bool); ok {
+			return have == b
+		}
 		return both && n == int(want)
 	case "noteq":
 		return both && n != int(want)

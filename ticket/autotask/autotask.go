@@ -1,5 +1,5 @@
-// Package autotask connects Autotask PSA through its REST interface 1.0: five
-// calls, no library.
+// Package autotask connects Autotask PSA through its REST interface 1.0,
+// without a library.
 //
 // A customer's company is a company there, by its number. A ticket is closed
 // if its status is Complete, or one that the settings name, or if it has a
@@ -28,6 +28,7 @@ type system struct {
 	settings
 	front  *reach.Client // the finder of zones
 	budget budget
+	staff  staff
 
 	mu    sync.Mutex
 	zone  zone
@@ -90,12 +91,10 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, erro
 	if limit <= 0 || limit > most {
 		limit = most
 	}
-	names := s.statusNames(ctx)
 	var page ticket.Page
-	for _, r := range found {
-		t := s.show(r, names)
+	for i, t := range s.shown(ctx, found) {
 		switch {
-		case !t.Open || q.Cursor != "" && r.ID >= before:
+		case !t.Open || q.Cursor != "" && found[i].ID >= before:
 		case t.Company != q.Company:
 			page.Foreign++
 		case !matches(t, q.Text):
@@ -127,14 +126,13 @@ func (s *system) Find(ctx context.Context, ids ...string) (map[string]ticket.Tic
 	if len(asked) == 0 {
 		return found, nil
 	}
-	names := s.statusNames(ctx)
 	for part := range slices.Chunk(asked, batch) {
 		records, err := readAll[record](ctx, s, "Tickets", []filter{{Op: "in", Field: "id", Value: part}}, wanted)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range records {
-			if t := s.show(r, names); slices.Contains(part, r.ID) {
+		for i, t := range s.shown(ctx, records) {
+			if slices.Contains(part, records[i].ID) {
 				found[t.ID] = t
 			}
 		}

@@ -21,9 +21,11 @@ type operation struct {
 }
 
 var (
-	ticketFields = []string{"id integer", "ticketNumber string", "title string", "status integer", "companyID integer", "assignedResourceID integer", "createDate string", "lastActivityDate string", "completedDate string"}
+	ticketFields = []string{"id integer", "ticketNumber string", "title string", "status integer", "companyID integer", "assignedResourceID integer", "assignedResourceRoleID integer", "createDate string", "lastActivityDate string", "completedDate string"}
 	noteFields   = []string{"id integer", "ticketID integer", "title string", "description string", "noteType integer", "publish integer", "createDateTime string"}
-	queryFields  = []string{"filter list", "MaxRecords integer", "IncludeFields list"}
+	timeFields   = []string{"id integer", "ticketID integer", "resourceID integer", "roleID integer", "dateWorked string", "startDateTime string", "endDateTime string", "hoursWorked integer", "summaryNotes string",
+		"internalNotes string", "createDateTime string"}
+	queryFields = []string{"filter list", "MaxRecords integer", "IncludeFields list"}
 )
 
 const api = `/ww\d/ATServicesRest/V1\.0/`
@@ -35,6 +37,11 @@ var operations = []operation{
 	{"POST", api + `Tickets/query`, queryFields, ticketFields},
 	{"POST", api + `TicketNotes/query`, queryFields, noteFields},
 	{"POST", api + `Companies/query`, queryFields, []string{"id integer", "companyName string", "companyType integer", "isActive boolean"}},
+	{"POST", api + `Resources/query`, queryFields, []string{"id integer", "userName string", "email string", "firstName string", "lastName string", "isActive boolean"}},
+	{"POST", api + `Roles/query`, queryFields, []string{"id integer", "name string", "isActive boolean"}},
+	{"POST", api + `TimeEntries/query`, queryFields, timeFields},
+	{"POST", api + `TimeEntries`, timeFields, []string{"itemId integer", "errors list"}},
+	{"PATCH", api + `Tickets`, []string{"id integer", "status integer"}, []string{"itemId integer", "errors list"}},
 	{"GET", api + `Tickets/\d+`, nil, []string{"item object"}},
 	{"POST", api + `Tickets/\d+/Notes`, []string{"title string", "description string", "noteType integer", "publish integer"}, []string{"itemId integer", "errors list"}},
 }

@@ -19,6 +19,8 @@ const (
 	fieldType    = "note_type"
 	fieldClosed  = "closed"
 	fieldListed  = "companies"
+	fieldWho     = "time_resource"
+	fieldRole    = "time_role"
 	fieldURL     = "url"
 	fieldCA      = "ca"
 )
@@ -44,6 +46,8 @@ func Kind(rules reach.Rules) ticket.Kind {
 			{Name: fieldType, Title: "Note type", Picked: true, Example: "1", Help: "The number of the type that notes get; Check connection lists them. Empty: Autotask's own default."},
 			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Many: true, Example: "5, 21", Help: "The numbers of the statuses that count as closed, parted by commas; Check connection lists them. Complete (5) always does, and so does a ticket with a completion date."},
 			{Name: fieldListed, Title: "Companies to map", Options: []string{listCustomers, listAll}, Help: "Autotask keeps prospects, vendors and others in the same list."},
+			{Name: fieldWho, Title: "Time is booked for", Picked: true, Help: "The number of a resource, for policies that book the time of an access. Empty: who the ticket is assigned to. The security level needs to add time entries and to view all of them, also those that are not billable, resources and roles; Proxy Time Entry must be on, and time entries may have to span midnight, for Autotask counts in UTC."},
+			{Name: fieldRole, Title: "Role of time", Picked: true, Help: "The number of a role that the resource has. Empty: the role in which the ticket is assigned; with one of the two, fill in the other."},
 			{Name: fieldURL, Title: "Address", Example: finder, Help: "Empty, unless support names another one. Autotask tells there in which of its zones the account lives."},
 			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only behind an inspecting proxy: the authority that issues its certificates, as PEM."},
 		},
@@ -68,8 +72,11 @@ type settings struct {
 	user          string
 	sign          func(http.Header)
 	publish, kind int64 // 0: to be found out
-	closed        []int64
-	all           bool // list companies of every type
+
+	resource, role int64 // for whom time is booked; both 0: who the ticket is assigned to
+
+	closed []int64
+	all    bool // list companies of every type
 }
 
 func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
@@ -91,15 +98,18 @@ func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 	if !out.all && v(fieldListed) != "" && v(fieldListed) != listCustomers {
 		return settings{}, invalid("Companies to map are customers, or of every type.", "")
 	}
-	for name, into := range map[string]*int64{fieldPublish: &out.publish, fieldType: &out.kind} {
+	for name, into := range map[string]*int64{fieldPublish: &out.publish, fieldType: &out.kind, fieldWho: &out.resource, fieldRole: &out.role} {
 		if v(name) == "" {
 			continue
 		}
 		n, ok := parseID(v(name))
 		if !ok {
-			return settings{}, invalid("Where notes are published and their type are numbers.", "Check connection lists them.")
+			return settings{}, invalid("Where notes are published, their type, and for whom and in which role time is booked are numbers.", "Check connection lists them.")
 		}
 		*into = n
+	}
+	if (out.resource > 0) != (out.role > 0) {
+		return settings{}, invalid("For whom time is booked and in which role go together.", "Fill in both, or none.")
 	}
 	for part := range strings.SplitSeq(v(fieldClosed), ",") {
 		if part = strings.TrimSpace(part); part == "" {

@@ -57,20 +57,27 @@ func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (t
 		title = "Access" // categories of tickets can demand one
 	}
 	body := map[string]any{"title": title, "description": ticket.Marked(reach.Body(n.Body), n.Key), "noteType": kind, "publish": publish}
+	made, err := s.write(ctx, ticketID, http.MethodPost, "V1.0/Tickets/"+ticketID+"/Notes", body)
+	return ticket.NoteRef{ID: made}, err
+}
+
+// write makes one call that writes to a ticket, and reports the number of what
+// it made or changed.
+func (s *system) write(ctx context.Context, ticketID, method, path string, body any) (string, error) {
 	var made struct {
 		ItemID int64
 		Errors []string
 	}
-	a, err := s.do(ctx, reach.Call{Method: http.MethodPost, Path: "V1.0/Tickets/" + ticketID + "/Notes", Body: body, Into: &made, Writes: true})
+	a, err := s.do(ctx, reach.Call{Method: method, Path: path, Body: body, Into: &made, Writes: true})
 	switch {
 	case err != nil:
-		return ticket.NoteRef{}, s.refused(ctx, ticketID, a, err)
+		return "", s.refused(ctx, ticketID, a, err)
 	case made.ItemID > 0:
-		return ticket.NoteRef{ID: number(made.ItemID)}, nil
+		return number(made.ItemID), nil
 	case len(made.Errors) > 0:
-		return ticket.NoteRef{}, judged(ticket.Doubtful, made.Errors, fmt.Errorf("autotask: %.300q", made.Errors))
+		return "", judged(ticket.Doubtful, made.Errors, fmt.Errorf("autotask: %.300q", made.Errors))
 	default:
-		return ticket.NoteRef{}, &ticket.Trouble{Kind: ticket.Doubtful, Text: "Autotask did not say which note it made."}
+		return "", &ticket.Trouble{Kind: ticket.Doubtful, Text: "Autotask did not say what it made."}
 	}
 }
 
@@ -87,7 +94,7 @@ func (s *system) refused(ctx context.Context, ticketID string, a reach.Answer, e
 		return &ticket.Trouble{Kind: ticket.Gone, Text: "Autotask has no such ticket, or does not show it to the API user.", Err: err}
 	}
 	if ferr == nil && ticket.TroubleOf(err) == ticket.Gone { // the ticket is there after all
-		return &ticket.Trouble{Kind: ticket.Forbidden, Text: "Autotask does not let the API user write notes to this ticket.", Err: errors.Join(err, ferr)}
+		return &ticket.Trouble{Kind: ticket.Forbidden, Text: "Autotask does not let the API user write to this ticket.", Err: errors.Join(err, ferr)}
 	}
 	return err
 }

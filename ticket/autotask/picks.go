@@ -124,6 +124,20 @@ func internal(c choice) bool { return strings.Contains(strings.ToLower(c.Label),
 
 // Options reports what can be chosen for a field of the settings.
 func (s *system) Options(ctx context.Context, name string) (all []ticket.Option, err error) {
+	switch name {
+	case fieldWho:
+		found, err := readAll[resource](ctx, s, "Resources", []filter{is("eq", "isActive", true)}, resourceFields)
+		for _, r := range found {
+			all = append(all, ticket.Option{Value: number(r.ID), Title: r.name()})
+		}
+		return all, err
+	case fieldRole:
+		found, err := readAll[role](ctx, s, "Roles", []filter{is("eq", "isActive", true)}, []string{"id", "name"})
+		for _, r := range found {
+			all = append(all, ticket.Option{Value: number(r.ID), Title: reach.Clean(r.Name, 100)})
+		}
+		return all, err
+	}
 	p, err := s.lists(ctx)
 	if err != nil {
 		return nil, err
@@ -135,6 +149,14 @@ func (s *system) Options(ctx context.Context, name string) (all []ticket.Option,
 	}
 	return all, nil
 }
+
+// A role is one in which people work.
+type role struct {
+	ID   int64
+	Name string
+}
+
+func (r role) number() int64 { return r.ID }
 
 // listed are choices for people: number and name.
 func listed(all []choice) string {
