@@ -23,10 +23,16 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	switch {
 	case get && where == "Agent/me":
 		hosted.Send(w, http.StatusOK, hosted.Object{"id": 7, "name": "Jitney"})
+	case get && where == "Agent/8":
+		hosted.Send(w, http.StatusOK, hosted.Object{"id": 8, "name": "Bree Smith"})
+	case get && len(path) == 2 && path[0] == "Agent":
+		hosted.Send(w, http.StatusNotFound, "Not found")
+	case r.Method == http.MethodPost && where == "Tickets":
+		s.setStatus(w, r)
 	case get && where == "Client":
 		s.listClients(w, r)
 	case get && where == "Status":
-		hosted.Send(w, http.StatusOK, []hosted.Object{{"id": StatusNew, "name": "New"}, {"id": StatusClosed, "name": "Closed"}, {"id": StatusBilled, "name": "Billed"}})
+		s.listStatuses(w)
 	case get && where == "Outcome":
 		s.listOutcomes(w)
 	case get && where == "Tickets":
@@ -75,6 +81,16 @@ func (s wire) listClients(w http.ResponseWriter, r *http.Request) {
 	s.paged(w, r.URL.Query(), "clients", items)
 }
 
+func (s wire) listStatuses(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := []hosted.Object{{"id": StatusNew, "name": "New"}, {"id": StatusClosed, "name": "Closed"}, {"id": StatusBilled, "name": "Billed"}}
+	if s.switches.TwoWaiting {
+		all = append(all, hosted.Object{"id": 40, "name": "Waiting"}, hosted.Object{"id": 41, "name": "waiting"})
+	}
+	hosted.Send(w, http.StatusOK, all)
+}
+
 func (s wire) listOutcomes(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,8 +108,13 @@ func (t *ticket) shown() hosted.Object {
 		}
 		return at.Format("2006-01-02T15:04:05.999")
 	}
-	return hosted.Object{"id": t.id, "summary": t.summary, "status_id": t.status, "client_id": t.client, "client_name": "Some client", "agent_id": 1, "agent_name": t.agent,
+	o := hosted.Object{"id": t.id, "summary": t.summary, "status_id": t.status, "client_id": t.client, "client_name": "Some client", "agent_id": 1, "agent_name": t.agent,
 		"dateoccurred": stamp(t.opened), "dateclosed": stamp(t.closed), "lastactiondate": stamp(t.updated), "hasbeenclosed": !t.closed.IsZero(), "inactive": t.inactive}
+	if t.agentID > 0 {
+		o["agent_id"] = t.agentID
+		delete(o, "agent_name")
+	}
+	return o
 }
 
 func (s wire) listTickets(w http.ResponseWriter, r *http.Request) {
@@ -164,6 +185,40 @@ func (a *action) shown() hosted.Object {
 	text := strings.NewReplacer("<br>", " ", "&lt;", "<", "&gt;", ">", "&#39;", "'", "&#34;", `"`, "&amp;", "&").Replace(a.html)
 	return hosted.Object{"id": a.id, "ticket_id": a.ticket, "note": text, "note_html": "<p>" + a.html + "</p>", "hiddenfromuser": a.private, "outcome": "Private Note",
 		"actiondatecreated": a.created.Format("2006-01-02T15:04:05.999")}
+}
+
+// setStatus changes a ticket. What has no number of one would be a new ticket.
+func (s wire) setStatus(w http.ResponseWriter, r *http.Request) {
+	var in []struct {
+		ID       int `json:"id"`
+		StatusID int `json:"status_id"`
+	}
+	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil || len(in) != 1 || in[0].ID == 0 {
+		s.Complain("a ticket with %v", err)
+		hosted.Send(w, http.StatusBadRequest, "Bad request")
+		return
+	}
+	s.Write(w, func(w http.ResponseWriter) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		t := s.ticket(strconv.Itoa(in[0].ID))
+		switch {
+		case !s.sees(t):
+			hosted.Send(w, http.StatusBadRequest, "Invalid ticket")
+			return
+		case s.switches.NoActions:
+			hosted.Send(w, http.StatusForbidden, "You do not have permission")
+			return
+		case s.switches.Mandatory:
+			hosted.Send(w, http.StatusBadRequest, "Please complete the mandatory field: Category")
+			return
+		case !s.switches.KeepStatus:
+			t.status, t.updated = in[0].StatusID, time.Now().UTC()
+		}
+		hosted.Send(w, http.StatusCreated, t.shown())
+	})
 }
 
 // addAction stores an action, unless a switch says otherwise.

@@ -50,6 +50,8 @@ type Switches struct {
 	Forbids      bool          // what the agent may not see is 403 instead of 404
 	Mandatory    bool          // the tenant made another field mandatory
 	NoActions    bool          // the agent may not write actions
+	TwoWaiting   bool          // two statuses are called so
+	KeepStatus   bool          // a changed status is answered as if it were kept, and is not
 	NoOutcomes   bool          // there is no list of outcomes
 	Elsewhere    string        // every call is redirected there
 	AuthDown     bool          // no tokens are issued
@@ -82,6 +84,7 @@ type ticket struct {
 	opened, closed     time.Time
 	updated            time.Time
 	inactive, gone     bool
+	agentID            int
 }
 
 type action struct {
@@ -183,6 +186,23 @@ func (s *Server) Deactivate(id string) { s.change(id, func(t *ticket) { t.inacti
 
 // Assign gives a ticket to an agent.
 func (s *Server) Assign(id, agent string) { s.change(id, func(t *ticket) { t.agent = agent }) }
+
+// AssignNumber gives a ticket to an agent whom lists tell by number only.
+func (s *Server) AssignNumber(id string, agent int) {
+	s.change(id, func(t *ticket) { t.agentID = agent })
+}
+
+// Minutes reports the time that was booked on a ticket.
+func (s *Server) Minutes(id string) (all []float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.actions {
+		if strconv.Itoa(a.ticket) == id && a.hours > 0 {
+			all = append(all, a.hours*60)
+		}
+	}
+	return all
+}
 
 // Transfer gives a ticket to another client.
 func (s *Server) Transfer(id, clientID string) {

@@ -31,6 +31,8 @@ var operations = []operation{
 	{"POST", `/auth/token`, []string{"tenant"}, nil, []string{"token_type string", "access_token string", "expires_in integer"}},
 	{"GET", `/api/Tickets`, []string{"client_id", "open_only", "includeclosed", "pageinate", "page_size", "page_no", "order", "orderdesc", "search", "ticketids"}, nil, ticketFields},
 	{"GET", `/api/Tickets/\d+`, nil, nil, ticketFields},
+	{"POST", `/api/Tickets`, nil, []string{"id integer", "status_id integer"}, ticketFields},
+	{"GET", `/api/Agent/\d+`, nil, nil, []string{"id integer", "name string"}},
 	{"GET", `/api/Actions`, []string{"ticket_id", "excludesys", "count", "includehtmlnote"}, nil, actionFields},
 	{"POST", `/api/Actions`, nil, actionFields, actionFields},
 	{"GET", `/api/Client`, []string{"pageinate", "page_size", "page_no", "includeactive", "includeinactive", "order"}, nil, []string{"id integer", "name string", "inactive boolean"}},

@@ -1,5 +1,4 @@
-// Package halo connects HaloPSA through its REST interface: five calls, no
-// library.
+// Package halo connects HaloPSA through its REST interface, without a library.
 //
 // A customer's company is a client there, by its number. Halo logs the
 // connection in as an agent and tells it nothing of what that agent may not
@@ -35,6 +34,7 @@ type system struct {
 	mu     sync.Mutex
 	names  map[int64]string // of statuses
 	readAt time.Time
+	agents map[int64]agent
 }
 
 var (
@@ -80,6 +80,7 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, erro
 	}
 	var page ticket.Page
 	names := s.statusNames(ctx)
+	s.nameAgents(ctx, found.items)
 	for _, r := range found.items {
 		t := s.show(r, names)
 		switch {
@@ -142,6 +143,7 @@ func (s *system) Find(ctx context.Context, ids ...string) (map[string]ticket.Tic
 			if err != nil {
 				return nil, err
 			}
+			s.nameAgents(ctx, answer.items)
 			for _, r := range answer.items {
 				if t := s.show(r, names); slices.Contains(rest, t.ID) {
 					t.Open = open && s.mayBeOpen(r)
@@ -166,7 +168,9 @@ func (s *system) follow(ctx context.Context, found map[string]ticket.Ticket, ids
 		r, err := s.read(ctx, id)
 		switch kind := ticket.TroubleOf(err); {
 		case err == nil:
-			t := s.show(r, names)
+			one := []record{r}
+			s.nameAgents(ctx, one)
+			t := s.show(one[0], names)
 			t.Open = s.mayBeOpen(r)
 			found[id] = t
 		case kind != ticket.Gone && kind != ticket.Forbidden: // those may not be seen

@@ -70,17 +70,6 @@ func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (t
 	return s.act(ctx, ticketID, n, 0)
 }
 
-// Times reports the actions of a ticket that carry key: time is booked with
-// one.
-func (s *system) Times(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
-	return s.Notes(ctx, ticketID, key)
-}
-
-// BookTime writes one private action that took time; Halo counts in hours.
-func (s *system) BookTime(ctx context.Context, ticketID string, e ticket.TimeEntry) (ticket.NoteRef, error) {
-	return s.act(ctx, ticketID, ticket.Note{Key: e.Key, Body: e.Text}, float64(e.Minutes)/60)
-}
-
 func (s *system) act(ctx context.Context, ticketID string, n ticket.Note, hours float64) (ticket.NoteRef, error) {
 	id, ok := parseID(ticketID)
 	if !ok {
