@@ -342,8 +342,12 @@ func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, length t
 	ctx, cancel := context.WithTimeout(ctx, issueTimeout)
 	defer cancel()
 	now := time.Now().UTC()
+	end := until(answer.Grant, now)
+	if left := end.Sub(now); ask.Minutes == 0 && left > 0 { // that a session ends with its grant is news only to who asked for longer
+		length = min(length, left)
+	}
 	keys, err := sessioner.Session(ctx, c.Account, target.SessionAsk{Grant: answer.Grant.ID, Entitlement: w.right.Name,
-		Until: until(answer.Grant, now), Length: length, Region: ask.To.Region})
+		Until: end, Length: length, Region: ask.To.Region})
 	if err != nil {
 		return err
 	}
