@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
@@ -45,6 +46,12 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, u *user) {
 		listIssues(s, w, r, u, n)
 	case get && len(parts) == 2 && parts[0] == "issues":
 		showIssue(s, w, r, u, parts[1])
+	case get && path == "time_entries":
+		listEntries(s, w, r, u)
+	case get && path == "enumerations/time_entry_activities":
+		send(w, http.StatusOK, object{"time_entry_activities": []object{{"id": 8, "name": "Design", "is_default": false, "active": true}, {"id": 9, "name": "Development", "is_default": true, "active": true}, {"id": 10, "name": "Old", "active": false}}})
+	case r.Method == http.MethodPost && path == "time_entries":
+		s.book(w, r, u)
 	case r.Method == http.MethodPut && len(parts) == 2 && parts[0] == "issues":
 		s.update(w, r, u, parts[1])
 	default:
@@ -254,6 +261,21 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, u *user, id stri
 	}
 	allowed := i != nil && s.may(u, i.project, AddNotes)
 	s.mu.Unlock()
+	s.write(w, n, sw, func(w http.ResponseWriter) {
+		switch {
+		case i == nil:
+			silent(w, http.StatusNotFound)
+		case !allowed:
+			silent(w, http.StatusForbidden)
+		default:
+			store()
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+}
+
+// write brings a request that writes to where it takes effect, or not.
+func (s *Server) write(w http.ResponseWriter, n int, sw Switches, effect func(http.ResponseWriter)) {
 	switch {
 	case every(n, sw.LoseRequests):
 		panic(http.ErrAbortHandler)
@@ -261,20 +283,14 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, u *user, id stri
 		s.mu.Lock() // so that who waits has seen it begin
 		s.late.Go(func() {
 			<-time.After(sw.Late)
-			store()
+			effect(httptest.NewRecorder())
 		})
 		s.mu.Unlock()
 		panic(http.ErrAbortHandler)
-	case i == nil:
-		silent(w, http.StatusNotFound)
-		return
-	case !allowed:
-		silent(w, http.StatusForbidden)
-		return
-	}
-	store()
-	if every(n, sw.LoseAnswers) {
+	case every(n, sw.LoseAnswers):
+		effect(httptest.NewRecorder())
 		panic(http.ErrAbortHandler)
+	default:
+		effect(w)
 	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -40,6 +40,8 @@ const (
 	AddNotes     = "add_issue_notes"
 	PrivateNotes = "set_notes_private"
 	EditIssues   = "edit_issues"
+	LogTime      = "log_time"
+	ViewTime     = "view_time_entries"
 )
 
 // A Server is one simulated Redmine.
@@ -49,6 +51,7 @@ type Server struct {
 	projects []project // id is the index + 1
 	issues   []*issue
 	journals []*journal
+	entries  []Entry
 	keys     map[string]*user
 	roles    [][]string // permissions; id is the index + 1
 	calls    int
@@ -74,6 +77,15 @@ type issue struct {
 	assignee         string
 	gone             bool
 	created, updated time.Time
+}
+
+// An Entry is the time that somebody worked on a ticket.
+type Entry struct {
+	Issue, Activity int
+	Hours           float64
+	Comments, Day   string
+	id, project     int
+	created         time.Time
 }
 
 type journal struct {
@@ -174,6 +186,18 @@ func (s *Server) Notes(part string, publicOnly bool) (all []string) {
 	for _, j := range s.journals {
 		if strings.Contains(j.text, part) && !(publicOnly && j.private) {
 			all = append(all, j.text)
+		}
+	}
+	return all
+}
+
+// Entries reports the time that was booked on a ticket.
+func (s *Server) Entries(id string) (all []Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if strconv.Itoa(e.Issue) == id {
+			all = append(all, e)
 		}
 	}
 	return all

@@ -17,11 +17,12 @@ import (
 
 // Names of the fields.
 const (
-	fieldURL    = "url"
-	fieldKey    = "key"
-	fieldNotes  = "notes"
-	fieldMarkup = "markup"
-	fieldCA     = "ca"
+	fieldURL      = "url"
+	fieldKey      = "key"
+	fieldNotes    = "notes"
+	fieldMarkup   = "markup"
+	fieldActivity = "activity"
+	fieldCA       = "ca"
 )
 
 const (
@@ -38,9 +39,10 @@ func Kind(rules reach.Rules) ticket.Kind {
 		Fields: []ticket.Field{
 			{Name: fieldURL, Title: "Address", Required: true, Example: "https://redmine.example.com", Help: "Where people open Redmine. Its REST web service must be on: Administration, Settings, API."},
 			{Name: fieldKey, Title: "API access key", Required: true, Secret: true,
-				Help: "Of a user made for Jitney alone, a member of the customers' projects with the permissions View issues, Add notes, View private notes and Set notes as private, and Edit issues if a policy gives tickets a status. It stands under My account."},
+				Help: "Of a user made for Jitney alone, a member of the customers' projects with the permissions View issues, Add notes, View private notes and Set notes as private, Edit issues if a policy gives tickets a status, and Log spent time and View spent time if one books time. It stands under My account."},
 			{Name: fieldNotes, Title: "Notes are", Options: []string{private, public}, Help: "Private notes are seen by people with that permission only; public ones by everybody on the project, which can mean the customer."},
 			{Name: fieldMarkup, Title: "Text formatting", Options: []string{textile, markdown}, Help: "As set in Redmine: Administration, Settings, General."},
+			{Name: fieldActivity, Title: "Activity of time", Picked: true, Help: "The number of the activity for policies that book the time of an access. Empty: the default of Redmine."},
 			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "The authority that issued the server's certificate, as PEM. Empty: what this server's system trusts."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
@@ -62,18 +64,21 @@ func Kind(rules reach.Rules) ticket.Kind {
 type settings struct {
 	reach            reach.Options
 	public, markdown bool
+	activity         string // number of the activity of time; empty for the default
 }
 
 func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 	v := func(name string) string { return strings.TrimSpace(s.Values[name]) }
 	key := s.Secrets[fieldKey].Reveal()
-	out := settings{public: v(fieldNotes) == public, markdown: v(fieldMarkup) == markdown}
+	out := settings{public: v(fieldNotes) == public, markdown: v(fieldMarkup) == markdown, activity: v(fieldActivity)}
 	out.reach = reach.Options{Name: "Redmine", Base: v(fieldURL), CA: v(fieldCA), Rules: rules, MaxAnswer: 16 << 20, // a ticket comes with all of its notes
 		Sign: func(h http.Header) { h.Set("X-Redmine-API-Key", key) }}
 	if err := out.reach.Valid(); err != nil {
 		return settings{}, err
 	}
 	switch {
+	case out.activity != "" && !isID(out.activity):
+		return settings{}, &access.Error{Kind: access.Invalid, Text: "The activity of time is a number.", Hint: "Check the connection, then choose it from the list."}
 	case key == "" || len(key) > 200 || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return settings{}, &access.Error{Kind: access.Invalid, Text: "The API access key is missing, or is not one of Redmine.", Hint: "It is 40 digits and letters from a to f."}
 	case v(fieldNotes) != "" && v(fieldNotes) != private && !out.public, v(fieldMarkup) != "" && v(fieldMarkup) != textile && !out.markdown:

@@ -139,9 +139,14 @@ func (s *system) mayHide(ctx context.Context, p person, project string) (bool, e
 	if p.Admin {
 		return true, nil
 	}
-	var hide, write bool
+	all, err := s.permissions(ctx, p, project)
+	return slices.Contains(all, "set_notes_private") && (slices.Contains(all, "add_issue_notes") || slices.Contains(all, "edit_issues")), err
+}
+
+// permissions are what p may do in a project, for others than administrators.
+func (s *system) permissions(ctx context.Context, p person, project string) (all []string, err error) {
 	for _, m := range p.Memberships {
-		if string(m.Project.ID) != project {
+		if p.Admin || string(m.Project.ID) != project {
 			continue
 		}
 		for _, r := range m.Roles {
@@ -152,14 +157,12 @@ func (s *system) mayHide(ctx context.Context, p person, project string) (bool, e
 				Role struct{ Permissions []string }
 			}
 			if _, err := s.get(ctx, "roles/"+string(r.ID)+".json", nil, &found); err != nil {
-				return false, err
+				return nil, err
 			}
-			all := found.Role.Permissions
-			hide = hide || slices.Contains(all, "set_notes_private")
-			write = write || slices.Contains(all, "add_issue_notes") || slices.Contains(all, "edit_issues")
+			all = append(all, found.Role.Permissions...)
 		}
 	}
-	return hide && write, nil
+	return all, nil
 }
 
 // literal is text as Redmine shows it letter by letter: without macros, links

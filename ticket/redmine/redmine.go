@@ -1,4 +1,4 @@
-// Package redmine connects Redmine through its REST interface: five calls, no
+// Package redmine connects Redmine through its REST interface, without a
 // library.
 //
 // A customer's company is a project, by its number and without its
