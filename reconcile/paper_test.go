@@ -17,12 +17,14 @@ type paper struct {
 	fault   func(call int) paperFault
 	latency func() time.Duration
 	grace   time.Duration
+	finds   int // that it affords in a minute
 
 	mu       sync.Mutex
 	tickets  map[string]ticket.Ticket
 	notes    map[string][]ticket.Note // by ticket, in the order in which they landed
 	calls    int
 	downTill time.Time
+	found    int // tickets that were looked for
 	notThere int // tickets that were looked for in vain
 	late     sync.WaitGroup
 }
@@ -114,6 +116,7 @@ func (p *paper) Find(ctx context.Context, ids ...string) (map[string]ticket.Tick
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.found += len(ids)
 	found := map[string]ticket.Ticket{}
 	for _, id := range ids {
 		if t, ok := p.tickets[id]; ok {
@@ -172,7 +175,9 @@ func (p *paper) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ti
 	return ticket.NoteRef{ID: fmt.Sprint(len(p.notes[ticketID]))}, nil
 }
 
-func (p *paper) Limits() ticket.Limits { return ticket.Limits{Body: 32 << 10, Grace: p.grace} }
+func (p *paper) Limits() ticket.Limits {
+	return ticket.Limits{Body: 32 << 10, Grace: p.grace, Finds: p.finds}
+}
 
 // keys lists the keys of the notes that landed on a ticket, in order.
 func (p *paper) keys(ticketID string) (keys []string) {

@@ -104,6 +104,7 @@ type Reconciler struct {
 	Ports
 	cfg   Config
 	sweep sweeper
+	turns turns
 }
 
 // New makes a Reconciler.

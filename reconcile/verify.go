@@ -18,7 +18,7 @@ func doubted(g access.Watched) string { return "grant:" + g.Grant }
 // ends the grant. One failure does not keep it from the others.
 func (r *round) verify(ctx context.Context, sys ticket.System, found map[string]ticket.Ticket) {
 	for _, g := range r.grants {
-		if !g.Ticket.Unverified {
+		if !g.Ticket.Unverified || !r.asked[subject(g)] {
 			continue
 		}
 		if err := r.verifyOne(ctx, sys, g, found); err != nil {

@@ -88,11 +88,15 @@ type round struct {
 	policies   map[string]access.Policy     // by name
 	signs      map[string]access.TicketSign // by id of the ticket, as stored
 	companies  map[string]string            // by customer; those of which it is not known are missing
+	asked      map[string]bool              // the tickets that are in turn, by name; see subject
 	next       time.Duration                // until the next one
 }
 
+// subject is what is looked for because of g: its ticket, or what may be it.
+func subject(g access.Watched) string { return cmp.Or(g.Ticket.ID, doubted(g)) }
+
 // connection looks at the tickets of one connection, with as few calls as its
-// system can.
+// system can. Where that is a call for each, and many, they take turns.
 func (w watcher) connection(ctx context.Context, connection string) (schedule.Result, error) {
 	r := round{watcher: w, connection: connection, now: time.Now().UTC(), policies: map[string]access.Policy{}, signs: map[string]access.TicketSign{},
 		companies: map[string]string{}, next: spread(watchEvery)}
@@ -188,7 +192,7 @@ func (r *round) read(ctx context.Context) error {
 	return nil
 }
 
-// ask asks for all tickets at once.
+// ask asks for all tickets in turn at once.
 func (r *round) ask(ctx context.Context) (map[string]ticket.Ticket, ticket.System, error) {
 	ctx, cancel := context.WithTimeout(ctx, watchLong)
 	defer cancel()
@@ -196,9 +200,13 @@ func (r *round) ask(ctx context.Context) (map[string]ticket.Ticket, ticket.Syste
 	if err != nil {
 		return nil, nil, err
 	}
-	var ids []string
+	var names, ids []string
 	for _, g := range r.grants {
-		if g.Ticket.ID != "" && !slices.Contains(ids, g.Ticket.ID) {
+		names = append(names, subject(g))
+	}
+	r.asked = r.turns.take(r.connection, names, func(name string) bool { return r.signs[name] != access.TicketSign{} }, sys.Limits().Finds, r.now)
+	for _, g := range r.grants {
+		if g.Ticket.ID != "" && r.asked[g.Ticket.ID] && !slices.Contains(ids, g.Ticket.ID) {
 			ids = append(ids, g.Ticket.ID)
 		}
 		if _, ok := r.companies[g.Customer]; !ok {
@@ -219,7 +227,7 @@ func (r *round) notice(ctx context.Context, found map[string]ticket.Ticket) erro
 	done := map[string]bool{}
 	for _, g := range r.grants {
 		id := g.Ticket.ID
-		if id == "" || done[id] || g.Ticket.Unverified {
+		if id == "" || done[id] || g.Ticket.Unverified || !r.asked[id] {
 			continue
 		}
 		done[id] = true

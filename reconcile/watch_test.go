@@ -102,6 +102,48 @@ func TestClosingTheTicketEndsTheAccess(t *testing.T) {
 	}
 }
 
+// TestTicketsAreWatchedInTurn has three tickets watched where only one can be
+// looked for in a minute.
+func TestTicketsAreWatchedInTurn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
+		w.paper.finds = 1
+		w.ruled(access.TicketRules{EndOnClose: true, CloseGrace: time.Minute})
+		var all []access.Grant
+		for i, id := range []string{"1001", "1002", "1003"} {
+			w.paper.open(id, w.customer.ID)
+			g, err := w.submit(w.people[i%len(w.people)], "t1", fake.Admin, id, 60)
+			check(t, err)
+			w.until(g.ID, access.Active, time.Minute)
+			all = append(all, g)
+		}
+		w.paper.mu.Lock()
+		before := w.paper.found
+		w.paper.mu.Unlock()
+		time.Sleep(20 * time.Minute)
+		w.paper.mu.Lock()
+		looks := w.paper.found - before
+		w.paper.mu.Unlock()
+		if looks < 15 || looks > 22 {
+			t.Errorf("%d looks in 20 minutes", looks)
+		}
+		for _, g := range all {
+			if s := w.state(g.ID); s != access.Active {
+				t.Errorf("it is %s, though its ticket is open\n%s", s, w.story(g.ID))
+			}
+		}
+		w.paper.set("1003", func(t *ticket.Ticket) { t.Open = false })
+		w.paper.remove("1001")
+		for _, g := range []access.Grant{all[2], all[0]} {
+			if !await(10*time.Minute, func() bool { return w.grant(g.ID).StopCause == access.ByTicket }) {
+				t.Errorf("it is %s\n%s", w.state(g.ID), w.story(g.ID))
+			}
+		}
+		if s := w.state(all[1].ID); s != access.Active {
+			t.Errorf("it is %s, though its ticket is open", s)
+		}
+	})
+}
+
 // missed reports whether somebody looked for a ticket that was not there.
 func (p *paper) missed() bool {
 	p.mu.Lock()

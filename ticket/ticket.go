@@ -64,6 +64,7 @@ type NoteRef struct {
 type Limits struct {
 	Body  int           // bytes of a note's body
 	Grace time.Duration // how long after a lost answer the request may still take effect
+	Finds int           // tickets a minute that Find may look for when nobody waits, where it costs a call each; 0: any number
 }
 
 // A System is one connected ticket system. The caller checks the company and
