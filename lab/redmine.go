@@ -10,11 +10,12 @@ import (
 
 // Redmine says how to reach one Redmine. None of its keys is a secret: it is all thrown away.
 type Redmine struct {
-	URL   string
-	Key   string // of a user who may write private notes in every project
-	Loud  string // of one who may write notes, but none that are private
-	Mute  string // of one who may only read
-	Admin string
+	URL    string
+	Key    string // of a user who may write private notes in every project
+	Loud   string // of one who may write notes, but none that are private
+	Mute   string // of one who may only read
+	Worker string // of one who may also book time and give tickets a status
+	Admin  string
 }
 
 // projects counts the projects of the Redmine of this test binary that were given out.
@@ -41,7 +42,7 @@ func RunRedmine(t testing.TB) Redmine {
 	if err != nil {
 		missing(t, "Redmine (lab/redmine install)", err)
 	}
-	return Redmine{URL: env["REDMINE_URL"], Key: env["REDMINE_JITNEY"], Loud: env["REDMINE_LOUD"], Mute: env["REDMINE_MUTE"], Admin: env["REDMINE_ADMIN"]}
+	return Redmine{URL: env["REDMINE_URL"], Key: env["REDMINE_JITNEY"], Loud: env["REDMINE_LOUD"], Mute: env["REDMINE_MUTE"], Worker: env["REDMINE_WORKER"], Admin: env["REDMINE_ADMIN"]}
 }
 
 // Project returns the id of a project that no other test of this binary uses.
