@@ -99,6 +99,9 @@ func (p patient) Limits() ticket.Limits {
 	return ticket.Limits{Body: p.System.Limits().Body, Grace: p.grace}
 }
 
+// Unwrap shows what else the System can do.
+func (p patient) Unwrap() ticket.System { return p.System }
+
 // A slip is the row of one note in an outbox.
 type slip struct {
 	mu     sync.Mutex
@@ -150,7 +153,7 @@ func deliver(t *testing.T, l *lossy, sys, witness ticket.System, grace time.Dura
 	for _, id := range tickets {
 		workers.Go(func() {
 			for i := range n {
-				write(t, patient{sys, grace}, id, key(id, i))
+				write(t, reconcile.WorkNote, patient{sys, grace}, id, key(id, i))
 			}
 		})
 	}
@@ -175,15 +178,15 @@ func deliver(t *testing.T, l *lossy, sys, witness ticket.System, grace time.Dura
 	return counts
 }
 
-// write brings one note to its ticket as the reconciler does, looking again
-// sooner than that.
-func write(t *testing.T, sys ticket.System, id, key string) {
-	payload, err := json.Marshal(access.Note{Key: key, Grant: "g", Ticket: access.TicketRef{System: "x", ID: id}, Subject: "Access", Body: "The tech account is now enabled\n[" + key + "]"})
+// write brings one note, or entry of time, to its ticket as the reconciler
+// does, looking again sooner than that.
+func write(t *testing.T, kind string, sys ticket.System, id, key string) {
+	payload, err := json.Marshal(access.Note{Minutes: 15, From: time.Now().Add(-15 * time.Minute), To: time.Now(), Key: key, Grant: "g", Ticket: access.TicketRef{System: "x", ID: id}, Subject: "Access", Body: "The tech account is now enabled\n[" + key + "]"})
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	s := &slip{work: access.Work{Kind: reconcile.WorkNote, Key: key, Payload: payload}}
+	s := &slip{work: access.Work{Kind: kind, Key: key, Payload: payload}}
 	r := reconcile.New(reconcile.Ports{Outbox: s, Tickets: func(context.Context, string) (ticket.System, error) { return sys, nil }}, reconcile.Config{})
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); <-time.After(30 * time.Millisecond) {
 		_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: s.work})
