@@ -56,7 +56,9 @@ const begin = "2010-01-01T00:00:00Z"
 // Limits reports what Freshdesk takes. No length of a note is documented;
 // nobody reads longer ones. The grace is longer than its front ends hold a
 // request whose caller left.
-func (s *system) Limits() ticket.Limits { return ticket.Limits{Body: 16 << 10, Grace: 2 * time.Minute, Finds: 30} }
+func (s *system) Limits() ticket.Limits {
+	return ticket.Limits{Body: 16 << 10, Grace: 2 * time.Minute, Finds: 30}
+}
 
 // Close ends idle connections.
 func (s *system) Close() error { return s.client.Close() }

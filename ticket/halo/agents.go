@@ -25,7 +25,7 @@ const (
 
 // nameAgents puts names in the place of the numbers of agents, where Halo
 // tells nothing else.
-func (s *system) nameAgents(ctx context.Context, records []record) {
+func nameAgents(ctx context.Context, s *system, records []record) {
 	asked := 0
 	for i := range records {
 		r := &records[i]
@@ -37,13 +37,13 @@ func (s *system) nameAgents(ctx context.Context, records []record) {
 		s.mu.Unlock()
 		if time.Now().After(known.until) && asked < agentsOnce {
 			asked++
-			known = s.askAgent(ctx, r.AgentID)
+			known = askAgent(ctx, s, r.AgentID)
 		}
 		r.AgentName = known.name
 	}
 }
 
-func (s *system) askAgent(ctx context.Context, id int64) agent {
+func askAgent(ctx context.Context, s *system, id int64) agent {
 	var found named
 	_, err := s.do(ctx, reach.Call{Method: http.MethodGet, Path: "api/Agent/" + number(id), Into: &found})
 	a := agent{until: time.Now().Add(agentAge)}

@@ -80,7 +80,7 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, erro
 	}
 	var page ticket.Page
 	names := s.statusNames(ctx)
-	s.nameAgents(ctx, found.items)
+	nameAgents(ctx, s, found.items)
 	for _, r := range found.items {
 		t := s.show(r, names)
 		switch {
@@ -143,7 +143,7 @@ func (s *system) Find(ctx context.Context, ids ...string) (map[string]ticket.Tic
 			if err != nil {
 				return nil, err
 			}
-			s.nameAgents(ctx, answer.items)
+			nameAgents(ctx, s, answer.items)
 			for _, r := range answer.items {
 				if t := s.show(r, names); slices.Contains(rest, t.ID) {
 					t.Open = open && s.mayBeOpen(r)
@@ -169,7 +169,7 @@ func (s *system) follow(ctx context.Context, found map[string]ticket.Ticket, ids
 		switch kind := ticket.TroubleOf(err); {
 		case err == nil:
 			one := []record{r}
-			s.nameAgents(ctx, one)
+			nameAgents(ctx, s, one)
 			t := s.show(one[0], names)
 			t.Open = s.mayBeOpen(r)
 			found[id] = t

@@ -45,7 +45,9 @@ const (
 // Limits reports what BMS takes. No length of a note is documented; nobody
 // reads longer ones. The grace is longer than its front ends hold a request
 // whose caller left.
-func (s *system) Limits() ticket.Limits { return ticket.Limits{Body: 16 << 10, Grace: 2 * time.Minute, Finds: 10} }
+func (s *system) Limits() ticket.Limits {
+	return ticket.Limits{Body: 16 << 10, Grace: 2 * time.Minute, Finds: 10}
+}
 
 // Close ends idle connections.
 func (s *system) Close() error {
