@@ -45,8 +45,9 @@ desks: ## Run the ticket connectors against the real Request Tracker and Redmine
 crash: ## kill -9 the real server at every crash point, on both databases
 	JITNEY_TEST_REQUIRE=1 $(GO) test -tags crashpoints -parallel 16 -timeout 6m -run 'Crash' ./cmd/jitney
 
-proof: ## Microsoft 365 and AWS at full size in virtual time: a thousand grants with faults, 200 Entra tenants throttled, every answer lost
-	$(GO) test -timeout 9m ./proof/entra ./proof/aws -args -full
+proof: ## Microsoft 365 and AWS at full size in virtual time, with faults, throttling and every answer lost; and a thousand hours of bad luck
+	$(GO) test -timeout 15m ./proof/entra ./proof/aws -args -full
+	$(GO) test -timeout 15m -run 'Simulation$$' ./reconcile -args -seeds 1000
 
 bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up, sessions, processes that print keys
 	$(GO) run ./cmd/jitney-bench
