@@ -38,7 +38,8 @@ type Choice struct {
 	Title string `json:"title"`
 }
 
-// A Watched is a grant that has not ended, with its ticket.
+// A Watched is a grant that has not ended, or whose ticket is still to be
+// verified, with its ticket.
 type Watched struct {
 	Grant    string // ID
 	Customer string
@@ -51,7 +52,7 @@ type Watched struct {
 // One of which nothing was noticed has none.
 type TicketSign struct {
 	Connection string
-	Ticket     string    // the system's own id, or the number if that is not known
+	Ticket     string    // what it was noticed of: the system's own id, and for which customer; or the grant, while it is not verified
 	ClosedAt   time.Time // when it was first seen closed, gone or moved; zero if it is not
 	Missed     int64     // how often in a row it was not there
 	Why        string    // what was told of it, one phrase

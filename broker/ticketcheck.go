@@ -56,9 +56,9 @@ func (a clerk) checkTicket(ctx context.Context, s Submission, c *checked) error 
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case err != nil:
+	case err != nil && !ticket.Answered(err):
 		a.unanswered(ctx, s, c, connection, company)
-	case !found:
+	case err != nil || !found:
 		c.wrong("ticket", noSuchTicket)
 	default:
 		a.judge(ctx, c, connection, t)

@@ -44,7 +44,8 @@ type desk struct {
 	mu      sync.Mutex
 	tickets map[string]ticket.Ticket
 	down    bool
-	lies    bool // lists what was not asked for
+	fails   error // what every question gets, if not nil
+	lies    bool  // lists what was not asked for
 	slow    time.Duration
 	asked   int // times a list was asked for
 }
@@ -61,6 +62,9 @@ func (d *desk) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, error)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.fails != nil {
+		return ticket.Page{}, d.fails
+	}
 	if d.down {
 		return ticket.Page{}, errors.New("connection refused")
 	}

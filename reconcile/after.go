@@ -104,8 +104,11 @@ func (r settler) move(ctx context.Context, item schedule.Item[access.Work], sys 
 	if err != nil {
 		return r.noteTrouble(ctx, item, n, err, "look at the ticket for")
 	}
-	if t, ok := found[n.Ticket.ID]; !ok || !t.Open {
+	switch t, ok := found[n.Ticket.ID]; {
+	case !ok || !t.Open:
 		return r.quietly(ctx, item, "The ticket is closed already.")
+	case t.MergedInto != "": // it would be the status of the other one, on which other access may hang
+		return r.quietly(ctx, item, "The ticket was merged into another one, whose status stays.")
 	}
 	if err := mover.SetStatus(ctx, n.Ticket.ID, n.Status); err != nil {
 		return r.noteTrouble(ctx, item, n, err, "set the status for")

@@ -45,6 +45,9 @@ func (l scribe) note(g access.Grant, kind, subject string, lines []string) {
 
 func (l scribe) noteN(g access.Grant, kind string, n int64, subject string, lines []string) {
 	key := fmt.Sprintf("jitney:%s:%s:%d", g.ID, kind, n)
+	for i := range lines { // a reason, or what the target calls something, must not pass for the key of another note
+		lines[i] = strings.ReplaceAll(lines[i], "jitney:", "jitney ")
+	}
 	if l.r.cfg.Address != "" {
 		lines = append(lines, "Grant: "+strings.TrimSuffix(l.r.cfg.Address, "/")+"/grants/"+g.ID)
 	}

@@ -46,9 +46,12 @@ func (r *round) verifyOne(ctx context.Context, sys ticket.System, g access.Watch
 		ctx, cancel := context.WithTimeout(ctx, watchLong)
 		defer cancel()
 		var err error
-		if t, ok, err = ticket.Seek(ctx, sys, company, "", g.Ticket.Number); err != nil {
+		if t, ok, err = ticket.Seek(ctx, sys, company, "", g.Ticket.Number); err != nil && !ticket.Answered(err) {
 			return err
 		}
+		ok = ok && err == nil
+	} else if r.unknown[g.Ticket.ID] {
+		return fmt.Errorf("the ticket system does not tell of ticket %s", g.Ticket.ID)
 	}
 	person, err := r.Rules.Person(ctx, g.Person)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ const WorkWatch = "watch"
 type Watch interface {
 	WatchedConnections(ctx context.Context) ([]string, error)
 	// Watched lists the grants with tickets of a connection that have not ended
-	// and were not stopped, and what was noticed about tickets of it before.
+	// and were not stopped, those that are over too if the ticket is still to be
+	// verified, and what was noticed about tickets of it before.
 	Watched(ctx context.Context, connection string) ([]access.Watched, []access.TicketSign, error)
 	// Notice stores what was noticed about a ticket; nothing takes it away.
 	Notice(ctx context.Context, n access.TicketSign, events ...access.Event) error
@@ -48,6 +50,8 @@ const (
 	watchSoon    = 15 * time.Second // after a ticket was not there for the first time
 	watchLong    = 20 * time.Second // for asking a ticket system
 	missedEnough = 2                // times in a row that a ticket is not there before it counts as gone
+	goneGrace    = 2 * time.Minute  // for which access goes on at least after that: rights may be missing for a moment
+	watchFails   = 6                // calls of one look that may fail before it is given up
 )
 
 // A watcher sees to it that access does not outlive its ticket, where the
@@ -86,11 +90,16 @@ type round struct {
 	now        time.Time
 	grants     []access.Watched             // that are to be watched
 	policies   map[string]access.Policy     // by name
-	signs      map[string]access.TicketSign // by id of the ticket, as stored
+	signs      map[string]access.TicketSign // by held or doubted, as stored
 	companies  map[string]string            // by customer; those of which it is not known are missing
 	asked      map[string]bool              // the tickets that are in turn, by name; see subject
+	unknown    map[string]bool              // ids of tickets of which the system did not tell
 	next       time.Duration                // until the next one
 }
+
+// held names what is noticed about the ticket of g: whether a ticket is where
+// it belongs is another question for each customer.
+func held(g access.Watched) string { return g.Ticket.ID + "@" + g.Customer }
 
 // subject is what is looked for because of g: its ticket, or what may be it.
 func subject(g access.Watched) string { return cmp.Or(g.Ticket.ID, doubted(g)) }
@@ -99,7 +108,7 @@ func subject(g access.Watched) string { return cmp.Or(g.Ticket.ID, doubted(g)) }
 // system can. Where that is a call for each, and many, they take turns.
 func (w watcher) connection(ctx context.Context, connection string) (schedule.Result, error) {
 	r := round{watcher: w, connection: connection, now: time.Now().UTC(), policies: map[string]access.Policy{}, signs: map[string]access.TicketSign{},
-		companies: map[string]string{}, next: spread(watchEvery)}
+		companies: map[string]string{}, unknown: map[string]bool{}, next: spread(watchEvery)}
 	if err := r.read(ctx); err != nil {
 		return schedule.Result{}, err
 	}
@@ -154,11 +163,19 @@ func (r *round) closing() (first time.Duration) {
 
 // endOf is when g is to be ended because of its ticket; zero if it is not.
 func (r *round) endOf(g access.Watched) time.Time {
-	sign, rules := r.signs[g.Ticket.ID], r.policies[g.Policy].Tickets
+	sign, rules := r.signs[held(g)], r.policies[g.Policy].Tickets
 	if sign.ClosedAt.IsZero() || !rules.EndOnClose || g.Ticket.ID == "" || g.Ticket.Unverified {
 		return time.Time{}
 	}
-	return sign.ClosedAt.Add(rules.CloseGrace)
+	return sign.ClosedAt.Add(graceOf(rules, sign))
+}
+
+// graceOf is how long access goes on after what was noticed.
+func graceOf(rules access.TicketRules, sign access.TicketSign) time.Duration {
+	if sign.Missed >= missedEnough {
+		return max(rules.CloseGrace, goneGrace)
+	}
+	return rules.CloseGrace
 }
 
 // read reads the grants to be watched, and drops what was noticed about
@@ -179,7 +196,7 @@ func (r *round) read(ctx context.Context) error {
 		}
 		if g.Ticket.Unverified || policy.Tickets.EndOnClose && g.Ticket.ID != "" {
 			r.grants = append(r.grants, g)
-			used[g.Ticket.ID], used[doubted(g)] = true, true
+			used[held(g)], used[doubted(g)] = true, true
 		}
 	}
 	for _, s := range signs {
@@ -192,19 +209,21 @@ func (r *round) read(ctx context.Context) error {
 	return nil
 }
 
-// ask asks for all tickets in turn at once.
+// ask asks for all tickets in turn at once, and for fewer at a time where that fails:
+// one that its system cannot tell of, or too many for one call, must not hide
+// what became of the others. It fails if it was told nothing.
 func (r *round) ask(ctx context.Context) (map[string]ticket.Ticket, ticket.System, error) {
-	ctx, cancel := context.WithTimeout(ctx, watchLong)
-	defer cancel()
 	sys, err := r.Tickets(ctx, r.connection)
 	if err != nil {
 		return nil, nil, err
 	}
 	var names, ids []string
+	urgent := map[string]bool{}
 	for _, g := range r.grants {
 		names = append(names, subject(g))
+		urgent[subject(g)] = urgent[subject(g)] || r.signs[held(g)] != access.TicketSign{} || r.signs[doubted(g)] != access.TicketSign{}
 	}
-	r.asked = r.turns.take(r.connection, names, func(name string) bool { return r.signs[name] != access.TicketSign{} }, sys.Limits().Finds, r.now)
+	r.asked = r.turns.take(r.connection, names, func(name string) bool { return urgent[name] }, sys.Limits().Finds, r.now)
 	for _, g := range r.grants {
 		if g.Ticket.ID != "" && r.asked[g.Ticket.ID] && !slices.Contains(ids, g.Ticket.ID) {
 			ids = append(ids, g.Ticket.ID)
@@ -218,31 +237,56 @@ func (r *round) ask(ctx context.Context) (map[string]ticket.Ticket, ticket.Syste
 	if len(ids) == 0 {
 		return nil, sys, nil
 	}
-	found, err := sys.Find(ctx, ids...)
+	found, fails := map[string]ticket.Ticket{}, 0
+	if err = r.find(ctx, sys, ids, found, &fails); err != nil && len(r.unknown) < len(ids) {
+		r.cfg.Log.Warn("a ticket system does not tell of some tickets", "connection", r.connection, "tickets", len(r.unknown), "err", err)
+		err = nil
+	}
 	return found, sys, err
+}
+
+// find adds the tickets with ids to found. Of which it cannot is noted.
+func (r *round) find(ctx context.Context, sys ticket.System, ids []string, found map[string]ticket.Ticket, fails *int) error {
+	within, cancel := context.WithTimeout(ctx, watchLong)
+	some, err := sys.Find(within, ids...)
+	cancel()
+	if err == nil {
+		maps.Copy(found, some)
+		return nil
+	}
+	*fails++
+	kind := ticket.TroubleOf(err)
+	if len(ids) == 1 || *fails >= watchFails || ctx.Err() != nil || kind == ticket.Throttled || kind == ticket.Misconfigured {
+		for _, id := range ids {
+			r.unknown[id] = true
+		}
+		return err
+	}
+	half := len(ids) / 2
+	return errors.Join(r.find(ctx, sys, ids[:half], found, fails), r.find(ctx, sys, ids[half:], found, fails))
 }
 
 // notice compares each ticket with what was noticed before.
 func (r *round) notice(ctx context.Context, found map[string]ticket.Ticket) error {
 	done := map[string]bool{}
 	for _, g := range r.grants {
-		id := g.Ticket.ID
-		if id == "" || done[id] || g.Ticket.Unverified || !r.asked[id] {
+		id, key := g.Ticket.ID, held(g)
+		if id == "" || done[key] || g.Ticket.Unverified || !r.asked[id] || r.unknown[id] {
 			continue
 		}
-		done[id] = true
+		done[key] = true
 		t, ok := found[id]
-		before := r.signs[id]
+		before := r.signs[key]
 		after := r.sign(before, g, t, ok && t.ID == id)
 		if after == before {
 			continue
 		}
 		stored := after
-		stored.Connection, stored.Ticket = r.connection, id
+		stored.Connection, stored.Ticket = r.connection, key
 		if err := r.Watch.Notice(ctx, stored, r.tell(before, after)...); err != nil {
 			return err
 		}
-		if r.signs[id] = after; after.Missed > 0 && after.ClosedAt.IsZero() {
+		if r.signs[key] = after; after.Missed > 0 && after.ClosedAt.IsZero() {
 			r.next = min(r.next, watchSoon)
 		}
 	}
@@ -251,7 +295,7 @@ func (r *round) notice(ctx context.Context, found map[string]ticket.Ticket) erro
 
 // sign is what is to be noticed about the ticket of g.
 func (r *round) sign(before access.TicketSign, g access.Watched, t ticket.Ticket, there bool) access.TicketSign {
-	s := access.TicketSign{Connection: r.connection, Ticket: g.Ticket.ID, ClosedAt: before.ClosedAt}
+	s := access.TicketSign{Connection: r.connection, Ticket: held(g), ClosedAt: before.ClosedAt}
 	company, known := r.companies[g.Customer]
 	switch {
 	case !there:
@@ -285,18 +329,18 @@ func (r *round) sign(before access.TicketSign, g access.Watched, t ticket.Ticket
 
 // tell says on the timelines of the grants what was noticed about their ticket.
 func (r *round) tell(before, after access.TicketSign) (events []access.Event) {
-	id := cmp.Or(after.Ticket, before.Ticket)
+	key := cmp.Or(after.Ticket, before.Ticket)
 	for _, g := range r.grants {
 		rules := r.policies[g.Policy].Tickets
-		if g.Ticket.ID != id || g.Ticket.Unverified || !rules.EndOnClose {
+		if held(g) != key || g.Ticket.Unverified || !rules.EndOnClose {
 			continue
 		}
-		name := "Ticket " + clean(g.Ticket.Number, 100) + " "
+		name, grace := "Ticket "+clean(g.Ticket.Number, 100)+" ", graceOf(rules, after)
 		switch {
-		case before.ClosedAt.IsZero() && !after.ClosedAt.IsZero() && rules.CloseGrace == 0:
+		case before.ClosedAt.IsZero() && !after.ClosedAt.IsZero() && grace == 0:
 			events = append(events, r.event(g, name+after.Why+". The access ends."))
 		case before.ClosedAt.IsZero() && !after.ClosedAt.IsZero():
-			events = append(events, r.event(g, fmt.Sprintf("%s%s. The access ends in %s, unless that changes.", name, after.Why, access.Length(rules.CloseGrace))))
+			events = append(events, r.event(g, fmt.Sprintf("%s%s. The access ends in %s, unless that changes.", name, after.Why, access.Length(grace))))
 		case !before.ClosedAt.IsZero() && after.ClosedAt.IsZero():
 			events = append(events, r.event(g, name+"is open again. The access goes on."))
 		case after.Why != "" && after.Why != before.Why && after.ClosedAt.IsZero():
@@ -319,7 +363,7 @@ func (r *round) close(ctx context.Context) error {
 		if at.IsZero() || time.Now().Before(at) {
 			return false
 		}
-		err := r.stop(ctx, g, "ticket "+clean(g.Ticket.Number, 100)+" "+r.signs[g.Ticket.ID].Why)
+		err := r.stop(ctx, g, "ticket "+clean(g.Ticket.Number, 100)+" "+r.signs[held(g)].Why)
 		failed = errors.Join(failed, err)
 		return err == nil
 	})

@@ -73,14 +73,15 @@ func (s *Tickets) SetChoices(ctx context.Context, all ...access.Choices) error {
 }
 
 // WatchedConnections lists the connections with tickets of grants that have
-// not ended.
+// not ended, or are still to be verified.
 func (s *Tickets) WatchedConnections(ctx context.Context) ([]string, error) {
 	all, err := s.core.q().WatchedConnections(ctx)
 	return all, fail("list the connections with live grants", err)
 }
 
 // Watched lists the grants with tickets of a connection that have not ended
-// and were not stopped, and what was noticed about tickets of it before.
+// and were not stopped, or whose ticket is still to be verified, and what was
+// noticed about tickets of it before.
 func (s *Tickets) Watched(ctx context.Context, connection string) ([]access.Watched, []access.TicketSign, error) {
 	rows, err := s.core.q().WatchedGrants(ctx, connection)
 	grants, err := each(rows, err, sure(func(r db.WatchedGrantsRow) access.Watched {

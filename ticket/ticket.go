@@ -133,3 +133,10 @@ func TroubleOf(err error) TroubleKind {
 	}
 	return Doubtful
 }
+
+// Answered reports whether err, from a call that only asks, is what the system
+// said to what it was asked, and no failure to be asked at all.
+func Answered(err error) bool {
+	kind := TroubleOf(err)
+	return kind == Gone || kind == Forbidden || kind == Rejected
+}

@@ -56,6 +56,9 @@ func browse(t *testing.T, w *world) *browser {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	b := &browser{world: w, ctx: ctx, url: server.URL}
+	if err := chromedp.Do(ctx); err != nil { // the browser lives as long as the context it begins in
+		t.Fatal(err)
+	}
 	b.do(t, call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `window.faults = [];
 		addEventListener("securitypolicyviolation", (e) => faults.push("policy: " + e.violatedDirective + " " + e.blockedURI + " " + e.sample));
 		addEventListener("error", (e) => faults.push("error: " + e.message));
@@ -74,10 +77,15 @@ func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromed
 
 func (b *browser) do(t *testing.T, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Do(b.ctx, actions...); err != nil {
+	ctx, cancel := context.WithTimeout(b.ctx, patience) // else a click on what is not there waits for ever
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// patience is how long a test waits for the browser, on a machine that is busy.
+const patience = 90 * time.Second
 
 // open goes to a page.
 func (b *browser) open(t *testing.T, path string) {
@@ -91,12 +99,16 @@ func (b *browser) until(t *testing.T, condition string) {
 	t.Helper()
 	deadline := time.Now().Add(45 * time.Second)
 	for {
-		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
+		ctx, cancel := context.WithDeadline(b.ctx, deadline)
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
+		cancel()
 		if err == nil && ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("location.href + ' ' + JSON.stringify(window.faults) + ' ' + document.querySelector('main')?.innerText"))
+			ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+			defer cancel()
+			text, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href + ' ' + JSON.stringify(window.faults) + ' ' + document.querySelector('main')?.innerText"))
 			t.Fatalf("never: %s (%v); the page says %.600s", condition, err, text)
 		}
 		time.Sleep(30 * time.Millisecond)

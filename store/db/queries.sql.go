@@ -3977,7 +3977,9 @@ func (q *Queries) WaitingNotes(ctx context.Context, arg WaitingNotesParams) ([]W
 }
 
 const watchedConnections = `-- name: WatchedConnections :many
-SELECT DISTINCT ticket_system FROM grants WHERE ended_at = 0 AND ticket_system > '' ORDER BY ticket_system
+SELECT DISTINCT g.ticket_system FROM grants g
+WHERE g.ticket_system > '' AND g.id IN (SELECT l.id FROM grants l WHERE l.ended_at = 0 UNION SELECT u.id FROM grants u WHERE u.ticket_unverified)
+ORDER BY g.ticket_system
 `
 
 func (q *Queries) WatchedConnections(ctx context.Context) ([]string, error) {
@@ -4004,8 +4006,10 @@ func (q *Queries) WatchedConnections(ctx context.Context) ([]string, error) {
 }
 
 const watchedGrants = `-- name: WatchedGrants :many
-SELECT id, requester, customer, policy, ticket_system, ticket_id, ticket_number, ticket_title, ticket_url, ticket_unverified FROM grants
-WHERE ended_at = 0 AND stopped_at = 0 AND ticket_system = $1 ORDER BY ticket_id, id
+SELECT g.id, g.requester, g.customer, g.policy, g.ticket_system, g.ticket_id, g.ticket_number, g.ticket_title, g.ticket_url, g.ticket_unverified FROM grants g
+WHERE g.ticket_system = $1
+AND g.id IN (SELECT l.id FROM grants l WHERE l.ended_at = 0 AND l.stopped_at = 0 UNION SELECT u.id FROM grants u WHERE u.ticket_unverified)
+ORDER BY g.ticket_id, g.id
 `
 
 type WatchedGrantsRow struct {
