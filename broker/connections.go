@@ -173,13 +173,18 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 	if !ok {
 		return access.Connection{}, invalid("kind", "Choose one of the ticket systems in the list.")
 	}
-	settings := ticket.Settings{Values: map[string]string{}, Secrets: map[string]secret.Text{}}
+	settings, was := ticket.Settings{Values: map[string]string{}, Secrets: map[string]secret.Text{}}, one.Settings
 	wrong := readFields(kind.Fields, in.Values, in.Secrets, old, settings.Values, settings.Secrets)
 	if one.Name = strings.TrimSpace(clip(in.Name, 200)); one.Name == "" {
 		one.Name = kind.Title
 	}
 	if len(wrong) == 0 && kind.Valid != nil {
 		wrong = c.valid(ctx, kind, one.ID, settings, old)
+	}
+	if len(wrong) == 0 && in.ID != "" {
+		if wrong, err = c.moved(ctx, one.ID, kind, was, settings.Values); err != nil {
+			return access.Connection{}, err
+		}
 	}
 	if len(wrong) > 0 {
 		return access.Connection{}, &Invalid{Fields: wrong}
@@ -199,6 +204,26 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 	saved, err := c.ports.Connections.SaveConnection(ctx, one, sealed,
 		by(who, EventConnectionSaved, "", "", one.ID, choose(in.ID == "", "Added", "Changed")+" the connection to the ticket system "+one.Name+"."))
 	return saved, hide(err)
+}
+
+// moved reports settings that would lead to another system while something
+// hangs on the one that they lead to now: a ticket's id means another ticket
+// there, maybe of another customer.
+func (c *Connections) moved(ctx context.Context, id string, kind ticket.Kind, was, now map[string]string) (wrong []access.FieldError, err error) {
+	for _, f := range kind.Fields {
+		if !f.Place || was[f.Name] == now[f.Name] || c.ports.Backlog == nil {
+			continue
+		}
+		hangs, err := c.ports.Backlog.Hangs(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if hangs {
+			wrong = append(wrong, access.FieldError{Field: f.Name,
+				Text: f.Title + " cannot change while access is open on tickets of this system, or notes to it wait. Connect the other system beside this one, or wait until they are done."})
+		}
+	}
+	return wrong, nil
 }
 
 // valid asks the kind about the settings as they will be, secrets that stay included.

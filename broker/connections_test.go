@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"jitney/access"
 	"jitney/broker"
+	"jitney/schedule"
 	"jitney/secret"
 	"jitney/ticket"
 )
@@ -31,7 +33,7 @@ func (b *bureau) Check(context.Context) ([]access.Finding, error) {
 }
 
 func (w *world) ticketKind() ticket.Kind {
-	return ticket.Kind{Name: "bureau", Title: "Bureau", Fields: []ticket.Field{{Name: "url", Title: "Address", Required: true}, {Name: "token", Title: "Token", Secret: true, Required: true}, {Name: "closed", Title: "Closed", Picked: true, Many: true}},
+	return ticket.Kind{Name: "bureau", Title: "Bureau", Fields: []ticket.Field{{Name: "url", Title: "Address", Required: true, Place: true}, {Name: "token", Title: "Token", Secret: true, Required: true}, {Name: "closed", Title: "Closed", Picked: true, Many: true}},
 		Valid: func(s ticket.Settings) error {
 			if s.Values["url"] == "ftp://x" || s.Secrets["token"].IsZero() {
 				return &access.Error{Kind: access.Invalid, Text: "The address must be https.", Hint: "Correct it."}
@@ -128,5 +130,40 @@ func TestCustomersAreMappedToCompanies(t *testing.T) {
 	w.bureau.down = true
 	if _, err := c.Refresh(w.ctx, w.admin, saved.ID); access.KindOf(err) != access.Unavailable || !strings.Contains(err.Error(), "does not answer") {
 		t.Errorf("while it is down: %v", err)
+	}
+}
+
+func TestAConnectionMovesNowhereWhileSomethingHangsOnIt(t *testing.T) {
+	w := newWorld(t)
+	c := w.Broker.Tickets
+	in := broker.ConnectionInput{Kind: "bureau", Values: map[string]string{"url": "https://b.example"}, Secrets: map[string]secret.Text{"token": secret.New("bureau-token")}}
+	saved, err := c.Save(w.ctx, w.admin, in)
+	check(t, err)
+	g := access.Grant{ID: "g1", Policy: w.policy.Name, PolicyVersion: 1, SubmittedAt: time.Now(), ApprovedAt: time.Now(), ApprovedBy: "policy", StartBy: time.Now().Add(time.Hour)}
+	g.Request = access.Request{Requester: "maya", Customer: "aviary", Target: "target-aviary", Entitlement: "admin",
+		Ticket: access.TicketRef{System: saved.ID, ID: "7", Number: "7"}, Duration: 15 * time.Minute}
+	_, err = w.store.Grants.Create(w.ctx, access.NewGrant{Grant: g, Account: access.Account{ID: "a1", Customer: "aviary", Target: "target-aviary", Key: "g1"}})
+	check(t, err)
+	in.ID, in.Version, in.Secrets = saved.ID, saved.Version, nil
+	in.Name = "The bureau"
+	saved, err = c.Save(w.ctx, w.admin, in) // anything else may change
+	check(t, err)
+	in.Version, in.Values = saved.Version, map[string]string{"url": "https://other.example"}
+	if _, err := c.Save(w.ctx, w.admin, in); len(broker.FieldsOf(err)) != 1 || broker.FieldsOf(err)[0].Field != "url" {
+		t.Errorf("it leads to other tickets of the same numbers now: %v", err)
+	}
+	_, err = w.Access.End(w.ctx, w.maya, "g1")
+	check(t, err)
+	w.settle()
+	if _, err := c.Save(w.ctx, w.admin, in); err == nil {
+		t.Error("it moved while the note about the end waits")
+	}
+	items, err := w.store.Outbox.Claim(w.ctx, schedule.Claim{Owner: "test", For: time.Minute, Limit: 10})
+	check(t, err)
+	for _, it := range items {
+		check(t, w.store.Outbox.Finish(w.ctx, it.Lease, "1", false))
+	}
+	if _, err = c.Save(w.ctx, w.admin, in); err != nil {
+		t.Errorf("nothing hangs on it any more: %v", err)
 	}
 }

@@ -70,8 +70,15 @@ func (v *vault) Console(context.Context, target.Keys, target.Place) (secret.Text
 	return secret.New("https://console.example/login"), nil
 }
 
-func (v *vault) Longest(context.Context, string) (time.Duration, error) { return v.max, nil }
+func (v *vault) Longest(context.Context, string) (time.Duration, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.max, nil
+}
+
 func (v *vault) SetLongest(_ context.Context, _ string, d time.Duration) (time.Duration, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.max = d
 	return d, nil
 }

@@ -564,3 +564,8 @@ ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0, next_at = exclu
 
 -- name: ParkedWork :many
 SELECT * FROM work WHERE group_name = @group_name AND parked_at > 0 ORDER BY place LIMIT @part;
+
+-- OpenOnConnection finds one grant that is open, or one note that waits, if there is any.
+-- name: OpenOnConnection :many
+SELECT g.id FROM grants g WHERE g.ended_at = 0 AND g.ticket_system = @connection
+UNION ALL SELECT w.id FROM work w WHERE w.group_name = @connection AND w.kind = 'note' AND w.done_at = 0 AND w.parked_at = 0 LIMIT 1;

@@ -2039,6 +2039,35 @@ func (q *Queries) OpenGrants(ctx context.Context, account string) ([]Grant, erro
 	return items, nil
 }
 
+const openOnConnection = `-- name: OpenOnConnection :many
+SELECT g.id FROM grants g WHERE g.ended_at = 0 AND g.ticket_system = $1
+UNION ALL SELECT w.id FROM work w WHERE w.group_name = $1 AND w.kind = 'note' AND w.done_at = 0 AND w.parked_at = 0 LIMIT 1
+`
+
+// OpenOnConnection finds one grant that is open, or one note that waits, if there is any.
+func (q *Queries) OpenOnConnection(ctx context.Context, connection string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, openOnConnection, connection)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const pairing = `-- name: Pairing :one
 SELECT id, application, machine, os_user, tenant, admin, challenge, state, port, code, address, created_at, expires_at, person, login, one_time, decided_at, delivered_at, cancelled_at, version FROM pairings WHERE id = $1
 `

@@ -50,7 +50,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "connectwise", Title: "ConnectWise PSA", Company: "company",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Title: "Address", Required: true, Example: "https://na.myconnectwise.net", Help: "Where people sign in to ConnectWise PSA, without anything after the host."},
+			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://na.myconnectwise.net", Help: "Where people sign in to ConnectWise PSA, without anything after the host."},
 			{Name: fieldCompany, Title: "Company ID", Required: true, Example: "yourcompany", Help: "What people enter as the company when they sign in."},
 			{Name: fieldPublic, Title: "Public key", Required: true, Help: "Of an API member made for Jitney alone, under System, Members, API Members, API Keys. Its role needs: service tickets, inquire all and edit all; companies, inquire all; and each board of your customers."},
 			{Name: fieldPrivate, Title: "Private key", Required: true, Secret: true, Help: "ConnectWise shows it once, when the keys are made."},

@@ -39,7 +39,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "kaseyabms", Title: "Kaseya BMS", Company: "account",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Title: "Address of the interface", Required: true, Example: "https://api.bms.kaseya.com", Help: "api.bmsemea.kaseya.com or api.bmsapac.kaseya.com in those regions; for Pulseway PSA the address of your server."},
+			{Name: fieldURL, Place: true, Title: "Address of the interface", Required: true, Example: "https://api.bms.kaseya.com", Help: "api.bmsemea.kaseya.com or api.bmsapac.kaseya.com in those regions; for Pulseway PSA the address of your server."},
 			{Name: fieldCompany, Title: "Company name", Required: true, Example: "Your Company", Help: "As BMS shows it under My Settings."},
 			{Name: fieldUser, Title: "Username", Required: true, Help: "Of an employee made for Jitney alone, who may see the accounts and tickets of your customers and add notes to them. BMS gives one-time codes to employees only, not to API users."},
 			{Name: fieldPassword, Title: "Password", Required: true, Secret: true},

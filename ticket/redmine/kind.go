@@ -37,7 +37,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "redmine", Title: "Redmine", Company: "project",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Title: "Address", Required: true, Example: "https://redmine.example.com", Help: "Where people open Redmine. Its REST web service must be on: Administration, Settings, API."},
+			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://redmine.example.com", Help: "Where people open Redmine. Its REST web service must be on: Administration, Settings, API."},
 			{Name: fieldKey, Title: "API access key", Required: true, Secret: true,
 				Help: "Of a user made for Jitney alone, a member of the customers' projects with the permissions View issues, Add notes, View private notes and Set notes as private, Edit issues if a policy gives tickets a status, and Log spent time and View spent time if one books time. It stands under My account."},
 			{Name: fieldNotes, Title: "Notes are", Options: []string{private, public}, Help: "Private notes are seen by people with that permission only; public ones by everybody on the project, which can mean the customer."},

@@ -33,7 +33,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "rt", Title: "Request Tracker", Company: "queue",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Title: "Address", Required: true, Example: "https://rt.example.com", Help: "Where people open Request Tracker; version 5 or newer."},
+			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://rt.example.com", Help: "Where people open Request Tracker; version 5 or newer."},
 			{Name: fieldToken, Title: "Authentication token", Required: true, Secret: true,
 				Help: "Of a privileged user made for Jitney alone, with the rights SeeQueue, ShowTicket, ShowTicketComments, CommentOnTicket, SeeCustomField and ModifyCustomField on the queues of your customers, and ModifyTicket if a policy gives tickets a status. Make it under Logged in as, Settings, Auth tokens."},
 			{Name: fieldCompany, Title: "A customer is", Options: []string{byQueue, byField}, Help: "How tickets of different customers are told apart."},
