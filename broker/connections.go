@@ -182,7 +182,7 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 		wrong = c.valid(ctx, kind, one.ID, settings, old)
 	}
 	if len(wrong) == 0 && in.ID != "" {
-		if wrong, err = c.moved(ctx, one.ID, kind, was, settings.Values); err != nil {
+		if wrong, err = movedDesk(ctx, c.ports.Backlog, one.ID, kind, was, settings.Values); err != nil {
 			return access.Connection{}, err
 		}
 	}
@@ -206,15 +206,15 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 	return saved, hide(err)
 }
 
-// moved reports settings that would lead to another system while something
+// movedDesk reports settings that would lead to another system while something
 // hangs on the one that they lead to now: a ticket's id means another ticket
 // there, maybe of another customer.
-func (c *Connections) moved(ctx context.Context, id string, kind ticket.Kind, was, now map[string]string) (wrong []access.FieldError, err error) {
+func movedDesk(ctx context.Context, backlog Backlog, id string, kind ticket.Kind, was, now map[string]string) (wrong []access.FieldError, err error) {
 	for _, f := range kind.Fields {
-		if !f.Place || was[f.Name] == now[f.Name] || c.ports.Backlog == nil {
+		if !f.Place || was[f.Name] == now[f.Name] || backlog == nil {
 			continue
 		}
-		hangs, err := c.ports.Backlog.Hangs(ctx, id)
+		hangs, err := backlog.Hangs(ctx, id)
 		if err != nil {
 			return nil, err
 		}
