@@ -24,7 +24,7 @@ demo: ## Try everything in a browser, with simulated systems; nothing to install
 	@exec ./jitney demo
 
 test: need verify race crash ## Run every test, against real peers (installs them as root where they are missing)
-	JITNEY_TEST_REQUIRE=1 $(GO) test -timeout 9m ./...
+	JITNEY_TEST_REQUIRE=1 $(GO) test -p 4 -timeout 9m ./... # most of them wait for a peer or a browser
 
 need: # Install the peers of the tests: Samba AD DC, PostgreSQL, Chromium
 	@lab/need
