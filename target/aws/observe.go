@@ -101,13 +101,18 @@ func (v *viewer) open(r role) {
 	v.o.Entitlements = append(v.o.Entitlements, r.entitlement)
 }
 
-// wanted tries whether a session would be given.
+// wanted tries whether a session would be given. Where none would, keys that
+// were given before may work all the same.
 func (v *viewer) wanted(ctx context.Context, r role) error {
 	what := "A try for a session of the role " + r.name
 	err := v.try(ctx, r, v.a)
 	if isDenied(err) {
 		e, _ := errors.AsType[*access.Error](v.explainAssume(err, r))
 		v.fact(what, "refused: "+e.Text, true)
+		if is, any := sumOf(v.a, r.entitlement); any && !over(is.ExpiresAt) {
+			v.o.Exists = true
+			v.left("keys of the role "+r.name+" were given before, and may work until "+stamp(is.EndsAt), 0)
+		}
 		return nil
 	}
 	if err != nil {
