@@ -25,6 +25,8 @@ const (
 	EventPasswordChanged = "person.password_changed" // by the person
 	EventSessionsEnded   = "person.sessions_ended"
 	EventFirstPerson     = "person.first"
+	EventLinked          = "person.linked"   // to an account at a provider of identities
+	EventUnlinked        = "person.unlinked" // from all of them
 )
 
 // Config is what a Door needs.
@@ -43,6 +45,8 @@ type Config struct {
 	// HTTPS says that visitors come over https, also where a proxy ends it. The
 	// cookie is then a __Host- cookie; without it, only loopback is safe.
 	HTTPS bool
+	// NoPasswords says that people come by a [Provider] only.
+	NoPasswords bool
 	// Lasts is how long a session lasts at most; zero means [Lifetime].
 	Lasts time.Duration
 	// Address reports the address of a visitor; nil takes the connection's. Behind
@@ -60,6 +64,7 @@ type Door struct {
 	pairings Voider
 	log      *slog.Logger
 	address  func(*http.Request) string
+	shut     bool // to passwords
 
 	manager *scs.SessionManager
 	hasher  *hasher
@@ -74,7 +79,7 @@ func New(c Config) *Door {
 
 func newDoor(c Config, hashing cost) *Door {
 	d := &Door{people: c.People, sessions: c.Sessions, settings: c.Settings, records: c.Log, tokens: c.Tokens, pairings: c.Pairings, log: c.Logger,
-		address: c.Address, hasher: newHasher(hashing), limits: newLimits()}
+		address: c.Address, shut: c.NoPasswords, hasher: newHasher(hashing), limits: newLimits()}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
@@ -166,10 +171,13 @@ func tooMany(err error) error {
 }
 
 // In signs a person in with a password, in a new session. It is access.Denied
-// if login and password do not fit, and access.Unavailable after too many
-// tries. It takes the same time whether or not there is such a person.
+// if login and password do not fit, or passwords let nobody in here, and
+// access.Unavailable after too many tries. It takes the same time whether or not there is such a person.
 func (d *Door) In(r *http.Request, login string, password secret.Text) error {
 	ctx, login := r.Context(), strings.TrimSpace(login)
+	if d.shut {
+		return &access.Error{Kind: access.Denied, Text: "Passwords let nobody in here.", Hint: "Go back, and sign in with the button."}
+	}
 	if login == "" || len(login) > maxLogin || len(password.Reveal()) > maxPassword {
 		return wrong()
 	}

@@ -30,6 +30,20 @@ type Persons interface {
 	Person(ctx context.Context, id string) (access.Person, error)
 }
 
+// Identities is the part of the store that knows whose an account at a
+// provider of identities is.
+type Identities interface {
+	// Identity is access.NotFound if that account is linked to nobody.
+	Identity(ctx context.Context, issuer, subject string) (access.Identity, error)
+	// IdentitiesOf lists the linked accounts of a person.
+	IdentitiesOf(ctx context.Context, person string) ([]access.Identity, error)
+	// Link is access.Conflict if the account is linked already, or the person
+	// to another account of that issuer.
+	Link(ctx context.Context, n access.Identity, events ...access.Event) error
+	// Unlink forgets the linked accounts of a person and ends their sign-ins.
+	Unlink(ctx context.Context, person string, events ...access.Event) error
+}
+
 // Sessions is the part of the store that keeps sessions.
 type Sessions interface {
 	// Session is access.NotFound if there is none with that key.

@@ -305,6 +305,18 @@ SELECT p.hash FROM passwords p JOIN people o ON o.id = p.person WHERE o.login_ke
 INSERT INTO passwords (person, hash) VALUES (@person, @hash)
 ON CONFLICT (person) DO UPDATE SET hash = excluded.hash;
 
+-- name: Identity :one
+SELECT * FROM identities WHERE issuer = @issuer AND subject = @subject;
+
+-- name: IdentitiesOf :many
+SELECT * FROM identities WHERE person = @person ORDER BY issuer;
+
+-- name: InsertIdentity :exec
+INSERT INTO identities (issuer, subject, person, name, linked_at) VALUES (@issuer, @subject, @person, @name, @linked_at);
+
+-- name: DropIdentities :execrows
+DELETE FROM identities WHERE person = @person;
+
 -- name: CountPeople :one
 SELECT count(*) FROM people;
 

@@ -24,6 +24,7 @@ var flashes = map[string]flash{
 	"checked":     {"ok", "circle-check", "Checked. What was found is below."},
 	"disabled":    {"ok", "ban", "Disabled. Their sessions are over."},
 	"enabled":     {"ok", "circle-check", "Enabled."},
+	"unlinked":    {"ok", "ban", "Unlinked. Their sessions are over."},
 	"sessions":    {"ok", "log-out", "The sessions are over."},
 	"password":    {"ok", "circle-check", "The password was changed."},
 	"revoked":     {"ok", "ban", "Revoked. It is of no use from now on."},

@@ -40,10 +40,12 @@ type Setup interface {
 }
 
 type loginBody struct {
-	Problem *access.Error
-	Login   string
-	Next    string
-	Hint    string
+	Problem   *access.Error
+	Login     string
+	Next      string
+	Hint      string
+	Provider  string // what people call it; empty if there is none
+	Passwords bool   // whether they let anybody in
 }
 
 func (s entry) showLogin(v *visit) error {
@@ -61,7 +63,7 @@ func (s entry) showLogin(v *visit) error {
 	if v.r.URL.Query().Has("out") {
 		hint = "You are signed out."
 	}
-	return s.show(v, http.StatusOK, "login", "Sign in", loginBody{Next: v.form("next"), Hint: hint})
+	return s.loginPage(v, loginBody{Next: v.form("next"), Hint: hint}, nil)
 }
 
 func (s entry) login(v *visit) error {
@@ -70,11 +72,7 @@ func (s entry) login(v *visit) error {
 	if err == nil {
 		return v.back(localPath(v.form("next"), "/request"), "")
 	}
-	p, err := problem(err)
-	if err != nil {
-		return err
-	}
-	return s.show(v, statuses[p.Kind], "login", "Sign in", loginBody{Problem: p, Login: login, Next: v.form("next")})
+	return s.loginPage(v, loginBody{Login: login, Next: v.form("next")}, err)
 }
 
 func (s entry) logout(v *visit) error {

@@ -18,13 +18,14 @@ type sessionRow struct {
 }
 
 type meBody struct {
-	Themes   []option
-	Zones    []string
-	Sessions []sessionRow
-	Ending   int // of their API tokens, soon
-	AWS      awsMenu
-	Wrong    []wrongField
-	Problem  *access.Error
+	Themes    []option
+	Zones     []string
+	Sessions  []sessionRow
+	Ending    int // of their API tokens, soon
+	Passwords bool
+	AWS       awsMenu
+	Wrong     []wrongField
+	Problem   *access.Error
 }
 
 func (s mine) showMe(v *visit) error { return s.mePage(v, nil) }
@@ -41,7 +42,7 @@ func (s mine) mePage(v *visit, failed error) error {
 	chosen := theme(v.r)
 	s.reachAWS(v)
 	v.formsTo = strings.Join(consoles(v.reach.Endpoint), " ")
-	b := meBody{Ending: ending, Zones: []string{"UTC", "Europe/London", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
+	b := meBody{Ending: ending, Passwords: !s.NoPasswords, Zones: []string{"UTC", "Europe/London", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
 		"Asia/Kolkata", "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney"}}
 	v.menu(&b.AWS, true)
 	for _, t := range [][2]string{{"auto", "As the system"}, {"light", "Light"}, {"dark", "Dark"}} {

@@ -112,7 +112,9 @@ type personBody struct {
 	Version                                                             int64
 	Roles                                                               []roleOption
 	Customers                                                           []option
-	All, Disabled, ReadOnly                                             bool
+	All, Disabled, ReadOnly, Passwords                                  bool
+	Links                                                               []linkRow
+	Provider                                                            string
 	OneTime                                                             *secret.Text
 	Wrong                                                               []wrongField
 	Problem                                                             *access.Error
@@ -137,6 +139,13 @@ func (s staff) personPage(v *visit, status int, p access.Person, oneTime *secret
 	}
 	b := personBody{ID: p.ID, Crumb: "New", Heading: "Add a person", LoginValue: p.Login, Name: p.Name, TimeZone: p.TimeZone, Action: "/people", Save: "Add person",
 		Version: p.Version, All: p.AllCustomers, Disabled: !p.DisabledAt.IsZero(), ReadOnly: !v.Person.Is(access.Administrator), OneTime: oneTime}
+	b.Passwords = !s.NoPasswords
+	if b.Links, err = s.links(v, p.ID); err != nil {
+		return err
+	}
+	if s.Provider != nil {
+		b.Provider = s.Provider.Name()
+	}
 	if p.ID != "" {
 		b.Crumb, b.Heading, b.Login, b.Action, b.Save = p.Name, p.Name, p.Login, "/people/"+p.ID, "Save"
 	}
@@ -173,7 +182,7 @@ func (s staff) savePerson(v *visit) error {
 	case err != nil:
 		typed := access.Person{ID: in.ID, Version: in.Version, Login: in.Login, Name: in.Name, Roles: in.Roles, Customers: in.Customers, AllCustomers: in.AllCustomers, TimeZone: in.TimeZone}
 		return s.personPage(v, http.StatusUnprocessableEntity, typed, nil, err)
-	case in.ID == "":
+	case in.ID == "" && !s.NoPasswords:
 		return s.firstPassword(v, p)
 	}
 	return v.back("/people/"+p.ID, "saved")

@@ -21,6 +21,8 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /static/{name}", s.files)
 	anybody("GET /login", in.showLogin)
 	anybody("POST /login", in.login)
+	anybody("GET /login/provider", in.leave)
+	anybody("GET /login/provider/callback", in.comeBack)
 	anybody("POST /logout", in.logout)
 	anybody("GET /setup", in.showSetup)
 	anybody("POST /setup", in.setup)
@@ -81,6 +83,7 @@ func (s *Server) routes() http.Handler {
 	admin("POST /people/{id}", people.savePerson)
 	admin("POST /people/{id}/password", people.resetPassword)
 	admin("POST /people/{id}/sessions", people.person("sessions", people.endSessions))
+	admin("POST /people/{id}/unlink", people.person("unlinked", people.unlink))
 	admin("POST /people/{id}/disable", people.person("disabled", people.disablePerson))
 	admin("POST /people/{id}/enable", people.person("enabled", people.enablePerson))
 

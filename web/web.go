@@ -27,6 +27,9 @@ type Server struct {
 	Accounts Accounts
 	Tokens   Tokens
 	Pairings Pairings
+	Provider Provider // nil if nobody else vouches for people
+	// NoPasswords says that people come by Provider only.
+	NoPasswords bool
 	// From reports the address of a visitor; nil takes the connection's.
 	From func(*http.Request) string
 	// Address is where people reach the website, such as https://jitney.example;

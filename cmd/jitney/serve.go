@@ -22,6 +22,7 @@ type service struct {
 	*place
 	*front
 	post
+	vouch  vouch // who else vouches for people
 	log    *slog.Logger
 	kinds  []target.Kind
 	banner string // above every page and in the log; empty for a real installation
@@ -59,6 +60,7 @@ the first administrator is made.`,
 	}
 	s.place.register(cmd)
 	s.post.register(cmd)
+	s.vouch.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address of the website")
 	flags.StringVar(&s.metricsListen, "metrics-listen", "127.0.0.1:9464", "address of /metrics, /healthz and /readyz; empty for none")

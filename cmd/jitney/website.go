@@ -21,7 +21,7 @@ import (
 // at which the first administrator is made, and the token to type there.
 func (s *service) website(ctx context.Context, p *program, base string) (site http.Handler, end func(), err error) {
 	cfg := p.doorConfig(strings.HasPrefix(base, "https://"))
-	cfg.Lasts = s.signInLength
+	cfg.Lasts, cfg.NoPasswords = s.signInLength, s.vouch.only
 	if s.behindProxy {
 		cfg.Address = forwarded
 	}
@@ -31,6 +31,12 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 		pairings.Lasts = s.signInLength
 	}
 	server := &web.Server{Broker: all, Address: base, SignIn: door, Setup: door, Accounts: accounts{door}, Tokens: tokens, Pairings: pairings, Banner: s.banner, LoginHint: s.hint}
+	server.NoPasswords = s.vouch.only
+	if provider, err := s.vouch.open(p, door, base); err != nil {
+		return nil, nil, err
+	} else if provider != nil {
+		server.Provider = provider
+	}
 	pages, err := server.Open(p.zone(ctx))
 	if err != nil {
 		return nil, nil, err

@@ -174,6 +174,14 @@ type Grant struct {
 	TicketUnverified bool   `json:"ticket_unverified"`
 }
 
+type Identity struct {
+	Issuer   string `json:"issuer"`
+	Subject  string `json:"subject"`
+	Person   string `json:"person"`
+	Name     string `json:"name"`
+	LinkedAt int64  `json:"linked_at"`
+}
+
 type Issued struct {
 	ID          string `json:"id"`
 	GrantID     string `json:"grant_id"`

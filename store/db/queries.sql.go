@@ -832,6 +832,18 @@ func (q *Queries) DropCustomerDesk(ctx context.Context, customer string) error {
 	return err
 }
 
+const dropIdentities = `-- name: DropIdentities :execrows
+DELETE FROM identities WHERE person = $1
+`
+
+func (q *Queries) DropIdentities(ctx context.Context, person string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropIdentities, person)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const dropMapping = `-- name: DropMapping :exec
 DELETE FROM mappings WHERE connection = $1 AND customer = $2
 `
@@ -1142,6 +1154,61 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 	return i, err
 }
 
+const identitiesOf = `-- name: IdentitiesOf :many
+SELECT issuer, subject, person, name, linked_at FROM identities WHERE person = $1 ORDER BY issuer
+`
+
+func (q *Queries) IdentitiesOf(ctx context.Context, person string) ([]Identity, error) {
+	rows, err := q.db.QueryContext(ctx, identitiesOf, person)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Identity
+	for rows.Next() {
+		var i Identity
+		if err := rows.Scan(
+			&i.Issuer,
+			&i.Subject,
+			&i.Person,
+			&i.Name,
+			&i.LinkedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const identity = `-- name: Identity :one
+SELECT issuer, subject, person, name, linked_at FROM identities WHERE issuer = $1 AND subject = $2
+`
+
+type IdentityParams struct {
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
+}
+
+func (q *Queries) Identity(ctx context.Context, arg IdentityParams) (Identity, error) {
+	row := q.db.QueryRowContext(ctx, identity, arg.Issuer, arg.Subject)
+	var i Identity
+	err := row.Scan(
+		&i.Issuer,
+		&i.Subject,
+		&i.Person,
+		&i.Name,
+		&i.LinkedAt,
+	)
+	return i, err
+}
+
 const insertConnection = `-- name: InsertConnection :exec
 INSERT INTO connections (id, kind, name, settings, created_at, disabled_at, checked_at, findings, version)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
@@ -1363,6 +1430,29 @@ func (q *Queries) InsertGrant(ctx context.Context, arg InsertGrantParams) error 
 		arg.EndedAt,
 		arg.ContinuedBy,
 		arg.Findings,
+	)
+	return err
+}
+
+const insertIdentity = `-- name: InsertIdentity :exec
+INSERT INTO identities (issuer, subject, person, name, linked_at) VALUES ($1, $2, $3, $4, $5)
+`
+
+type InsertIdentityParams struct {
+	Issuer   string `json:"issuer"`
+	Subject  string `json:"subject"`
+	Person   string `json:"person"`
+	Name     string `json:"name"`
+	LinkedAt int64  `json:"linked_at"`
+}
+
+func (q *Queries) InsertIdentity(ctx context.Context, arg InsertIdentityParams) error {
+	_, err := q.db.ExecContext(ctx, insertIdentity,
+		arg.Issuer,
+		arg.Subject,
+		arg.Person,
+		arg.Name,
+		arg.LinkedAt,
 	)
 	return err
 }
