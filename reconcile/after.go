@@ -57,8 +57,9 @@ func (l scribe) queue(kind string, n access.Note) {
 // they are booked exactly once by the same steps.
 type timesheet struct {
 	ticket.System
-	timer ticket.Timer
-	note  access.Note
+	timer   ticket.Timer
+	note    access.Note
+	settler settler
 }
 
 func (s timesheet) Notes(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
@@ -66,6 +67,21 @@ func (s timesheet) Notes(ctx context.Context, ticketID, key string) ([]ticket.No
 }
 
 func (s timesheet) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ticket.NoteRef, error) {
+	found, err := s.Find(ctx, ticketID)
+	if err != nil {
+		return ticket.NoteRef{}, err
+	}
+	t, ok := found[ticketID]
+	if !ok {
+		return ticket.NoteRef{}, &ticket.Trouble{Kind: ticket.Gone, Text: "The ticket is not there any more."}
+	}
+	why, err := s.settler.foreign(ctx, s.note, t)
+	if err != nil {
+		return ticket.NoteRef{}, err
+	}
+	if why != "" {
+		return ticket.NoteRef{}, &ticket.Trouble{Kind: ticket.Rejected, Text: why + ", so no time was booked on it."}
+	}
 	return s.timer.BookTime(ctx, ticketID, ticket.TimeEntry{Key: n.Key, Text: n.Body, Minutes: s.note.Minutes, From: s.note.From, To: s.note.To})
 }
 
@@ -82,8 +98,30 @@ func (r settler) quietly(ctx context.Context, item schedule.Item[access.Work], r
 	return schedule.Recorded(), nil
 }
 
-// move gives a ticket its next status. One that is closed stays so, and one
-// that other live access hangs on keeps its status: closing it would end that.
+// foreign says why t, the ticket of n, is not the customer's any more; nothing
+// if it is.
+func (r settler) foreign(ctx context.Context, n access.Note, t ticket.Ticket) (string, error) {
+	g, err := r.Grants.Grant(ctx, n.Grant)
+	if err != nil {
+		return "", fmt.Errorf("read grant %s: %w", n.Grant, err)
+	}
+	_, connection, company, err := r.Desks(ctx, g.Customer)
+	switch kind := access.KindOf(err); {
+	case kind == access.Invalid || kind == access.NotFound:
+		return "It is not known any more what the customer is called in the ticket system", nil
+	case err != nil:
+		return "", fmt.Errorf("find the ticket system of customer %s: %w", g.Customer, err)
+	case connection != n.Ticket.System:
+		return "The customer has another ticket system now", nil
+	case t.ID != n.Ticket.ID || t.Company != company:
+		return "The ticket belongs to another company now", nil
+	}
+	return "", nil
+}
+
+// move gives a ticket its next status. One that is closed, or another
+// company's by now, stays as it is, and one that other live access hangs on
+// keeps its status: closing it would end that.
 func (r settler) move(ctx context.Context, item schedule.Item[access.Work], sys ticket.System, n access.Note) (schedule.Result, error) {
 	mover, ok := ticket.As[ticket.Mover](sys)
 	if !ok {
@@ -102,7 +140,7 @@ func (r settler) move(ctx context.Context, item schedule.Item[access.Work], sys 
 	}
 	found, err := sys.Find(ctx, n.Ticket.ID)
 	if err != nil {
-		return r.noteTrouble(ctx, item, n, err, "look at the ticket for")
+		return r.noteTrouble(ctx, item, n, err, false)
 	}
 	switch t, ok := found[n.Ticket.ID]; {
 	case !ok || !t.Open:
@@ -110,8 +148,15 @@ func (r settler) move(ctx context.Context, item schedule.Item[access.Work], sys 
 	case t.MergedInto != "": // it would be the status of the other one, on which other access may hang
 		return r.quietly(ctx, item, "The ticket was merged into another one, whose status stays.")
 	}
+	why, err := r.foreign(ctx, n, found[n.Ticket.ID])
+	if err != nil {
+		return schedule.Result{}, err
+	}
+	if why != "" {
+		return r.quietly(ctx, item, why+", so its status stays.")
+	}
 	if err := mover.SetStatus(ctx, n.Ticket.ID, n.Status); err != nil {
-		return r.noteTrouble(ctx, item, n, err, "set the status for")
+		return r.noteTrouble(ctx, item, n, err, true)
 	}
 	return r.quietly(ctx, item, n.Status)
 }

@@ -78,13 +78,13 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 		if !ok {
 			return settler{r}.quietly(ctx, item, "This ticket system takes no time.")
 		}
-		sys = timesheet{sys, timer, n}
+		sys = timesheet{sys, timer, n, settler{r}}
 	}
 	crashpoint.At("note.begun")
 	began := time.Now() // what lands while the system is being asked, the answer may not show
 	refs, err := sys.Notes(ctx, n.Ticket.ID, n.Key)
 	if err != nil {
-		return r.noteTrouble(ctx, item, n, err, "look for the note")
+		return r.noteTrouble(ctx, item, n, err, false)
 	}
 	if len(refs) > 0 {
 		return r.written(ctx, item, n, refs)
@@ -102,7 +102,7 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	crashpoint.At("note.tried")
 	ref, err := sys.AddNote(ctx, n.Ticket.ID, ticket.Note{Key: n.Key, Subject: n.Subject, Body: fit(n.Body, limits.Body)})
 	if err != nil {
-		return r.noteTrouble(ctx, item, n, err, "write the note")
+		return r.noteTrouble(ctx, item, n, err, true)
 	}
 	crashpoint.At("note.added")
 	return r.written(ctx, item, n, []ticket.NoteRef{ref})
@@ -129,8 +129,17 @@ func (r *Reconciler) written(ctx context.Context, item schedule.Item[access.Work
 	return schedule.Recorded(), nil
 }
 
+// writePatience is for how long something is tried of which the ticket system
+// only ever says that it failed. While it cannot even be asked, that is no
+// reason to give up.
+const writePatience = 24 * time.Hour
+
 // noteTrouble parks what will never work and lets the rest come again.
-func (r *Reconciler) noteTrouble(ctx context.Context, item schedule.Item[access.Work], n access.Note, err error, doing string) (schedule.Result, error) {
+func (r *Reconciler) noteTrouble(ctx context.Context, item schedule.Item[access.Work], n access.Note, err error, writing bool) (schedule.Result, error) {
+	doing := "look for what was written as"
+	if writing {
+		doing = "write"
+	}
 	t, ok := errors.AsType[*ticket.Trouble](err)
 	if !ok {
 		t = &ticket.Trouble{Kind: ticket.Doubtful, Text: "The ticket system gave no clear answer."}
@@ -142,6 +151,11 @@ func (r *Reconciler) noteTrouble(ctx context.Context, item schedule.Item[access.
 	switch t.Kind {
 	case ticket.Gone, ticket.Closed, ticket.Forbidden, ticket.Rejected:
 		return r.park(ctx, item, n, text)
+	case ticket.Doubtful:
+		if ok && writing && ctx.Err() == nil && !item.Value.CreatedAt.IsZero() && time.Since(item.Value.CreatedAt) > writePatience {
+			return r.park(ctx, item, n, text+" It was tried for a day.")
+		}
+		return schedule.Result{}, wrap(access.Conflict)
 	case ticket.Throttled:
 		return schedule.Result{}, &schedule.Later{After: max(t.After, time.Second), Err: wrap(access.Unavailable)}
 	case ticket.Down:

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,7 +33,20 @@ type slip struct {
 
 func (s *slip) Tickets(context.Context, ticket.Query) (ticket.Page, error) { return ticket.Page{}, nil }
 func (s *slip) Find(context.Context, ...string) (map[string]ticket.Ticket, error) {
-	return nil, nil
+	return map[string]ticket.Ticket{"1": {ID: "1", Company: "c", Open: true}}, nil
+}
+func (s *slip) Times(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
+	return s.Notes(ctx, ticketID, key)
+}
+func (s *slip) BookTime(ctx context.Context, ticketID string, e ticket.TimeEntry) (ticket.NoteRef, error) {
+	return s.AddNote(ctx, ticketID, ticket.Note{})
+}
+func (s *slip) SetStatus(context.Context, string, string) error { return s.addIs }
+
+// Grant is one of the customer whose company is c.
+func (s *slip) Grant(context.Context, string) (access.Grant, error) { return access.Grant{}, nil }
+func (s *slip) Update(context.Context, string, func(*access.Grant) ([]access.Event, error)) (access.Grant, error) {
+	return access.Grant{}, errors.New("not to be changed")
 }
 func (s *slip) Notes(context.Context, string, string) ([]ticket.NoteRef, error) {
 	time.Sleep(s.slow)
@@ -96,6 +110,30 @@ func TestWritingANote(t *testing.T) {
 				t.Error("parking leaves no record")
 			}
 		})
+	}
+}
+
+// TestWhatFailsForADayIsParked has a ticket system that can be asked, and says
+// only that it failed when something is to be done.
+func TestWhatFailsForADayIsParked(t *testing.T) {
+	for _, kind := range []string{reconcile.WorkNote, reconcile.WorkTime, reconcile.WorkStatus} {
+		for name, s := range map[string]*slip{"at doing it": {addIs: &ticket.Trouble{Kind: ticket.Doubtful, Text: "It failed (status 500)."}},
+			"at looking": {findIs: &ticket.Trouble{Kind: ticket.Down, Text: "It failed (status 500)."}}} {
+			for age, parked := range map[time.Duration]bool{23 * time.Hour: false, 25 * time.Hour: name == "at doing it"} {
+				if kind == reconcile.WorkStatus && s.addIs == nil {
+					continue
+				}
+				r := reconcile.New(reconcile.Ports{Outbox: s, Grants: s, Tickets: func(context.Context, string) (ticket.System, error) { return s, nil },
+					Desks: func(context.Context, string) (ticket.System, string, string, error) { return s, "paper", "c", nil }}, reconcile.Config{})
+				payload, err := json.Marshal(access.Note{Key: "jitney:g:x:1", Grant: "g", Ticket: access.TicketRef{System: "paper", ID: "1"}, Minutes: 1, Status: "Done"})
+				check(t, err)
+				s.parked = false
+				_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: access.Work{Kind: kind, Payload: payload, CreatedAt: time.Now().Add(-age)}})
+				if s.parked != parked || (err == nil) != parked || parked && !strings.Contains(s.result, "tried for a day") {
+					t.Errorf("%s that failed %s for %s: parked %v, %q, error %v", kind, name, age, s.parked, s.result, err)
+				}
+			}
+		}
 	}
 }
 

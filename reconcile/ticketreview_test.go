@@ -8,6 +8,7 @@ import (
 
 	"jitney/access"
 	"jitney/broker"
+	"jitney/reconcile"
 	"jitney/target/fake"
 	"jitney/ticket"
 )
@@ -99,6 +100,51 @@ func TestTheStatusOfAnotherTicketStays(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		if w.paper.moved("1001") {
 			t.Errorf("the ticket that it was merged into got another status\n%s", w.story(g.ID))
+		}
+	})
+}
+
+// TestAListedTicketIsVerifiedByItsCompanyToo has a ticket that was chosen from
+// an old list, and whose company is another one when its system answers.
+func TestAListedTicketIsVerifiedByItsCompanyToo(t *testing.T) {
+	for company, ends := range map[string]bool{"pedroaviary": false, "other": true} {
+		t.Run(company, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
+				w.ruled(access.TicketRules{Unverified: true})
+				g := w.activate(fake.Admin, 60)
+				w.paper.set("1001", func(t *ticket.Ticket) { t.Company = company })
+				ref := g.Ticket
+				ref.Unverified = true
+				check(t, w.store.Tickets.SetTicket(t.Context(), g.ID, ref, nil))
+				time.Sleep(10 * time.Minute)
+				stored, err := w.store.Grants.Grant(t.Context(), g.ID)
+				check(t, err)
+				if stored.Ticket.Unverified || (stored.StopCause == access.ByTicket) != ends {
+					t.Errorf("%+v, stopped by %q\n%s", stored.Ticket, stored.StopCause, w.story(g.ID))
+				}
+			})
+		})
+	}
+}
+
+// TestNothingIsDoneToATicketOfSomebodyElse moves the ticket to another company
+// while access hangs on it that its closing does not end.
+func TestNothingIsDoneToATicketOfSomebodyElse(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
+		w.ruled(access.TicketRules{Status: "Resolved", TimeEntry: true})
+		g := w.activate(fake.Admin, 15)
+		w.paper.set("1001", func(t *ticket.Ticket) { t.Company = "other" })
+		w.until(g.ID, access.Ended, 30*time.Minute)
+		time.Sleep(10 * time.Minute)
+		work, err := w.store.Outbox.WorkOf(t.Context(), g.ID)
+		check(t, err)
+		for _, one := range work {
+			if (one.Kind == reconcile.WorkTime || one.Kind == reconcile.WorkStatus) && (!strings.Contains(one.Result, "another company") || one.ParkedAt.IsZero() != (one.Kind == reconcile.WorkStatus)) {
+				t.Errorf("%s: %q, parked %v", one.Kind, one.Result, one.ParkedAt)
+			}
+		}
+		if w.paper.moved("1001") || slices.Contains(w.paper.keys("1001"), "jitney:"+g.ID+":time:1") {
+			t.Errorf("time was booked on it, or it got another status: %q", w.paper.keys("1001"))
 		}
 	})
 }
