@@ -10,6 +10,7 @@ type TicketList struct {
 	Tickets    []OpenTicket
 	More       bool      // there are more than these
 	ReadAt     time.Time // zero if it was never asked
+	Edition    int64     // version of the connection that was asked; 0 if that is not known. It is not stored.
 }
 
 // An OpenTicket is one ticket of a TicketList.
@@ -30,6 +31,7 @@ type Choices struct {
 	Field      string
 	All        []Choice
 	ReadAt     time.Time // zero if it was never asked
+	Edition    int64     // version of the connection that was asked; 0 if that is not known. It is not stored.
 }
 
 // A Choice is one value of Choices.

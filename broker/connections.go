@@ -196,13 +196,11 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 			return access.Connection{}, fmt.Errorf("seal setting %s: %w", name, err)
 		}
 	}
-	if c.ports.Shelf != nil && in.ID != "" { // it may be another system from now on
-		if err := c.ports.Shelf.DropTicketLists(ctx, one.ID); err != nil {
-			return access.Connection{}, err
-		}
-	}
 	saved, err := c.ports.Connections.SaveConnection(ctx, one, sealed,
 		by(who, EventConnectionSaved, "", "", one.ID, choose(in.ID == "", "Added", "Changed")+" the connection to the ticket system "+one.Name+"."))
+	if err == nil && c.ports.Shelf != nil && in.ID != "" { // it may be another system from now on; what is still being read of the one before is not stored
+		err = c.ports.Shelf.DropTicketLists(ctx, one.ID)
+	}
 	return saved, hide(err)
 }
 

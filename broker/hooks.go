@@ -27,14 +27,14 @@ const MaxHint = 256 << 10
 const (
 	wakeEvery = 5 * time.Second // how often hints wake the watch of one connection
 	badEvery  = 100 * time.Millisecond
-	badBurst  = 50 // calls with a wrong signature that are looked at at once
+	badBurst  = 50 // calls with a wrong signature to one connection that are only refused
 )
 
 // hints remembers how often hints came.
 type hints struct {
 	mu    sync.Mutex
 	woken map[string]time.Time
-	bad   time.Time // moves ahead with every call that is refused
+	bad   map[string]time.Time // by connection, and one for those that are none; moves ahead with every call that is refused
 }
 
 // NewHookSecret makes a new secret for the webhook of a connection; the one
@@ -67,11 +67,10 @@ func (p ConnectionPage) HasHook() bool { return p.Secrets[hookSecret] }
 // sooner, so that a call that is repeated, late or made up by whoever knows the
 // secret changes nothing.
 func (c *Connections) Hint(ctx context.Context, id string, header func(string) string, raw []byte) error {
-	if c.hints.tooMany(time.Now()) {
-		return &access.Error{Kind: access.Unavailable, Text: "Too many calls with a wrong signature.", After: time.Second}
-	}
-	if !c.signed(ctx, id, header, raw) {
-		c.hints.refused(time.Now())
+	if known, ok := c.signed(ctx, id, header, raw); !ok {
+		if c.hints.tooMany(known, time.Now()) { // whoever has the secret gets through all the same
+			return &access.Error{Kind: access.Unavailable, Text: "Too many calls with a wrong signature.", After: time.Second}
+		}
 		return denied("The signature of this call is missing or wrong.", "")
 	}
 	if c.ports.Backlog == nil || !c.hints.wake(id, time.Now()) {
@@ -82,20 +81,22 @@ func (c *Connections) Hint(ctx context.Context, id string, header func(string) s
 	return c.ports.Backlog.Ensure(ctx, w)
 }
 
-func (c *Connections) signed(ctx context.Context, id string, header func(string) string, raw []byte) bool {
+// signed reports whether a call is signed with the secret of a connection, and
+// which one that is: empty if it has no secret, or is not there.
+func (c *Connections) signed(ctx context.Context, id string, header func(string) string, raw []byte) (connection string, ok bool) {
 	if id == "" || len(id) > 100 || len(raw) > MaxHint {
-		return false
+		return "", false
 	}
 	one, err := c.ports.Connections.Connection(ctx, id)
 	if err != nil || !one.DisabledAt.IsZero() {
-		return false
+		return "", false
 	}
 	sealed, err := c.ports.Connections.ConnectionSecrets(ctx, id)
 	if err != nil || len(sealed[hookSecret]) == 0 {
-		return false
+		return "", false
 	}
 	key, err := c.ports.Sealer.Open(ctx, ConnectionKey, ConnectionPlace(id, hookSecret), sealed[hookSecret])
-	return err == nil && !key.IsZero() && signs(key, header, raw)
+	return id, err == nil && !key.IsZero() && signs(key, header, raw)
 }
 
 // signs reports whether one of the headers that systems sign with holds the
@@ -140,17 +141,21 @@ func (h *hints) wake(id string, now time.Time) bool {
 	return true
 }
 
-func (h *hints) refused(now time.Time) {
+// tooMany counts a call to a connection that is refused, and reports whether
+// there were too many of late.
+func (h *hints) tooMany(id string, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.bad.Before(now) {
-		h.bad = now
+	if h.bad == nil {
+		h.bad = map[string]time.Time{}
 	}
-	h.bad = h.bad.Add(badEvery)
-}
-
-func (h *hints) tooMany(now time.Time) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.bad.Sub(now) > badBurst*badEvery
+	at := h.bad[id]
+	if at.Before(now) {
+		at = now
+	}
+	if at.Sub(now) > badBurst*badEvery {
+		return true
+	}
+	h.bad[id] = at.Add(badEvery)
+	return false
 }

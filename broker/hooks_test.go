@@ -87,13 +87,22 @@ func TestAWebhookIsBelievedOnlyIfItIsSigned(t *testing.T) {
 	mac.Write(raw)
 	check(t, call(one.ID, "X-Hook-Signature", "sha1="+base64.StdEncoding.EncodeToString(mac.Sum(nil)), raw))
 	check(t, call(one.ID, "X-Hub-Signature-256", good, raw))
-	flooded := false
-	for range 200 {
-		flooded = flooded || access.KindOf(call(one.ID, "", "", raw)) == access.Unavailable
+	for _, id := range []string{one.ID, "none"} {
+		flooded := 0
+		for range 200 {
+			if access.KindOf(call(id, "", "", raw)) == access.Unavailable {
+				flooded++
+			}
+		}
+		if flooded < 100 {
+			t.Errorf("of 200 calls with a wrong signature to %s only %d are told to wait", id, flooded)
+		}
 	}
-	if !flooded {
-		t.Error("calls with a wrong signature are looked at without end")
-	}
+	check(t, call(one.ID, "X-Jitney-Signature", good, raw)) // they mute nobody
+	other := w.connect()
+	_, err = c.NewHookSecret(w.ctx, w.admin, other.ID)
+	check(t, err)
+	refused("for another connection", call(other.ID, "X-Jitney-Signature", good, raw))
 }
 
 func TestParkedNotesAreSeenAndStartedAgain(t *testing.T) {

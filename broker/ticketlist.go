@@ -187,7 +187,11 @@ func (l *lister) read(ctx context.Context, sys ticket.System, connection, compan
 func (l *lister) ask(ctx context.Context, sys ticket.System, connection, company string, refresh bool) *asking {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := connection + "\x00" + company
+	edition := int64(0)
+	if e, ok := ticket.As[ticket.Editioned](sys); ok {
+		edition = e.Edition()
+	}
+	key := fmt.Sprint(connection, "\x00", company, "\x00", edition)
 	if one, ok := l.asking[key]; ok && !(refresh && one.over()) && time.Since(one.began) < listLong+listSpare {
 		return one
 	}
@@ -200,6 +204,7 @@ func (l *lister) ask(ctx context.Context, sys ticket.System, connection, company
 	go func() {
 		defer cancel()
 		one.list, one.err = l.fetch(ctx, sys, connection, company)
+		one.list.Edition = edition
 		if one.err == nil && l.shelf != nil && connection != BuiltInDesk {
 			_ = l.shelf.SetTicketList(ctx, one.list) // without it the next one asks again
 		}

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,44 @@ func TestTheFormListsTicketsWhateverTheirSystemDoes(t *testing.T) {
 	}
 	if _, err := w.Access.TicketList(w.ctx, w.outsider, "aviary", broker.TicketQuery{}); access.KindOf(err) != access.NotFound {
 		t.Errorf("an outsider: %v", err)
+	}
+}
+
+// TestAListOfTheSettingsBeforeIsNotKept changes the settings of a connection
+// while a list is being read with the old ones.
+func TestAListOfTheSettingsBeforeIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	one := w.connect()
+	w.connected = one.ID
+	hold := make(chan struct{})
+	w.desk.hold = hold
+	read := make(chan error, 1)
+	go func() {
+		_, err := w.Access.TicketList(w.ctx, w.maya, "aviary", broker.TicketQuery{})
+		read <- err
+	}()
+	asked := func() bool {
+		w.desk.mu.Lock()
+		defer w.desk.mu.Unlock()
+		return w.desk.asked == 1
+	}
+	for !asked() {
+		runtime.Gosched()
+	}
+	_, err := w.Broker.Tickets.Save(w.ctx, w.admin, broker.ConnectionInput{ID: one.ID, Version: one.Version, Values: map[string]string{"url": "https://other.example"}})
+	check(t, err)
+	w.desk.mu.Lock()
+	w.desk.hold, w.desk.tickets = nil, map[string]ticket.Ticket{}
+	w.desk.mu.Unlock()
+	w.desk.put("new", "company-of-aviary", true)
+	if l := w.list(broker.TicketQuery{}); len(l.Tickets) != 1 || l.Tickets[0].ID != "new" {
+		t.Errorf("whoever asks with the new settings waits for the answer to the old ones: %+v", l)
+	}
+	check(t, w.store.Tickets.DropTicketLists(w.ctx, one.ID))
+	close(hold)
+	check(t, <-read)
+	if l, err := w.store.Tickets.TicketList(w.ctx, one.ID, "company-of-aviary"); err != nil || !l.ReadAt.IsZero() {
+		t.Errorf("the list of the settings before is kept: %+v, %v", l, err)
 	}
 }
 

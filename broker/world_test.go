@@ -24,7 +24,8 @@ import (
 // A world is a real store, practice targets and a ticket system in memory, for
 // two customers and people of every kind.
 type world struct {
-	bureau bureau
+	bureau    bureau
+	connected string // the connection whose settings the desk is opened with; empty for none
 	*broker.Broker
 	t          testing.TB
 	ctx        context.Context
@@ -47,14 +48,18 @@ type desk struct {
 	fails   error // what every question gets, if not nil
 	lies    bool  // lists what was not asked for
 	slow    time.Duration
-	asked   int // times a list was asked for
+	hold    chan struct{} // closed when lists are answered; nil for at once
+	asked   int           // times a list was asked for
 }
 
 func (d *desk) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, error) {
 	d.mu.Lock()
-	slow := d.slow
+	slow, hold := d.slow, d.hold
 	d.asked++
 	d.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	select {
 	case <-time.After(slow):
 	case <-ctx.Done():
@@ -98,6 +103,14 @@ func (d *desk) AddNote(context.Context, string, ticket.Note) (ticket.NoteRef, er
 }
 func (d *desk) Limits() ticket.Limits { return ticket.Limits{Body: 1 << 16} }
 
+// An edition is a desk as one version of its connection opens it.
+type edition struct {
+	*desk
+	version int64
+}
+
+func (e edition) Edition() int64 { return e.version }
+
 func (d *desk) put(id, company string, open bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -139,8 +152,12 @@ func newWorldOf(t testing.TB, more ...target.Kind) *world {
 		k := w.kinds[slices.IndexFunc(w.kinds, func(k target.Kind) bool { return k.Name == t.Kind })]
 		return k.Open(ctx, id, target.Settings{Values: map[string]string{"domain": "t.example"}})
 	}
-	desks := func(_ context.Context, customer string) (ticket.System, string, string, error) {
-		return w.desk, "paper", "company-of-" + customer, nil
+	desks := func(ctx context.Context, customer string) (ticket.System, string, string, error) {
+		if w.connected == "" {
+			return w.desk, "paper", "company-of-" + customer, nil
+		}
+		c, err := s.Connections.Connection(ctx, w.connected)
+		return edition{w.desk, c.Version}, w.connected, "company-of-" + customer, err
 	}
 	password := func() secret.Text { return secret.Password(20) }
 	sealer := secret.NewSealer(keys, s.Keys)

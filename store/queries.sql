@@ -513,6 +513,9 @@ DELETE FROM pairings WHERE expires_at < @before;
 -- name: TicketList :one
 SELECT * FROM ticket_lists WHERE connection = @connection AND company = @company;
 
+-- name: HoldConnection :execrows
+UPDATE connections SET version = version WHERE id = @id AND version = @version;
+
 -- name: PutTicketList :exec
 INSERT INTO ticket_lists (connection, company, tickets, more, read_at) VALUES (@connection, @company, @tickets, @more, @read_at)
 ON CONFLICT (connection, company) DO UPDATE SET tickets = excluded.tickets, more = excluded.more, read_at = excluded.read_at

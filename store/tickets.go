@@ -34,10 +34,16 @@ func (s *Tickets) TicketList(ctx context.Context, connection, company string) (a
 	return l, fail("read the tickets of company "+company, err)
 }
 
-// SetTicketList stores what a system told, unless a later answer is stored.
+// SetTicketList stores what a system told, unless a later answer is stored or
+// the connection is not the one any more that was asked, if that is known.
 func (s *Tickets) SetTicketList(ctx context.Context, l access.TicketList) error {
 	tickets := encodeAny(l.Tickets)
 	return s.core.write(ctx, "store the tickets of company "+l.Company, func(ctx context.Context, t *tx) error {
+		if l.Edition > 0 { // held, so that who changes it forgets this list as well
+			if n, err := t.HoldConnection(ctx, db.HoldConnectionParams{ID: l.Connection, Version: l.Edition}); err != nil || n == 0 {
+				return err
+			}
+		}
 		return t.PutTicketList(ctx, db.PutTicketListParams{Connection: l.Connection, Company: l.Company, Tickets: tickets, More: l.More, ReadAt: micros(l.ReadAt)})
 	})
 }

@@ -36,6 +36,20 @@ func TestWhatTicketSystemsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		check("Printer")
+		if _, err := s.Connections.SaveConnection(ctx, access.Connection{ID: "rt1", Kind: "rt", Name: "RT", CreatedAt: t0}, nil); err != nil {
+			t.Fatal(err)
+		}
+		other := l
+		other.Edition, other.Tickets = 2, []access.OpenTicket{{ID: "1", Title: "Of other settings", OpenedAt: t0}}
+		if err := s.Tickets.SetTicketList(ctx, other); err != nil {
+			t.Fatal(err)
+		}
+		check("Printer")
+		other.Edition, other.Tickets[0].Title = 1, "Mine"
+		if err := s.Tickets.SetTicketList(ctx, other); err != nil {
+			t.Fatal(err)
+		}
+		check("Mine")
 		if err := s.Tickets.DropTicketLists(ctx, "rt1"); err != nil {
 			t.Fatal(err)
 		}

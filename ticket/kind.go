@@ -64,6 +64,10 @@ type Picker interface {
 	Options(ctx context.Context, field string) ([]Option, error)
 }
 
+// An Editioned is a System that knows which version of its connection's
+// settings it was opened with.
+type Editioned interface{ Edition() int64 }
+
 // As finds what else s, or the System that it wraps, can do: it is a Checker,
 // an Importer or a Picker. A System that wraps one has the method
 // Unwrap() System.

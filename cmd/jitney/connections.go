@@ -27,10 +27,14 @@ type bureaus struct {
 	open map[string]bureau
 }
 
+// A bureau is the ticket system of one version of a connection.
 type bureau struct {
+	ticket.System
 	version int64
-	system  ticket.System
 }
+
+func (b bureau) Unwrap() ticket.System { return b.System }
+func (b bureau) Edition() int64        { return b.version }
 
 // system opens the ticket system of a connection, also one that is disabled:
 // its notes are still written.
@@ -49,7 +53,7 @@ func (b *bureaus) system(ctx context.Context, connection string) (ticket.System,
 	defer b.mu.Unlock()
 	old, ok := b.open[connection]
 	if ok && old.version >= c.Version {
-		return old.system, nil
+		return old, nil
 	}
 	sys, err := b.start(ctx, c)
 	if err != nil {
@@ -58,11 +62,12 @@ func (b *bureaus) system(ctx context.Context, connection string) (ticket.System,
 	if b.open == nil {
 		b.open = map[string]bureau{}
 	}
-	b.open[connection] = bureau{c.Version, sys}
-	if closer, ok := old.system.(io.Closer); ok {
-		_ = closer.Close() // calls that are under way end with an error and are tried again
+	now := bureau{sys, c.Version}
+	b.open[connection] = now
+	if closer, ok := old.System.(io.Closer); ok {
+		_ = closer.Close() // its idle connections; calls that are under way go on
 	}
-	return sys, nil
+	return now, nil
 }
 
 func (b *bureaus) start(ctx context.Context, c access.Connection) (ticket.System, error) {

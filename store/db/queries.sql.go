@@ -1154,6 +1154,23 @@ func (q *Queries) Grant(ctx context.Context, id string) (Grant, error) {
 	return i, err
 }
 
+const holdConnection = `-- name: HoldConnection :execrows
+UPDATE connections SET version = version WHERE id = $1 AND version = $2
+`
+
+type HoldConnectionParams struct {
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
+}
+
+func (q *Queries) HoldConnection(ctx context.Context, arg HoldConnectionParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, holdConnection, arg.ID, arg.Version)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const identitiesOf = `-- name: IdentitiesOf :many
 SELECT issuer, subject, person, name, linked_at FROM identities WHERE person = $1 ORDER BY issuer
 `
