@@ -14,9 +14,6 @@ type Backlog interface {
 	// Parked lists what was given up of a connection, oldest first.
 	Parked(ctx context.Context, connection string, limit int) ([]access.Work, error)
 	Retry(ctx context.Context, workID string, events ...access.Event) error // a parked row starts again
-	// Hangs reports whether access is open whose ticket is of the connection, or
-	// a note for it waits to be written.
-	Hangs(ctx context.Context, connection string) (bool, error)
 	// Ensure makes the row with w's Key due now, and stores it if there is none.
 	Ensure(ctx context.Context, w access.Work) error
 }

@@ -33,10 +33,17 @@ const ConnectionKey = "connections"
 type ConnectionStore interface {
 	Connection(ctx context.Context, id string) (access.Connection, error)
 	Connections(ctx context.Context) ([]access.Connection, error) // by name
+	ConnectionSecrets(ctx context.Context, id string) (map[string][]byte, error)
+	ConnectionSaver
+	MappingStore
+}
+
+// ConnectionSaver stores connected ticket systems.
+type ConnectionSaver interface {
 	// SaveConnection stores c; each sealed setting in secrets replaces the one of that name, an empty one erases it.
 	SaveConnection(ctx context.Context, c access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error)
-	ConnectionSecrets(ctx context.Context, id string) (map[string][]byte, error)
-	MappingStore
+	// MoveConnection is SaveConnection with settings that lead to another system; access.StillLive if something hangs on the one they lead to now.
+	MoveConnection(ctx context.Context, c access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error)
 }
 
 // MappingStore keeps which customer is whose company.
@@ -173,7 +180,7 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 	if !ok {
 		return access.Connection{}, invalid("kind", "Choose one of the ticket systems in the list.")
 	}
-	settings, was := ticket.Settings{Values: map[string]string{}, Secrets: map[string]secret.Text{}}, one.Settings
+	settings := ticket.Settings{Values: map[string]string{}, Secrets: map[string]secret.Text{}}
 	wrong := readFields(kind.Fields, in.Values, in.Secrets, old, settings.Values, settings.Secrets)
 	if one.Name = strings.TrimSpace(clip(in.Name, 200)); one.Name == "" {
 		one.Name = kind.Title
@@ -181,13 +188,14 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 	if len(wrong) == 0 && kind.Valid != nil {
 		wrong = c.valid(ctx, kind, one.ID, settings, old)
 	}
-	if len(wrong) == 0 && in.ID != "" {
-		if wrong, err = movedDesk(ctx, c.ports.Backlog, one.ID, kind, was, settings.Values); err != nil {
-			return access.Connection{}, err
-		}
-	}
 	if len(wrong) > 0 {
 		return access.Connection{}, &Invalid{Fields: wrong}
+	}
+	save := c.ports.Connections.SaveConnection
+	if in.ID != "" {
+		if wrong = movedDesk(kind, one.Settings, settings.Values); len(wrong) > 0 {
+			save = c.ports.Connections.MoveConnection
+		}
 	}
 	one.Settings = settings.Values
 	sealed := map[string][]byte{}
@@ -196,32 +204,27 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 			return access.Connection{}, fmt.Errorf("seal setting %s: %w", name, err)
 		}
 	}
-	saved, err := c.ports.Connections.SaveConnection(ctx, one, sealed,
+	saved, err := save(ctx, one, sealed,
 		by(who, EventConnectionSaved, "", "", one.ID, choose(in.ID == "", "Added", "Changed")+" the connection to the ticket system "+one.Name+"."))
+	if access.CodeOf(err) == access.StillLive {
+		return access.Connection{}, &Invalid{Fields: wrong}
+	}
 	if err == nil && c.ports.Shelf != nil && in.ID != "" { // it may be another system from now on; what is still being read of the one before is not stored
 		err = c.ports.Shelf.DropTicketLists(ctx, one.ID)
 	}
 	return saved, hide(err)
 }
 
-// movedDesk reports settings that would lead to another system while something
-// hangs on the one that they lead to now: a ticket's id means another ticket
-// there, maybe of another customer.
-func movedDesk(ctx context.Context, backlog Backlog, id string, kind ticket.Kind, was, now map[string]string) (wrong []access.FieldError, err error) {
+// movedDesk lists the settings that would lead to another system: a ticket's id
+// means another ticket there, maybe of another customer.
+func movedDesk(kind ticket.Kind, was, now map[string]string) (fields []access.FieldError) {
 	for _, f := range kind.Fields {
-		if !f.Place || was[f.Name] == now[f.Name] || backlog == nil {
-			continue
-		}
-		hangs, err := backlog.Hangs(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if hangs {
-			wrong = append(wrong, access.FieldError{Field: f.Name,
+		if f.Place && was[f.Name] != now[f.Name] {
+			fields = append(fields, access.FieldError{Field: f.Name,
 				Text: f.Title + " cannot change while access is open on tickets of this system, or notes to it wait. Connect the other system beside this one, or wait until they are done."})
 		}
 	}
-	return wrong, nil
+	return fields
 }
 
 // valid asks the kind about the settings as they will be, secrets that stay included.

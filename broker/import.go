@@ -295,7 +295,7 @@ func (p importer) connect(ctx context.Context, who access.Person, m *terrain, on
 	}
 	t := access.Target{ID: newID(), Customer: one.CustomerID, Kind: m.kind.Name, Name: cmp.Or(one.Domain, one.Name), Policy: policy,
 		Settings: settings.Values, CreatedAt: time.Now().UTC()}
-	saved, err := p.store(ctx, who, t, settings.Secrets, "Added the target "+t.Name+", imported from "+m.source.Name+" ("+one.ID+").")
+	saved, err := p.store(ctx, t, settings.Secrets, nil, by(who, EventTargetSaved, t.Customer, "", t.ID, "Added the target "+t.Name+", imported from "+m.source.Name+" ("+one.ID+")."))
 	if err != nil {
 		return err
 	}

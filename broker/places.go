@@ -197,13 +197,12 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 	if len(wrong) == 0 && kind.Valid != nil {
 		wrong = p.valid(ctx, kind, t, settings, old)
 	}
-	if len(wrong) == 0 && in.ID != "" {
-		if wrong, err = p.moved(ctx, t, kind, settings.Values); err != nil {
-			return access.Target{}, err
-		}
-	}
 	if len(wrong) > 0 {
 		return access.Target{}, &Invalid{Fields: wrong}
+	}
+	var moves []access.FieldError
+	if in.ID != "" {
+		moves = moved(kind, t.Settings, settings.Values)
 	}
 	t.Settings = settings.Values
 	switch {
@@ -212,7 +211,8 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 	case !in.Disabled:
 		t.DisabledAt = time.Time{}
 	}
-	return p.store(ctx, who, t, settings.Secrets, choose(in.ID == "", "Added", "Changed")+" the target "+t.Name+".")
+	event := by(who, EventTargetSaved, t.Customer, "", t.ID, choose(in.ID == "", "Added", "Changed")+" the target "+t.Name+".")
+	return p.store(ctx, t, settings.Secrets, moves, event)
 }
 
 // policies takes over the policies of a target, those that are usual for its
@@ -231,22 +231,15 @@ func (p *Places) policies(ctx context.Context, kind target.Kind, in TargetInput,
 	return wrong
 }
 
-// moved reports settings that would lead to another place while access is live
-// at the one that t stands for: that access could not be ended any more.
-func (p *Places) moved(ctx context.Context, t access.Target, kind target.Kind, now map[string]string) (wrong []access.FieldError, err error) {
+// moved lists the settings that would lead to another place: access that is
+// live at the one that was could not be ended any more.
+func moved(kind target.Kind, was, now map[string]string) (fields []access.FieldError) {
 	for _, f := range kind.Fields {
-		if f.Place && t.Settings[f.Name] != now[f.Name] {
-			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " cannot change while access is live there. End it first, or add another target."})
+		if f.Place && was[f.Name] != now[f.Name] {
+			fields = append(fields, access.FieldError{Field: f.Name, Text: f.Title + " cannot change while access is live there. End it first, or add another target."})
 		}
 	}
-	if len(wrong) == 0 {
-		return nil, nil
-	}
-	open, err := p.ports.Grants.Find(ctx, access.GrantQuery{Target: t.ID, Open: true, Limit: 1, Now: time.Now().UTC()})
-	if err != nil || len(open) == 0 {
-		return nil, err
-	}
-	return wrong, nil
+	return fields
 }
 
 // begin finds the target that in changes, or starts a new one.
@@ -288,7 +281,8 @@ func SettingPlace(targetID, name string) secret.Place {
 	return secret.Place{Table: "target_secrets", Row: targetID, Column: name}
 }
 
-func (p *Places) store(ctx context.Context, who access.Person, t access.Target, secrets map[string]secret.Text, text string) (access.Target, error) {
+// store stores a target; with settings that move it only if no access is open there.
+func (p *Places) store(ctx context.Context, t access.Target, secrets map[string]secret.Text, moves []access.FieldError, e access.Event) (access.Target, error) {
 	sealed := map[string][]byte{}
 	for name, text := range secrets {
 		b, err := p.ports.Sealer.Seal(ctx, t.Customer, SettingPlace(t.ID, name), text)
@@ -297,6 +291,13 @@ func (p *Places) store(ctx context.Context, who access.Person, t access.Target, 
 		}
 		sealed[name] = b
 	}
-	saved, err := p.ports.Targets.SaveTarget(ctx, t, sealed, by(who, EventTargetSaved, t.Customer, "", t.ID, text))
+	save := p.ports.Targets.SaveTarget
+	if len(moves) > 0 {
+		save = p.ports.Targets.MoveTarget
+	}
+	saved, err := save(ctx, t, sealed, e)
+	if access.CodeOf(err) == access.StillLive {
+		return access.Target{}, &Invalid{Fields: moves}
+	}
 	return saved, hide(err)
 }

@@ -67,6 +67,8 @@ type Targets interface {
 	Targets(ctx context.Context, customer string) ([]access.Target, error) // of every customer if empty
 	// SaveTarget stores t; each sealed setting in secrets replaces the one of that name, an empty one erases it.
 	SaveTarget(ctx context.Context, t access.Target, secrets map[string][]byte, events ...access.Event) (access.Target, error)
+	// MoveTarget is SaveTarget with settings that lead elsewhere; access.StillLive if access is open at the target.
+	MoveTarget(ctx context.Context, t access.Target, secrets map[string][]byte, events ...access.Event) (access.Target, error)
 	TargetSecrets(ctx context.Context, id string) (map[string][]byte, error)
 }
 

@@ -52,12 +52,34 @@ func (s *Connections) Connections(ctx context.Context) ([]access.Connection, err
 // replaces the one of that name, an empty one erases it. The kind of a
 // connection never changes.
 func (s *Connections) SaveConnection(ctx context.Context, n access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error) {
+	return s.save(ctx, n, secrets, events, nil)
+}
+
+// MoveConnection is SaveConnection with settings that lead to another system.
+// If access is open whose ticket is of the connection, or a note for it waits to
+// be written, it is access.Conflict with the code access.StillLive, and nothing
+// is changed. Access that is asked for meanwhile waits until it is done.
+func (s *Connections) MoveConnection(ctx context.Context, n access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error) {
+	return s.save(ctx, n, secrets, events, func(ctx context.Context, t *tx) error {
+		return t.vacant(ctx, onConnection(n.ID), n.ID, t.OpenOnConnection)
+	})
+}
+
+// onConnection names what those who open access with a ticket of it are among.
+func onConnection(id string) string { return "connection " + id }
+
+func (s *Connections) save(ctx context.Context, n access.Connection, secrets map[string][]byte, events []access.Event, first func(context.Context, *tx) error) (access.Connection, error) {
 	tried := "save connection " + n.ID
 	settings := ""
 	if len(n.Settings) > 0 {
 		settings = encodeAny(n.Settings)
 	}
 	err := s.core.write(ctx, tried, func(ctx context.Context, t *tx) error {
+		if first != nil {
+			if err := first(ctx, t); err != nil {
+				return err
+			}
+		}
 		if err := saveConnection(ctx, t, tried, n, settings); err != nil {
 			return err
 		}

@@ -22,6 +22,9 @@ type Grants struct {
 func (g *Grants) Create(ctx context.Context, n access.NewGrant) (access.Grant, error) {
 	made, records := n.Grant, recordRows(n.Events)
 	err := g.core.write(ctx, "store grant "+n.Grant.ID, func(ctx context.Context, t *tx) error {
+		if err := t.among(ctx, onTarget(made.Target), onConnection(made.Ticket.System)); err != nil {
+			return err
+		}
 		id, err := t.UpsertAccount(ctx, db.UpsertAccountParams{
 			ID: n.Account.ID, Customer: n.Account.Customer, Target: n.Account.Target, HoldsKey: n.Account.Key,
 			Holder: n.Account.Holder.Person, HolderLogin: n.Account.Holder.Login, HolderName: n.Account.Holder.Name,

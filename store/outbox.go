@@ -72,13 +72,6 @@ func (o *Outbox) Add(ctx context.Context, w access.Work, events ...access.Event)
 	})
 }
 
-// Hangs reports whether access is open whose ticket is of the connection, or a
-// note for it waits to be written.
-func (o *Outbox) Hangs(ctx context.Context, connection string) (bool, error) {
-	found, err := o.core.q().OpenOnConnection(ctx, connection)
-	return len(found) > 0, fail("look for what hangs on connection "+connection, err)
-}
-
 // Ensure stores w, due now. If there is one with its Key, that one is made due
 // now instead, also if it was done or parked.
 func (o *Outbox) Ensure(ctx context.Context, w access.Work) error {

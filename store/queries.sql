@@ -580,6 +580,10 @@ ON CONFLICT (work_key) DO UPDATE SET done_at = 0, parked_at = 0, next_at = exclu
 -- name: ParkedWork :many
 SELECT * FROM work WHERE group_name = @group_name AND parked_at > 0 ORDER BY place LIMIT @part;
 
+-- OpenOnTarget finds one grant that is open, if there is any.
+-- name: OpenOnTarget :many
+SELECT id FROM grants WHERE ended_at = 0 AND target = @target LIMIT 1;
+
 -- OpenOnConnection finds one grant that is open, or one note that waits, if there is any.
 -- name: OpenOnConnection :many
 SELECT g.id FROM grants g WHERE g.ended_at = 0 AND g.ticket_system = @connection

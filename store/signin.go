@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"jitney/access"
@@ -80,6 +81,18 @@ func (t *tx) alone(ctx context.Context, errand string) error {
 		return nil
 	}
 	_, err := t.exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('jitney ' || $1::text || ' ' || current_schema(), 7717))`, errand)
+	return err
+}
+
+// among lets in others that are among the same, and keeps out who is alone there,
+// until the transaction ends. Names are sorted, so that no two wait for each
+// other in a circle.
+func (t *tx) among(ctx context.Context, errands ...string) error {
+	if !t.core.engine.postgres {
+		return nil
+	}
+	slices.Sort(errands)
+	_, err := t.exec(ctx, `SELECT pg_advisory_xact_lock_shared(hashtextextended('jitney ' || e || ' ' || current_schema(), 7717)) FROM unnest($1::text[]) AS e`, errands)
 	return err
 }
 

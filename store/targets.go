@@ -39,12 +39,45 @@ func (s *Targets) Targets(ctx context.Context, customer string) ([]access.Target
 // replaces the one of that name, an empty one erases it. The customer and the
 // kind of a target never change.
 func (s *Targets) SaveTarget(ctx context.Context, n access.Target, secrets map[string][]byte, events ...access.Event) (access.Target, error) {
+	return s.save(ctx, n, secrets, events, nil)
+}
+
+// MoveTarget is SaveTarget with settings that lead elsewhere. If access is open
+// at the target, it is access.Conflict with the code access.StillLive, and
+// nothing is changed. Access that is asked for meanwhile waits until it is done.
+func (s *Targets) MoveTarget(ctx context.Context, n access.Target, secrets map[string][]byte, events ...access.Event) (access.Target, error) {
+	return s.save(ctx, n, secrets, events, func(ctx context.Context, t *tx) error {
+		return t.vacant(ctx, onTarget(n.ID), n.ID, t.OpenOnTarget)
+	})
+}
+
+// onTarget names what those who open access at a target are among.
+func onTarget(id string) string { return "target " + id }
+
+// vacant keeps others from opening access, and demands that find finds none.
+func (t *tx) vacant(ctx context.Context, errand, id string, find func(context.Context, string) ([]string, error)) error {
+	if err := t.alone(ctx, errand); err != nil {
+		return err
+	}
+	found, err := find(ctx, id)
+	if err == nil && len(found) > 0 {
+		return &access.Error{Kind: access.Conflict, Code: access.StillLive, Text: "Access is live there.", Hint: "End it first."}
+	}
+	return err
+}
+
+func (s *Targets) save(ctx context.Context, n access.Target, secrets map[string][]byte, events []access.Event, first func(context.Context, *tx) error) (access.Target, error) {
 	tried := "save target " + n.ID
 	settings := ""
 	if len(n.Settings) > 0 {
 		settings = encodeAny(n.Settings)
 	}
 	err := s.core.write(ctx, tried, func(ctx context.Context, t *tx) error {
+		if first != nil {
+			if err := first(ctx, t); err != nil {
+				return err
+			}
+		}
 		if err := saveTarget(ctx, t, tried, n, settings); err != nil {
 			return err
 		}

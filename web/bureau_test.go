@@ -54,6 +54,10 @@ func (m *memBureaus) SaveConnection(_ context.Context, c access.Connection, secr
 	return c, nil
 }
 
+func (m *memBureaus) MoveConnection(ctx context.Context, c access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error) {
+	return m.SaveConnection(ctx, c, secrets, events...)
+}
+
 func (m *memBureaus) ConnectionSecrets(_ context.Context, id string) (map[string][]byte, error) {
 	return m.secrets[id], nil
 }

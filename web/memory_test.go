@@ -293,6 +293,10 @@ func (m memPlaces) SaveTarget(_ context.Context, t access.Target, secrets map[st
 	return t, err
 }
 
+func (m memPlaces) MoveTarget(ctx context.Context, t access.Target, secrets map[string][]byte, events ...access.Event) (access.Target, error) {
+	return m.SaveTarget(ctx, t, secrets, events...)
+}
+
 func (m memPlaces) TargetSecrets(_ context.Context, id string) (map[string][]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -147,5 +147,3 @@ func TestWhatPoliciesSayOfTickets(t *testing.T) {
 	form.Set("grace", "-3")
 	w.ask(t, ada, "/settings/policy", form).must(t, http.StatusUnprocessableEntity, "0 to 1440 whole minutes")
 }
-
-func (*memBacklog) Hangs(context.Context, string) (bool, error) { return false, nil }

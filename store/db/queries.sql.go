@@ -2175,6 +2175,34 @@ func (q *Queries) OpenOnConnection(ctx context.Context, connection string) ([]st
 	return items, nil
 }
 
+const openOnTarget = `-- name: OpenOnTarget :many
+SELECT id FROM grants WHERE ended_at = 0 AND target = $1 LIMIT 1
+`
+
+// OpenOnTarget finds one grant that is open, if there is any.
+func (q *Queries) OpenOnTarget(ctx context.Context, target string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, openOnTarget, target)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const pairing = `-- name: Pairing :one
 SELECT id, application, machine, os_user, tenant, admin, challenge, state, port, code, address, created_at, expires_at, person, login, one_time, decided_at, delivered_at, cancelled_at, version FROM pairings WHERE id = $1
 `
