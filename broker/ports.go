@@ -58,6 +58,8 @@ type People interface {
 type Customers interface {
 	Customer(ctx context.Context, id string) (access.Customer, error)
 	Customers(ctx context.Context) ([]access.Customer, error) // by name
+	// CustomersNamed lists those whose ID is name, or whose name it is without regard to case.
+	CustomersNamed(ctx context.Context, name string) ([]access.Customer, error)
 	SaveCustomer(ctx context.Context, c access.Customer, events ...access.Event) (access.Customer, error)
 }
 

@@ -164,10 +164,6 @@ func (s *Sessions) place(ctx context.Context, who access.Person, ask SessionAsk)
 // customer finds the customer by ID or name, among those that who may ask for.
 func (s *Sessions) customer(ctx context.Context, who access.Person, ask SessionAsk) (access.Customer, error) {
 	none := &access.Error{Kind: access.NotFound, Text: "There is no tenant of that name, or it is not yours to enter.", Hint: "See \"jitney aws tenants\" or the AWS page for those you can enter."}
-	all, err := s.access.Customers.Customers(ctx)
-	if err != nil {
-		return access.Customer{}, err
-	}
 	if ask.Customer == "" && ask.Tenant == "" && ask.Grant != "" {
 		g, err := s.access.visible(ctx, who, ask.Grant)
 		if err != nil {
@@ -175,13 +171,15 @@ func (s *Sessions) customer(ctx context.Context, who access.Person, ask SessionA
 		}
 		ask.Customer = g.Customer
 	}
-	var found []access.Customer
-	for _, c := range all {
-		tenant := strings.TrimSpace(ask.Tenant)
-		fits := ask.Customer == c.ID && c.ID != "" || ask.Customer == "" && tenant != "" && (strings.EqualFold(c.Name, tenant) || c.ID == tenant)
-		if fits && c.ArchivedAt.IsZero() && asks(who, c.ID) && ask.From.reaches(c.ID) {
-			found = append(found, c)
-		}
+	all, err := s.named(ctx, ask)
+	if err != nil {
+		return access.Customer{}, err
+	}
+	found := slices.DeleteFunc(slices.Clone(all), func(c access.Customer) bool {
+		return !c.ArchivedAt.IsZero() || !asks(who, c.ID) || !ask.From.reaches(c.ID)
+	})
+	if ask.Customer == "" && strings.TrimSpace(ask.Tenant) == "" {
+		return s.onlyCustomer(ctx, found, ask)
 	}
 	if len(found) > 1 { // nothing keeps two from having one name
 		return access.Customer{}, &access.Error{Kind: access.Invalid, Text: "There are several tenants of that name.", Hint: "Say which by its ID: see \"jitney aws tenants\"."}
@@ -189,22 +187,33 @@ func (s *Sessions) customer(ctx context.Context, who access.Person, ask SessionA
 	if len(found) == 1 {
 		return found[0], nil
 	}
-	if ask.Customer == "" && strings.TrimSpace(ask.Tenant) == "" {
-		return s.onlyCustomer(ctx, who, all, ask)
-	}
 	return access.Customer{}, none
 }
 
-// onlyCustomer is the one customer that a person can mean without naming it:
+// named lists the customers that ask names, all if it names none.
+func (s *Sessions) named(ctx context.Context, ask SessionAsk) ([]access.Customer, error) {
+	tenant := strings.TrimSpace(ask.Tenant)
+	switch {
+	case ask.Customer != "":
+		c, err := s.access.Customers.Customer(ctx, ask.Customer)
+		if access.KindOf(err) == access.NotFound && err != nil {
+			return nil, nil
+		}
+		return []access.Customer{c}, err
+	case tenant != "":
+		return s.access.Customers.CustomersNamed(ctx, tenant)
+	default:
+		return s.access.Customers.Customers(ctx)
+	}
+}
+
+// onlyCustomer is the one of all that a person can mean without naming it:
 // for what is an administrator's, the first of an account, as every tenant of
 // it leads to the same role.
-func (s *Sessions) onlyCustomer(ctx context.Context, who access.Person, all []access.Customer, ask SessionAsk) (access.Customer, error) {
+func (s *Sessions) onlyCustomer(ctx context.Context, all []access.Customer, ask SessionAsk) (access.Customer, error) {
 	var found []access.Customer
 	roles := map[string]bool{}
 	for _, c := range all {
-		if !c.ArchivedAt.IsZero() || !asks(who, c.ID) || !ask.From.reaches(c.ID) {
-			continue
-		}
 		t, kind, err := s.target(ctx, c, ask)
 		if access.KindOf(err) == access.NotFound {
 			continue

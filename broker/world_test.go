@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ type world struct {
 	reconciler *reconcile.Reconciler
 	policy     access.Policy
 	kinds      []target.Kind
+	listed     atomic.Int64 // times that all customers were read
 
 	admin, auditor, maya, noor, approver, outsider, nobody, gone access.Person
 }
@@ -117,6 +119,19 @@ func (d *desk) put(id, company string, open bool) {
 	d.tickets[id] = ticket.Ticket{ID: id, Number: "#" + id, Title: "Ticket " + id, Company: company, Open: open}
 }
 
+// countsLists counts how often all customers are read.
+type countsLists struct {
+	all
+	times *atomic.Int64
+}
+
+type all interface{ broker.Customers }
+
+func (c countsLists) Customers(ctx context.Context) ([]access.Customer, error) {
+	c.times.Add(1)
+	return c.all.Customers(ctx)
+}
+
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -161,7 +176,7 @@ func newWorldOf(t testing.TB, more ...target.Kind) *world {
 	}
 	password := func() secret.Text { return secret.Password(20) }
 	sealer := secret.NewSealer(keys, s.Keys)
-	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers, Targets: s.Targets, Rules: s.Rules,
+	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: countsLists{s.Customers, &w.listed}, Targets: s.Targets, Rules: s.Rules,
 		Log: s.Log, Notes: s.Outbox, Sealer: sealer, Desk: s.Desk, Records: s.Log, Kinds: w.kinds, Open: open, Desks: desks, Password: password,
 		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk, Shelf: s.Tickets, Backlog: s.Outbox, Issued: s.Issued})
 	w.reconciler = reconcile.New(reconcile.Ports{Cases: s.Accounts, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: sealer,

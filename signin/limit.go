@@ -116,13 +116,19 @@ func (b *buckets) makeRoom() {
 }
 
 // network is what counts as one address: an IPv6 customer has a whole /64.
-func network(address string) string {
+func network(address string) string { return block(address, 64) }
+
+// site is what one customer of a provider may have at most: of IPv6 a /48,
+// which holds 65,536 networks.
+func site(address string) string { return block(address, 48) }
+
+func block(address string, bits int) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return address
 	}
 	if ip = ip.Unmap(); ip.Is6() {
-		if p, err := ip.WithZone("").Prefix(64); err == nil {
+		if p, err := ip.WithZone("").Prefix(bits); err == nil {
 			return p.String()
 		}
 	}

@@ -42,12 +42,13 @@ type Pairings struct {
 	table  PairingTable
 	log    *slog.Logger
 
-	begun   *buckets // new ones from one address
-	all     *buckets // new ones in all
-	polled  *buckets // tries to fetch one token
-	fetched *buckets // tries to fetch tokens from one address
-	typed   *buckets // match codes that one person typed
-	typedAt *buckets // match codes that were typed at one address
+	begun     *buckets // new ones from one address
+	begunWide *buckets // new ones from one site
+	all       *buckets // new ones in all: a bound for the database, far above the others
+	polled    *buckets // tries to fetch one token
+	fetched   *buckets // tries to fetch tokens from one address
+	typed     *buckets // match codes that one person typed
+	typedAt   *buckets // match codes that were typed at one address
 }
 
 // NewPairings returns Pairings over the parts of the store that keep them.
@@ -56,7 +57,7 @@ func NewPairings(people Persons, table PairingTable, log *slog.Logger) *Pairings
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &Pairings{Lasts: access.CLISignIn, people: people, table: table, log: log,
-		begun: newBuckets(6*time.Second, 20), all: newBuckets(50*time.Millisecond, 500),
+		begun: newBuckets(6*time.Second, 20), begunWide: newBuckets(2*time.Second, 60), all: newBuckets(20*time.Millisecond, 2000),
 		polled: newBuckets(500*time.Millisecond, 30), fetched: newBuckets(40*time.Millisecond, 250),
 		typed: newBuckets(time.Minute, 5), typedAt: newBuckets(10*time.Second, 20)}
 }
@@ -97,7 +98,7 @@ func (s *Pairings) Begin(ctx context.Context, ask access.Pairing) (access.Pairin
 	case ask.Port != 0 && (ask.Port < 1024 || ask.Port > 65535):
 		return access.Pairing{}, invalid("port", "The port is not one that a command line can listen on.", "Send one from 1024 to 65535, or 0.")
 	}
-	if !s.begun.take(network(ask.Address)) {
+	if !s.begun.take(network(ask.Address)) || !s.begunWide.take(site(ask.Address)) {
 		return access.Pairing{}, slower(6 * time.Second)
 	}
 	if !s.all.take("") {

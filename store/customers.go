@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"jitney/access"
 	"jitney/store/db"
@@ -26,6 +28,21 @@ func (c *Customers) Customers(ctx context.Context) ([]access.Customer, error) {
 	rows, err := c.core.q().Customers(ctx)
 	customers, err := each(rows, err, sure(customerOf))
 	return customers, fail("list customers", err)
+}
+
+// CustomersNamed lists the customers whose ID is name, or whose name it is
+// without regard to case.
+func (c *Customers) CustomersNamed(ctx context.Context, name string) ([]access.Customer, error) {
+	isThat := func(c access.Customer) bool { return c.ID == name || strings.EqualFold(c.Name, name) }
+	if !strings.ContainsFunc(name, func(r rune) bool { return r > '~' }) { // engines know no other letters alike
+		rows, err := c.core.q().CustomersNamed(ctx, name)
+		found, err := each(rows, err, sure(customerOf))
+		if err != nil || slices.ContainsFunc(found, isThat) {
+			return found, fail("find customer "+name, err)
+		}
+	}
+	all, err := c.Customers(ctx)
+	return slices.DeleteFunc(all, func(c access.Customer) bool { return !isThat(c) }), err
 }
 
 // SaveCustomer stores n; Version 0 creates.

@@ -55,6 +55,15 @@ func customers(t *testing.T, s *store.Store) {
 	if all, err := s.Customers.Customers(t.Context()); err != nil || len(all) != 2 || all[0].Name != "Alpha" {
 		t.Errorf("%+v, %v", all, err)
 	}
+	for name, want := range map[string]string{"ALPHA": "Alpha", "beta": "beta", "Älpha": "c3", "äLPHA": "c3", "c3": "c3", "alph": "", "%": ""} {
+		if want == "c3" {
+			_, _ = s.Customers.SaveCustomer(t.Context(), access.Customer{ID: "c3", Name: "Älpha", CreatedAt: t0}) // the first time it is new
+		}
+		all, err := s.Customers.CustomersNamed(t.Context(), name)
+		if err != nil || (want == "") != (len(all) == 0) || len(all) > 0 && all[0].ID != want {
+			t.Errorf("%s: %+v, %v", name, all, err)
+		}
+	}
 	_, err = s.Customers.Customer(t.Context(), "none")
 	wantKind(t, err, access.NotFound)
 }

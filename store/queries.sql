@@ -3,6 +3,9 @@
 -- name: Customer :one
 SELECT * FROM customers WHERE id = @id;
 
+-- name: CustomersNamed :many
+SELECT * FROM customers WHERE id = @name OR lower(name) = lower(@name) ORDER BY name, id;
+
 -- name: Customers :many
 SELECT * FROM customers ORDER BY lower(name), id;
 

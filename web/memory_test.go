@@ -264,6 +264,11 @@ func (m memPlaces) Customers(context.Context) (out []access.Customer, err error)
 	return out, nil
 }
 
+func (m memPlaces) CustomersNamed(ctx context.Context, name string) ([]access.Customer, error) {
+	all, err := m.Customers(ctx)
+	return slices.DeleteFunc(all, func(c access.Customer) bool { return c.ID != name && !strings.EqualFold(c.Name, name) }), err
+}
+
 func (m memPlaces) SaveCustomer(_ context.Context, c access.Customer, events ...access.Event) (access.Customer, error) {
 	err := put(m.memory, m.customers, c.ID, &c.Version, &c, func(o access.Customer) int64 { return o.Version }, events)
 	return c, err

@@ -604,6 +604,40 @@ func (q *Queries) Customers(ctx context.Context) ([]Customer, error) {
 	return items, nil
 }
 
+const customersNamed = `-- name: CustomersNamed :many
+SELECT id, name, note, created_at, archived_at, version FROM customers WHERE id = $1 OR lower(name) = lower($1) ORDER BY name, id
+`
+
+func (q *Queries) CustomersNamed(ctx context.Context, name string) ([]Customer, error) {
+	rows, err := q.db.QueryContext(ctx, customersNamed, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Customer
+	for rows.Next() {
+		var i Customer
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Note,
+			&i.CreatedAt,
+			&i.ArchivedAt,
+			&i.Version,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const dataKey = `-- name: DataKey :one
 SELECT id, customer, wrapped_by, wrapped, created_at FROM data_keys WHERE id = $1
 `
