@@ -10,8 +10,11 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"jitney/access"
 )
 
 // A console is another site, to which the address of the console leads, and
@@ -138,6 +141,45 @@ func TestConsolesOpenInABrowser(t *testing.T) {
 	b.choose(t, "#place", "aws-kdev")
 	b.click(t, `#ask button.nojs`)
 	b.until(t, `document.querySelector("#profile").textContent.includes("--tenant kestrel-dev")`)
+}
+
+// One press copies the address of a console, and shows it nowhere; what cannot
+// be copied is shown, and not asked for again.
+func TestAConsoleURLIsCopiedByOnePress(t *testing.T) {
+	w := newAWSWorld(t, "http://127.0.0.1:9")
+	b := browse(t, w)
+	b.size(t, 1280)
+	b.as(t, maya, "light")
+	bank := w.bank("aws-kprod")
+	for i, from := range [][2]string{{"/aws?place=aws-kprod", `#go button[data-copies]`}, {"/access", `.topbar button[data-copies]`}} {
+		b.open(t, from[0])
+		if i == 1 {
+			b.until(t, `(document.querySelector(".topbar .me").open = true)`)
+		}
+		b.click(t, from[1])
+		b.until(t, `document.querySelector("#copied").innerText.includes("Copied. It signs in whoever opens it, for 15 minutes. Don't paste it") && !document.body.innerHTML.includes("SigninToken")`)
+		b.open(t, "/aws?place=aws-kprod")
+		b.until(t, `(document.querySelector("details.more").open = true)`)
+		b.do(t, chromedp.Focus(chromedp.CSS("#destination")))
+		b.do(t, call(input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Commands: []string{"paste"}}))
+		b.until(t, `document.querySelector("#destination").value.includes("SigninToken")`)
+		if n := len(bank.Issued()); n != i+1 {
+			t.Fatalf("%d were issued, want %d", n, i+1)
+		}
+	}
+	b.until(t, `(navigator.clipboard.write = async (items) => { await items[0].getType("text/plain"); throw new Error("no"); })`)
+	b.click(t, `#go button[data-copies]`)
+	b.until(t, `document.querySelector("#copied pre").innerText.includes("SigninToken") && getSelection().toString().includes("SigninToken")`)
+	if n := len(bank.Issued()); n != 3 {
+		t.Errorf("%d were issued, want 3", n)
+	}
+	bank.Fail(&access.Error{Kind: access.Unavailable, Text: "AWS throttles the calls.", Hint: "Try again in a minute."})
+	b.open(t, "/aws?place=aws-kprod")
+	b.click(t, `#go button[data-copies]`)
+	b.until(t, `location.pathname === "/aws/url" && document.querySelector("main").innerText.includes("AWS throttles the calls.")`)
+	if p := b.probe(t, false); len(p.Faults) > 0 {
+		t.Errorf("faults: %v", p.Faults)
+	}
 }
 
 // Choosing, tabs, covering and copying, with page scripts and the keyboard.

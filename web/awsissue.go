@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -132,11 +133,24 @@ func (s awsPages) openConsole(v *visit) error {
 	return nil
 }
 
-// giveURL shows the address of a console, to be copied.
+// A toldURL is the address of a console for the script that copies it.
+type toldURL struct {
+	URL   string   `json:"url"`
+	Notes []string `json:"notes"`
+}
+
+// giveURL shows the address of a console, to be copied, or tells it to the
+// script that copies it at once.
 func (s awsPages) giveURL(v *visit) error {
 	b, got, done, err := s.issue(v, access.ForURL)
 	if err != nil || !done {
 		return err
+	}
+	if v.r.Header.Get("Accept") == "application/json" {
+		h := v.w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Cache-Control", "no-store")
+		return json.NewEncoder(v.w).Encode(toldURL{URL: got.URL.Reveal(), Notes: append([]string{"It signs in whoever opens it, for 15 minutes. Don't paste it into chat or a ticket."}, got.Notices...)})
 	}
 	b.keysTab()
 	b.URL = &urlView{Tenant: got.Customer.Name, Level: b.Level, Grant: got.Grant.ID, Address: got.URL, EndsAt: got.Keys.EndsAt, Notices: got.Notices}

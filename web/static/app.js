@@ -156,6 +156,52 @@
     }
   });
 
+  // One press copies what the answer to a form tells: data-copies. The clipboard
+  // is asked within the press, as browsers demand, and waits for the answer. If
+  // nothing was told, the form goes the way that it goes without scripts, whose
+  // page says why. What was told is never asked for again: if it cannot be
+  // copied, it is shown.
+  document.addEventListener("submit", async (e) => {
+    const button = e.submitter;
+    const box = document.getElementById("copied");
+    if (!button || button.dataset.copies === undefined || !box || !window.ClipboardItem || !navigator.clipboard) return;
+    e.preventDefault();
+    if (button.dataset.busy) return;
+    button.dataset.busy = "yes";
+    let told;
+    const ask = async () => {
+      const body = new URLSearchParams(new FormData(e.target, button));
+      const answer = await fetch(button.formAction, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual", cache: "no-store" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      told = await answer.json();
+      return new Blob([told.url], { type: "text/plain" });
+    };
+    let copied = true;
+    const text = ask();
+    try {
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": text })]);
+    } catch {
+      copied = false;
+      await text.catch(() => {});
+    }
+    delete button.dataset.busy;
+    if (!told) {
+      delete button.dataset.copies;
+      e.target.requestSubmit(button);
+      return;
+    }
+    const [words, shown] = [box.querySelector("p"), box.querySelector("pre")];
+    words.textContent = [copied ? "Copied." : "Your browser did not let this page copy it.", ...told.notes].join(" ");
+    shown.textContent = copied ? "" : told.url;
+    shown.hidden = copied;
+    box.hidden = false;
+    if (!copied) getSelection().selectAllChildren(shown);
+    const label = button.lastChild;
+    const before = label.textContent;
+    label.textContent = copied ? " Copied" : before;
+    setTimeout(() => (label.textContent = before), 1600);
+  });
+
   // Tabs: links that, with scripts, show what is on the page already.
   document.addEventListener("click", (e) => {
     const link = e.target.closest("[data-tab]");
