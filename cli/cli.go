@@ -86,6 +86,9 @@ func (a *app) main(ctx context.Context, args []string) (code int, ours bool) {
 		a.env = environment(a.Environ)
 		a.s, err = f.resolve(a.env)
 	}
+	if err == nil {
+		err = a.s.apart(a.program)
+	}
 	if err == nil && run.remote {
 		err = a.s.address()
 	}

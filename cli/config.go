@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"jitney/cli/call"
 	"jitney/cli/exit"
+	"jitney/cli/login"
 	"jitney/cli/profile"
 )
 
@@ -33,7 +36,11 @@ func updateConfig(ctx context.Context, a *app) error {
 		return err
 	}
 	name := a.profileName()
-	after, added, err := profile.Set(before, name, a.profileSettings())
+	region := a.s.region
+	if region == "" && !hasRegion(before, name) {
+		region = cmp.Or(a.regionOfTenant(ctx), a.env["AWS_REGION"], a.env["AWS_DEFAULT_REGION"])
+	}
+	after, added, err := profile.Set(before, name, a.profileSettings(region))
 	if err != nil {
 		return err
 	}
@@ -79,9 +86,47 @@ func (a *app) profileName() string {
 	return host
 }
 
-func (a *app) profileSettings() []profile.Setting {
+func hasRegion(config []byte, name string) bool {
+	return profile.Has(config, "profile "+name, "region") || name == "default" && profile.Has(config, name, "region")
+}
+
+// regionOfTenant is the region of what the profile is for, as Jitney knows it:
+// from keys that are kept, else by asking, if that needs no sign-in. It is "" if
+// that cannot be told, or if the account has tenants in several.
+func (a *app) regionOfTenant(ctx context.Context) string {
+	if k, ok := (issuer{a}).load(); ok && k.Session.Region != "" {
+		return k.Session.Region
+	}
+	token := a.s.token
+	if token == "" {
+		kept, _ := login.Kept(a.loginRequest())
+		token = kept.Text
+	}
+	if token == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	all, err := call.New(a.s.origin, "jitney/"+a.Version).Tenants(ctx, token)
+	if err != nil {
+		a.note("Which region it is could not be asked: %v", err)
+	}
+	region := ""
+	for _, t := range all {
+		fits := a.s.tenantID != "" && t.ID == a.s.tenantID || a.s.tenantID == "" && (strings.EqualFold(t.Name, a.s.tenant) || t.ID == a.s.tenant)
+		if fits || a.s.tenant == "" && a.s.tenantID == "" && a.s.admin && slices.Contains(t.Scopes, "admin") {
+			if region != "" && t.Region != region {
+				return ""
+			}
+			region = t.Region
+		}
+	}
+	return region
+}
+
+func (a *app) profileSettings(region string) []profile.Setting {
 	settings := []profile.Setting{}
-	if region := cmp.Or(a.s.region, a.env["AWS_REGION"], a.env["AWS_DEFAULT_REGION"]); region != "" {
+	if region != "" {
 		settings = append(settings, profile.Setting{Name: "region", Value: call.Clean(region), Usual: a.s.region == ""})
 	}
 	return append(settings,
@@ -169,7 +214,7 @@ func (a *app) warnOfProfile(name string, config []byte) {
 	if a.s.token != "" && a.s.tokenFile == "" {
 		a.note("No token was written. The profile uses JITNEY_TOKEN of the environment it runs in.")
 	}
-	if !profile.Has(config, "profile "+name, "region") && !(name == "default" && profile.Has(config, name, "region")) {
+	if !hasRegion(config, name) {
 		a.note("No region is set in the profile. Give one with --region.")
 	}
 }

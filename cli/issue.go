@@ -134,11 +134,23 @@ func (a issuer) fresh(ctx context.Context) (kept, error) {
 		return old, nil
 	case code == exit.Login && !errors.Is(err, login.ErrPending), code == exit.Refused, code == exit.NotFound, code == exit.Ended:
 		a.cache.Delete(a.entryKey())
+		if code == exit.Ended {
+			a.forgetGrant(cmp.Or(a.s.grant, old.Session.Grant))
+		}
 		a.tell(lockKey, err)
 	case err != nil:
 		a.tell(lockKey, err)
 	}
 	return k, err
+}
+
+// forgetGrant deletes the keys of a grant that is over, by whatever name they
+// were asked for: AWS denies them.
+func (a issuer) forgetGrant(id string) {
+	a.cache.Each(func(data []byte) bool {
+		var k kept
+		return id != "" && json.Unmarshal(data, &k) == nil && k.Origin == a.s.origin && k.Session.Grant == id
+	})
 }
 
 // issue asks Jitney for a session. A sign-in that is over is renewed once.

@@ -56,6 +56,9 @@ type settings struct {
 	minutes int
 	// fromLine is where a token stands that others may see, or "".
 	fromLine string
+	// theirHost says that the host is one that DUPLO_HOST or duploctl's
+	// configuration names, and ourToken that the token is not that of DUPLO_TOKEN.
+	theirHost, ourToken bool
 }
 
 // A contextFile is our configuration and that of duploctl, which have the
@@ -91,6 +94,7 @@ func (f flags) resolve(e env) (settings, error) {
 	} {
 		*from.to = cmp.Or(*from.to, e.ours(from.name))
 	}
+	s.theirHost = f.host == "" && e["JITNEY_HOST"] == "" && e["DUPLO_HOST"] != ""
 	// A tenant or scope on the command line is not mixed with one of the environment.
 	if f.tenant == "" && f.tenantID == "" && !f.admin {
 		s.tenant = e.ours("TENANT")
@@ -118,11 +122,13 @@ func (s *settings) tokens(e env) error {
 	case s.interactive:
 		return nil
 	case s.token != "":
-		s.fromLine = "on the command line"
+		s.fromLine, s.ourToken = "on the command line", true
 	case s.tokenFile != "":
+		s.ourToken = true
 		return s.readToken()
 	default:
 		s.token, s.tokenFile = e.ours("TOKEN"), e.ours("TOKEN_FILE")
+		s.ourToken = e["JITNEY_TOKEN"] != "" || s.token == "" && e["JITNEY_TOKEN_FILE"] != ""
 		if s.token == "" && s.tokenFile != "" {
 			return s.readToken()
 		}
@@ -143,6 +149,16 @@ func (s *settings) readToken() error {
 		return exit.New(exit.Usage, fmt.Sprintf("The token file %s is empty.", call.Clean(s.tokenFile)), "Check --token-file or JITNEY_TOKEN_FILE.")
 	}
 	return s.checkToken("what " + call.Clean(s.tokenFile) + " holds")
+}
+
+// apart refuses to send a token of Jitney to the host that duploctl uses, which
+// may still be another portal: who has both programs has the variables of both.
+// Who calls this program by the name of the other means its host.
+func (s *settings) apart(program string) error {
+	if !s.theirHost || !s.ourToken || s.token == "" || program != "jitney" {
+		return nil
+	}
+	return exit.New(exit.Usage, "A token of Jitney is not sent to the host that DUPLO_HOST or the configuration of duploctl names: it may be another portal.", "Name Jitney's address with JITNEY_HOST or --host.")
 }
 
 // checkToken refuses what cannot stand in a header.
@@ -201,12 +217,22 @@ func (s *settings) fromContext(e env) error {
 		if i < 0 {
 			return exit.New(exit.Usage, fmt.Sprintf("There is no context %q in %s.", call.Clean(want), call.Clean(name)), "Choose one with --context, or say --host.")
 		}
+		chosen := s.flags.set["context"] || e["JITNEY_CONTEXT"] != ""
+		s.theirHost = s.theirHost || s.host == "" && !chosen && s.theirFile(name, e)
 		return s.take(file.Contexts[i], name)
 	}
 	if s.context != "" {
 		return exit.New(exit.Usage, fmt.Sprintf("There is no configuration file with a context %q.", call.Clean(s.context)), "Say --host instead.")
 	}
 	return nil
+}
+
+// theirFile reports whether a configuration file is duploctl's.
+func (s *settings) theirFile(name string, e env) bool {
+	if s.configFile != "" {
+		return !s.flags.set["config"] && e["JITNEY_CONFIG"] == ""
+	}
+	return filepath.Base(name) == "config"
 }
 
 func (s *settings) take(c contextItem, file string) error {

@@ -13,7 +13,7 @@ import (
 // An action is what a command does.
 type action struct {
 	do     func(context.Context, *app) error
-	remote bool // it needs the address of Jitney
+	remote bool // it needs to be told the address of Jitney
 }
 
 // actions lists what the words mean.
@@ -26,8 +26,8 @@ func actions() map[string]action {
 		"aws update-config": {updateConfig, true},
 		"aws tenants":       {listTenants, true},
 		"login":             {signIn, true},
-		"logout":            {signOut, true},
-		"whoami":            {whoami, true},
+		"logout":            {signOut, false},
+		"whoami":            {whoami, false},
 		"cache clear":       {clearCache, false},
 	}
 }

@@ -129,6 +129,14 @@ func (s *Store) Put(host string, t Token) error {
 	if err != nil || len(data) > mostRecord {
 		return exit.New(exit.Failed, "The sign-in is too large to be kept.", "")
 	}
+	if err := s.put(origin, folder, data, useRing, useFile); err != nil {
+		return err
+	}
+	folder.note(origin, t)
+	return nil
+}
+
+func (s *Store) put(origin string, folder Folder, data []byte, useRing, useFile bool) error {
 	if useRing {
 		_, err := s.ask(func(r ring) (string, error) { return "", r.Set(service, origin, string(data)) })
 		if err == nil {
@@ -148,7 +156,7 @@ func (s *Store) Delete(host string) error {
 	if err != nil {
 		return err
 	}
-	err = folder.Remove(tokenFile(origin))
+	err = errors.Join(folder.Remove(tokenFile(origin)), folder.Remove(noteFile(origin)))
 	if useRing {
 		_, ringErr := s.ask(func(r ring) (string, error) { return "", r.Delete(service, origin) })
 		if ringErr != nil && !errors.Is(ringErr, errNotFound) && s.mode() == "os" {

@@ -100,6 +100,7 @@ func store(t *testing.T, mode string, r *fakeRing) (*Store, string) {
 	return s, filepath.Join(dir, "jitney")
 }
 
+// files lists what may hold a token: all but the list of sign-ins.
 func files(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -107,7 +108,11 @@ func files(t *testing.T, dir string) (names []string) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		names = append(names, e.Name())
+		if !strings.HasPrefix(e.Name(), "signin-") {
+			names = append(names, e.Name())
+		} else if data, err := os.ReadFile(filepath.Join(dir, e.Name())); err != nil || strings.Contains(string(data), "jcl_") {
+			t.Errorf("the list of sign-ins holds a token: %v", err)
+		}
 	}
 	return names
 }

@@ -77,27 +77,37 @@ func Renew(ctx context.Context, r Request, rejected keep.Token) (keep.Token, err
 	return obtain(ctx, r, rejected.Text)
 }
 
-// Forget revokes the kept sign-in and deletes it, and what is unfinished. It
-// is no error if there is none. What cannot be revoked is deleted all the
-// same, and the error says so.
-func Forget(ctx context.Context, r Request) error {
+// Kept reports the token that is kept for a host, if it is good; it asks nobody.
+func Kept(r Request) (t keep.Token, ok bool) {
 	a, err := r.attempt()
 	if err != nil {
-		return err
+		return t, false
+	}
+	t, err = a.Store.Get(a.origin)
+	return t, err == nil && t.Good(time.Now(), a.Admin)
+}
+
+// Forget revokes the kept sign-in and deletes it, and what is unfinished, and
+// reports whether there was one. What cannot be revoked is deleted all the same,
+// and the error says so.
+func Forget(ctx context.Context, r Request) (was bool, err error) {
+	a, err := r.attempt()
+	if err != nil {
+		return false, err
 	}
 	t, kept := a.Store.Get(a.origin)
 	if err := errors.Join(a.Store.Delete(a.origin), a.folder.Remove(a.pendingFile())); err != nil {
-		return err
+		return true, err
 	}
 	if errors.Is(kept, keep.ErrNone) {
-		return nil
+		return false, nil
 	}
 	if kept == nil {
 		if kept = a.revoke(ctx, t); kept == nil {
-			return nil
+			return true, nil
 		}
 	}
-	return &exit.Error{Code: exit.Unreachable, Err: kept,
+	return true, &exit.Error{Code: exit.Unreachable, Err: kept,
 		Text: "You are signed out here, but " + a.origin + " could not be told: the sign-in stays valid there for up to 12 hours.",
 		Hint: "To end it now, revoke it on the page API tokens."}
 }

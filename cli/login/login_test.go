@@ -471,14 +471,14 @@ func TestARejectedTokenIsNotOfferedAgain(t *testing.T) {
 func TestForget(t *testing.T) {
 	j := newJitney(t)
 	d := newDesk(t, j, authorize(t, j))
-	if err := Forget(t.Context(), d.Request); err != nil || j.requests() != 0 {
-		t.Errorf("nothing to forget: %v, %d requests", err, j.requests())
+	if was, err := Forget(t.Context(), d.Request); was || err != nil || j.requests() != 0 {
+		t.Errorf("nothing to forget: %v, %v, %d requests", was, err, j.requests())
 	}
 	if _, err := Token(t.Context(), d.Request); err != nil {
 		t.Fatal(err)
 	}
-	err := Forget(t.Context(), d.Request)
-	if _, n := j.knows(""); err != nil || n != 0 {
+	was, err := Forget(t.Context(), d.Request)
+	if _, n := j.knows(""); !was || err != nil || n != 0 {
 		t.Errorf("%v, %d tokens live", err, n)
 	}
 	if _, err := d.Store.Get(j.URL); !errors.Is(err, keep.ErrNone) {
@@ -487,14 +487,14 @@ func TestForget(t *testing.T) {
 	if err := d.Store.Put(j.URL, keep.Token{Text: "jcl_unknown", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := Forget(t.Context(), d.Request); err != nil {
+	if _, err := Forget(t.Context(), d.Request); err != nil {
 		t.Errorf("one that Jitney does not know: %v", err)
 	}
 	if err := d.Store.Put(j.URL, keep.Token{Text: "jcl_unknown", ExpiresAt: time.Now().Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
 	j.Close()
-	err = Forget(t.Context(), d.Request)
+	_, err = Forget(t.Context(), d.Request)
 	if exit.Code(err) != exit.Unreachable || !strings.Contains(err.Error(), "could not be told") {
 		t.Errorf("one that cannot be revoked: %v", err)
 	}
