@@ -168,7 +168,7 @@ func (r *Reconciler) count(before, g access.Grant) {
 	if before.OverdueAt.IsZero() && !g.OverdueAt.IsZero() {
 		count(CountOverdue, now.Sub(g.EndsAt()))
 	}
-	if before.EndedAt.IsZero() && !g.EndedAt.IsZero() && !g.EndsAt().IsZero() {
+	if before.EndedAt.IsZero() && !g.EndedAt.IsZero() && !g.ApprovedAt.IsZero() && g.ContinuedBy == "" {
 		count(CountEnded, g.EndedAt.Sub(g.EndsAt()))
 	}
 	if before.StoppedAt.IsZero() && g.StopCause == access.ByRefusal {

@@ -32,7 +32,9 @@ func lineOf(v *visit, r broker.GrantRow) grantLine {
 	l.End = v.Short(r.EndsAt)
 	switch {
 	case !r.Grant.EndedAt.IsZero():
-		l.End, l.EndWord = v.Short(r.Grant.EndedAt), "Ended"
+		if l.End, l.EndWord = v.Short(r.Grant.EndedAt), "Over"; r.State == access.Ended {
+			l.EndWord = "Ended"
+		}
 	case r.State == access.Starting || r.State == access.Pending:
 		l.End = "–" // its clock does not run yet
 	}

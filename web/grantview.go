@@ -112,7 +112,10 @@ func phaseText(v *visit, p broker.GrantPage) string {
 	case access.Continued:
 		return "This grant is over; the same access goes on under another grant of the same person."
 	case access.NotGiven:
-		return "No access was given, and nothing is there."
+		if g.ApprovedAt.IsZero() {
+			return "Nothing was ever given for this request."
+		}
+		return "No access was given. Read back at " + v.Zoned(g.EndedAt) + ": nothing of it is there."
 	}
 	return ""
 }

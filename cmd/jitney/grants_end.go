@@ -47,7 +47,14 @@ func grantsEnd(sh *shell, p *place, as *string) *cobra.Command {
 				sh.say(fmt.Sprintf("Ending %d grants. Nothing is proved yet: see jitney grants ls.", n))
 				return nil
 			case scope.Grant != "":
-				return sh.watch(ctx, c, scope.Grant, e.wait, false)
+				if err := sh.watch(ctx, c, scope.Grant, e.wait, false); err != nil {
+					return err
+				}
+				page, err := c.Access.Grant(ctx, c.who, scope.Grant)
+				if err != nil {
+					return failed("end "+e.what(args), err)
+				}
+				return goesOn(page)
 			default:
 				return sh.awaitAll(ctx, c, query, e.wait)
 			}
@@ -60,6 +67,16 @@ func grantsEnd(sh *shell, p *place, as *string) *cobra.Command {
 	flags.StringVar(&e.reason, "reason", "", "why, for the audit log and the ticket")
 	flags.DurationVar(&e.wait, "wait", 2*time.Minute, "how long to wait for the proof; 0 not to wait. Exit code 8 if it did not come")
 	return cmd
+}
+
+// goesOn is the error of a grant that is over while the same access lives
+// under another grant of the person.
+func goesOn(p broker.GrantPage) error {
+	if p.State != access.Continued {
+		return nil
+	}
+	return &failure{code: exitNotRemoved, what: "end grant " + p.Grant.ID, err: errors.New("the grant is over, and the same access goes on under another grant of the person"),
+		hint: "End that one as well: jitney grants end " + p.Grant.ContinuedBy + "; or everything of the person with --person."}
 }
 
 func (e *ending) what(args []string) string {
@@ -109,7 +126,7 @@ func (sh *shell) awaitAll(ctx context.Context, c *counter, q access.GrantQuery, 
 			return failed("list grants", err)
 		}
 		if err == nil && len(list.Rows) == 0 {
-			fmt.Fprintln(sh.out, "All of them were read back as ended.")
+			fmt.Fprintln(sh.out, "None is open any more: what was given of them was read back as ended.")
 			return nil
 		}
 		select {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jitney/access"
 	"jitney/broker"
 )
 
@@ -91,11 +92,15 @@ func showPage(sh *shell, p broker.GrantPage) error {
 	if p.Cause != "" {
 		state += " (" + string(p.Cause) + ")"
 	}
+	over := "Over since"
+	if p.State == access.Ended {
+		over = "Ended"
+	}
 	for _, row := range [][2]string{
 		{"Grant", p.Grant.ID}, {"State", state}, {"Requester", p.Requester + " <" + p.RequesterLogin + ">"}, {"Customer", p.Customer},
 		{"Access", p.Target + ": " + p.Entitlement}, {"Account", p.Account.Username}, {"Ticket", p.Grant.Ticket.Number + " " + p.Grant.Ticket.Title},
 		{"Reason", p.Grant.Reason}, {"Submitted", clock(p.Grant.SubmittedAt)}, {"Active since", clock(p.Grant.VerifiedAt)},
-		{"Ends", clock(p.EndsAt)}, {"Ended", clock(p.Grant.EndedAt)},
+		{"Ends", clock(p.EndsAt)}, {over, clock(p.Grant.EndedAt)},
 	} {
 		fmt.Fprintf(w, "%s:\t%s\n", row[0], plain(row[1]))
 	}
@@ -208,8 +213,10 @@ func (sh *shell) status(p broker.GrantPage, live, asJSON bool) string {
 	}
 	text := string(p.State)
 	switch {
-	case !p.Grant.EndedAt.IsZero() && p.Grant.ContinuedBy == "":
+	case p.State == access.Ended:
 		text = "ended, verified " + clock(p.Grant.EndedAt) + " (" + string(p.Cause) + ")"
+	case !p.Grant.EndedAt.IsZero():
+		text += " (" + string(p.Cause) + ")"
 	case !p.EndsAt.IsZero():
 		text += ", ends " + clock(p.EndsAt)
 	}
