@@ -31,6 +31,7 @@ type Rules struct {
 	Every   time.Duration // longest time between two looks at an account with live grants
 	Confirm time.Duration // how long access must be missing, over two looks at least, to count as taken away
 	Slack   time.Duration // how far the end that the target enforces may lie behind the wanted one
+	Late    time.Duration // how long after a change without an answer it can still take effect
 }
 
 // A Plan is what one look at an account decided.
@@ -47,7 +48,7 @@ type Plan struct {
 // never says that a grant ended unless seen shows that its access is gone, or
 // that another live grant of the same account still wants it.
 func Next(c Case, seen Observation, now time.Time, r Rules) Plan {
-	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, issued: c.Account.Issued, waits: c.Credential.Waits() || c.Issued && c.Credential.Missing()}
+	p := planner{now: now, seen: seen, rules: r, before: c.Account.Seen, tried: c.Account.TriedAt, issued: c.Account.Issued, waits: c.Credential.Waits() || c.Issued && c.Credential.Missing()}
 	grants := slices.Clone(c.Grants)
 	for i := range grants { // first what was seen of those that are wanted: it can make one unwanted
 		p.see(&grants[i])
@@ -70,6 +71,7 @@ type planner struct {
 	now    time.Time
 	seen   Observation
 	before Observation // the previous look
+	tried  time.Time   // see Account.TriedAt
 	issued []Issued
 	rules  Rules
 	waits  bool
@@ -126,7 +128,7 @@ func (p *planner) end(g *Grant, all []Grant) {
 	}
 	gone := p.seen.Clean()
 	if !p.want.Empty() { // the account itself lives on for other entitlements
-		gone = !p.seen.At.IsZero() && !slices.Contains(p.seen.Entitlements, g.Entitlement) && !slices.Contains(p.seen.Parts, g.Entitlement)
+		gone = !p.seen.At.IsZero() && !slices.Contains(p.seen.Entitlements, g.Entitlement) && !slices.Contains(p.seen.Parts, g.Entitlement) && !p.pending()
 	}
 	if !gone {
 		return
@@ -136,6 +138,10 @@ func (p *planner) end(g *Grant, all []Grant) {
 	g.EndedAt = p.now
 	p.event(*g, EventEnded, "Read back as gone ("+string(cause)+").")
 }
+
+// pending reports whether a change without an answer can still take effect. It
+// may be the one that gives what is not there.
+func (p *planner) pending() bool { return !p.tried.IsZero() && p.now.Sub(p.tried) < p.rules.Late }
 
 // used notes, of a grant that is over before any look at it, that sessions were
 // issued from it: then access was given, and nobody may be told otherwise.
@@ -227,6 +233,9 @@ func (p *planner) nextLook(grants []Grant) time.Time {
 		if g.Wanted(p.now) && !g.LostAt.IsZero() {
 			again = earlier(again, g.LostAt.Add(p.rules.Confirm))
 		}
+	}
+	if p.pending() {
+		again = earlier(again, p.tried.Add(p.rules.Late))
 	}
 	return again
 }

@@ -191,8 +191,6 @@ func (l *look) next(seen access.Observation) access.Plan {
 	if l.kind.Confirm > 0 {
 		rules.Confirm = l.kind.Confirm
 	}
-	plan := access.Next(l.c, seen, time.Now().UTC(), rules)
-	l.c.Account.Seen = seen
 	if seen.Username != "" {
 		l.c.Account.Username = clean(seen.Username, 300)
 	}
@@ -204,6 +202,8 @@ func (l *look) next(seen access.Observation) access.Plan {
 	if settled := len(seen.Silent) == 0 && seen.At.Sub(l.c.Account.TriedAt) > mayArrive; l.c.Account.ObjectID != "" && (l.answered || settled) {
 		l.c.Account.TriedAt = time.Time{}
 	}
+	plan := access.Next(l.c, seen, time.Now().UTC(), rules)
+	l.c.Account.Seen = seen
 	l.take(plan)
 	return plan
 }

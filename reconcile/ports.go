@@ -24,7 +24,8 @@ type Cases interface {
 	// WakeOpen makes every account with a grant that has not ended due at
 	// latest in within, spread evenly, and reports how many there are.
 	WakeOpen(ctx context.Context, within time.Duration) (int, error)
-	// Accounts lists the accounts of a target that have a grant that has not ended.
+	// Accounts lists the accounts of a target that have a grant that was approved
+	// and has not ended.
 	Accounts(ctx context.Context, targetID string) ([]access.Account, error)
 }
 

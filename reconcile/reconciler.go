@@ -79,7 +79,7 @@ type Config struct {
 
 // DefaultRules are the times that looks go by.
 func DefaultRules() access.Rules {
-	return access.Rules{Every: 5 * time.Minute, Confirm: 10 * time.Second, Slack: 5 * time.Minute}
+	return access.Rules{Every: 5 * time.Minute, Confirm: 10 * time.Second, Slack: 5 * time.Minute, Late: mayArrive}
 }
 
 // A Measure is one thing that is counted.

@@ -160,11 +160,14 @@ func (l scribe) whyLines(ctx context.Context, g access.Grant) []string {
 }
 
 func (l scribe) notGivenBody(ctx context.Context, g access.Grant) []string {
-	first := "No access was given for this request; nothing is left on the target."
+	first, left := "No access was given for this request", "; nothing is left on the target."
 	if !g.RemovingAt.IsZero() {
-		first = "It was never read back as usable; what had been prepared was taken away, and nothing is left on the target."
+		first, left = "It was never read back as usable; what had been prepared was taken away", ", and nothing is left on the target."
 	}
-	return append([]string{first}, l.whyLines(ctx, g)...)
+	if !l.c.Account.Seen.Clean() {
+		left = ". The account " + l.username() + " stays in use under another grant."
+	}
+	return append([]string{first + left}, l.whyLines(ctx, g)...)
 }
 
 func (l scribe) continuedBody(ctx context.Context, g access.Grant) []string {

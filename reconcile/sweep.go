@@ -170,8 +170,8 @@ func (r *Reconciler) oversee(ctx context.Context, t access.Target, sys target.Sy
 }
 
 // sweepOrphans finds the orphans of one target. An account is one only if no
-// grant of it was open before the target was asked nor after, and a look at it
-// still shows access.
+// approved grant of it was open before the target was asked nor after, and a look
+// at it still shows access.
 func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys target.System, mu *sync.Mutex) error {
 	lister, ok := target.As[target.Lister](sys)
 	if !ok {
@@ -206,14 +206,15 @@ func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys targ
 
 // stray deals with access that no open grant of t explains. The database has
 // the last word: an account of another target that leads to the same place, or
-// one that was asked for meanwhile, is none; one whose grants have all ended is
-// ours for sure, so its access is ended again whatever the policy says.
+// one that was asked for meanwhile, is none; one whose grants have all ended, or
+// wait for approval, is ours for sure, so its access is ended again whatever the
+// policy says.
 func (r *Reconciler) stray(ctx context.Context, t access.Target, sys target.System, a access.Account, mu *sync.Mutex) error {
 	c, err := r.Cases.Case(ctx, a.ID)
 	switch {
 	case err != nil && access.KindOf(err) != access.NotFound:
 		return err
-	case err == nil && (len(c.Grants) > 0 || c.Account.Target != t.ID):
+	case err == nil && (c.Account.Target != t.ID || slices.ContainsFunc(c.Grants, func(g access.Grant) bool { return !g.ApprovedAt.IsZero() })):
 		return nil
 	}
 	return r.orphan(ctx, t, sys, a, err == nil, mu)

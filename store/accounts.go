@@ -250,7 +250,8 @@ func (a *Accounts) wakeIssued(ctx context.Context, within time.Duration) error {
 	})
 }
 
-// Accounts lists the accounts of a target that have a grant that has not ended.
+// Accounts lists the accounts of a target that have a grant that was approved
+// and has not ended.
 func (a *Accounts) Accounts(ctx context.Context, targetID string) ([]access.Account, error) {
 	rows, err := a.core.q().OpenAccountsOf(ctx, targetID)
 	accounts, err := each(rows, err, accountOf)

@@ -87,10 +87,10 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 -- name: Account :one
 SELECT * FROM accounts WHERE id = @id;
 
--- OpenAccountsOf lists the accounts of a target that have a grant that has not ended.
+-- OpenAccountsOf lists the accounts of a target that have a grant that was approved and has not ended.
 -- name: OpenAccountsOf :many
 SELECT a.* FROM accounts a
-WHERE a.target = @target AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.ended_at = 0)
+WHERE a.target = @target AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.ended_at = 0 AND g.approved_at > 0)
 ORDER BY a.id;
 
 -- NextOpenAccounts lists accounts with a grant that has not ended, a part at a time.

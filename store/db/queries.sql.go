@@ -2066,11 +2066,11 @@ func (q *Queries) OldestUnsealed(ctx context.Context) (int64, error) {
 
 const openAccountsOf = `-- name: OpenAccountsOf :many
 SELECT a.id, a.customer, a.target, a.holds_key, a.holder, a.holder_login, a.holder_name, a.username, a.object_id, a.seen, a.baseline, a.trouble, a.version, a.next_at, a.due_at, a.woken_at, a.lease_owner, a.lease_epoch, a.claim, a.attempts, a.last_error, a.tried_at FROM accounts a
-WHERE a.target = $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.ended_at = 0)
+WHERE a.target = $1 AND EXISTS (SELECT 1 FROM grants g WHERE g.account = a.id AND g.ended_at = 0 AND g.approved_at > 0)
 ORDER BY a.id
 `
 
-// OpenAccountsOf lists the accounts of a target that have a grant that has not ended.
+// OpenAccountsOf lists the accounts of a target that have a grant that was approved and has not ended.
 func (q *Queries) OpenAccountsOf(ctx context.Context, target string) ([]Account, error) {
 	rows, err := q.db.QueryContext(ctx, openAccountsOf, target)
 	if err != nil {
