@@ -1,13 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"jitney/access"
 	"jitney/reconcile"
@@ -17,59 +14,40 @@ import (
 // metrics are what the server tells about itself. No series carries the name
 // of a customer or a person.
 type metrics struct {
-	registry  *prometheus.Registry
-	lag       prometheus.Histogram
-	lateness  *prometheus.HistogramVec
-	providers *prometheus.CounterVec
-	looks     *prometheus.CounterVec
+	lag       *histogram
+	lateness  *histogram
+	providers *tally
+	looks     *tally
 }
 
 func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "jitney_removal_lag_seconds", Help: "From the end of a grant to the read-back that shows nothing left.",
-			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200}}),
-		lateness: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "jitney_schedule_late_seconds", Help: "From a row being due to the start of its work.",
-			Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 30}}, []string{"queue"}),
-		providers: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "jitney_provider_requests_total", Help: "Calls to targets, by kind of target and how they ended."}, []string{"provider", "code"}),
+	return &metrics{
+		lag: newHistogram("jitney_removal_lag_seconds", "From the end of a grant to the read-back that shows nothing left.",
+			[]float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200}),
+		lateness: newHistogram("jitney_schedule_late_seconds", "From a row being due to the start of its work.",
+			[]float64{.001, .005, .01, .05, .1, .5, 1, 5, 30}, "queue"),
+		providers: newTally("jitney_provider_requests_total", "Calls to targets, by kind of target and how they ended.", "provider", "code"),
+		looks:     newTally("jitney_reconciler_events_total", "What the reconciler did and found.", "what"),
 	}
-	m.looks = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "jitney_reconciler_events_total", Help: "What the reconciler did and found."}, []string{"what"})
-	m.registry.MustRegister(m.lag, m.lateness, m.providers, m.looks, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
 }
 
 // called counts a call to a target.
-func (m *metrics) called(provider, code string) { m.providers.WithLabelValues(provider, code).Inc() }
+func (m *metrics) called(provider, code string) { m.providers.inc(provider, code) }
 
 // done notes a finished call of a loop's handler.
 func (m *metrics) done(queue string) func(schedule.Done) {
-	late := m.lateness.WithLabelValues(queue)
-	return func(d schedule.Done) { late.Observe(d.Late.Seconds()) }
+	return func(d schedule.Done) { m.lateness.observe(d.Late.Seconds(), queue) }
 }
 
 // counted notes what the reconciler counts.
 func (m *metrics) counted(what reconcile.Measure, d time.Duration) {
-	m.looks.WithLabelValues(string(what)).Inc()
+	m.looks.inc(string(what))
 	if what == reconcile.CountEnded {
-		m.lag.Observe(d.Seconds())
+		m.lag.observe(d.Seconds())
 	}
 }
 
-// A census reads, when somebody asks, the series that are facts of the
-// database.
-type census struct {
-	read func(context.Context) (counts, error)
-
-	grants, jobs                         *prometheus.Desc
-	overdue, overdueSeconds              *prometheus.Desc
-	checkpointAge, unsealed, unsealedAge *prometheus.Desc
-}
-
-// counts are the facts of a census.
+// counts are the series that are facts of the database.
 type counts struct {
 	grants           map[access.State]int
 	overdueFor       time.Duration             // of the grant that is longest overdue
@@ -79,55 +57,52 @@ type counts struct {
 	checkpointPassed time.Duration // since the last one; negative if there never was one
 }
 
-func newCensus(read func(context.Context) (counts, error)) *census {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, labels, nil)
+// write writes them as gauges.
+func (n counts) write(b *bytes.Buffer) {
+	gauge := func(name, help string, v float64) {
+		writeHead(b, name, help, "gauge")
+		writeSample(b, name, v)
 	}
-	return &census{
-		read:           read,
-		grants:         desc("jitney_grants", "Grants that have not ended, by state.", "state"),
-		overdue:        desc("jitney_overdue_grants", "Grants that do not end although they should."),
-		overdueSeconds: desc("jitney_removal_overdue_seconds", "How long the longest overdue grant has been ending."),
-		jobs:           desc("jitney_jobs", "Rows of the schedule, by state.", "queue", "state"),
-		checkpointAge:  desc("jitney_audit_checkpoint_age_seconds", "Since the last signed checkpoint of the audit log."),
-		unsealed:       desc("jitney_audit_unsealed_records", "Audit records that wait for their place in the log."),
-		unsealedAge:    desc("jitney_audit_unsealed_age_seconds", "Age of the oldest of those."),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (c *census) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
-
-// Collect implements prometheus.Collector.
-func (c *census) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	n, err := c.read(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(c.grants, err)
-		return
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
+	writeHead(b, "jitney_grants", "Grants that have not ended, by state.", "gauge")
 	for _, state := range []access.State{access.Pending, access.Starting, access.Active, access.Expiring, access.Ending, access.Overdue, access.Blocked} {
-		gauge(c.grants, float64(n.grants[state]), string(state))
+		writeSample(b, "jitney_grants", float64(n.grants[state]), "state", string(state))
 	}
-	gauge(c.overdue, float64(n.grants[access.Overdue]+n.grants[access.Blocked]))
-	gauge(c.overdueSeconds, n.overdueFor.Seconds())
-	for queue, states := range n.jobs {
-		for state, number := range states {
-			gauge(c.jobs, float64(number), queue, state)
+	gauge("jitney_overdue_grants", "Grants that do not end although they should.", float64(n.grants[access.Overdue]+n.grants[access.Blocked]))
+	gauge("jitney_removal_overdue_seconds", "How long the longest overdue grant has been ending.", n.overdueFor.Seconds())
+	writeHead(b, "jitney_jobs", "Rows of the schedule, by state.", "gauge")
+	for _, queue := range sorted(n.jobs) {
+		for _, state := range sorted(n.jobs[queue]) {
+			writeSample(b, "jitney_jobs", float64(n.jobs[queue][state]), "queue", queue, "state", state)
 		}
 	}
-	gauge(c.unsealed, float64(n.unsealed))
-	gauge(c.unsealedAge, n.unsealedFor.Seconds())
+	gauge("jitney_audit_unsealed_records", "Audit records that wait for their place in the log.", float64(n.unsealed))
+	gauge("jitney_audit_unsealed_age_seconds", "Age of the oldest of those.", n.unsealedFor.Seconds())
 	if n.checkpointPassed >= 0 {
-		gauge(c.checkpointAge, n.checkpointPassed.Seconds())
+		gauge("jitney_audit_checkpoint_age_seconds", "Since the last signed checkpoint of the audit log.", n.checkpointPassed.Seconds())
 	}
 }
 
-// serveMetrics answers /metrics.
-func (m *metrics) serve() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, ErrorHandling: promhttp.ContinueOnError})
+// serve answers /metrics. If the database cannot be read, its series are
+// missing and the others are there.
+func (m *metrics) serve(read func(context.Context) (counts, error), failed func(error)) http.Handler {
+	began := time.Now()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		var b bytes.Buffer
+		if n, err := read(ctx); err == nil {
+			n.write(&b)
+		} else if r.Context().Err() == nil {
+			failed(err)
+		}
+		for _, h := range []*histogram{m.lag, m.lateness} {
+			h.write(&b)
+		}
+		for _, c := range []*tally{m.providers, m.looks} {
+			c.write(&b)
+		}
+		writeProcess(&b, began)
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		_, _ = w.Write(b.Bytes())
+	})
 }

@@ -166,9 +166,8 @@ func (s *service) serve(ctx context.Context, p *program, listener net.Listener, 
 		if err != nil {
 			return &failure{what: "listen on " + s.metricsListen, err: err, hint: "Choose another address with --metrics-listen, or none with --metrics-listen=."}
 		}
-		p.metrics.registry.MustRegister(newCensus(p.count))
 		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", p.metrics.serve())
+		mux.Handle("GET /metrics", p.metrics.serve(p.count, func(err error) { s.log.Error("metrics", "err", err) }))
 		handleHealth(mux, p.probes())
 		metrics = back.Addr().String()
 		go func() { failedInner <- serveUntil(inner, newServer(mux, s.log), back) }()
