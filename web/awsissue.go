@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -177,11 +176,13 @@ func (s awsPages) giveKeys(v *visit) error {
 	return s.awsPage(v, http.StatusOK, b)
 }
 
-// safeWord is what no shell takes for more than text.
-var safeWord = regexp.MustCompile(`^[A-Za-z0-9+/=_.:@%,-]*$`)
+// isSafe reports whether no shell takes text for more than that.
+func isSafe(text string) bool {
+	return strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_.:@%,-") == ""
+}
 
 func quoted(value, escaped string) (before, text, after string) {
-	if safeWord.MatchString(value) {
+	if isSafe(value) {
 		return "", value, ""
 	}
 	return "'", strings.ReplaceAll(value, "'", escaped), "'"
@@ -223,7 +224,7 @@ func code(id, title, label string, lines ...string) codeView {
 // word quotes text for a command line, and for credential_process, which
 // every SDK takes apart by the same few rules.
 func word(text string) string {
-	if text != "" && safeWord.MatchString(text) {
+	if text != "" && isSafe(text) {
 		return text
 	}
 	return `"` + text + `"`

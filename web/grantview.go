@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"jitney/access"
@@ -154,7 +155,9 @@ func (b *grantBody) signIn(p broker.GrantPage) {
 }
 
 // instant finds instants in what a connector read.
-var instant = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+var instant = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+})
 
 func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 	b.ReadAt, b.EndLabel, b.Silent = p.Observation.At, "At the end", p.Observation.Silent
@@ -182,7 +185,7 @@ func (b *grantBody) evidence(v *visit, p broker.GrantPage) {
 			if at, err := time.Parse("2006-01-02 15:04:05 UTC", *cell); err == nil {
 				*cell = v.Zoned(at)
 			}
-			*cell = instant.ReplaceAllStringFunc(*cell, func(text string) string {
+			*cell = instant().ReplaceAllStringFunc(*cell, func(text string) string {
 				if at, err := time.Parse(time.RFC3339, text); err == nil {
 					return v.Zoned(at)
 				}

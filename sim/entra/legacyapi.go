@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 var roleShape = &shape{name: "directoryRole", context: "directoryRoles"}
@@ -57,11 +58,13 @@ func getRole(k *call) (int, any, error) {
 	return k.entity(http.StatusOK, "directoryRoles", roleShape, roleObject(k.t, template))
 }
 
-var keyForm = regexp.MustCompile(`^directoryRoles\(roleTemplateId='([0-9A-Za-z-]+)'\)$`)
+var keyForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^directoryRoles\(roleTemplateId='([0-9A-Za-z-]+)'\)$`)
+})
 
 // getRoleByTemplate reads directoryRoles(roleTemplateId='…'), which the router sees as one odd segment.
 func getRoleByTemplate(k *call) (int, any, error) {
-	m := keyForm.FindStringSubmatch(k.path("directoryRoles"))
+	m := keyForm().FindStringSubmatch(k.path("directoryRoles"))
 	if m == nil {
 		return 0, nil, fail(http.StatusBadRequest, "BadRequest", "Resource not found for the segment '"+k.path("directoryRoles")+"'.")
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 var assignmentShape = &shape{name: "unifiedRoleAssignment", context: "roleManagement/directory/roleAssignments", expands: []string{"principal", "roleDefinition"}}
@@ -73,7 +74,7 @@ func (k *call) begun(replica int) []*assignment {
 
 // shown are the assignments that a replica shows.
 func (k *call) shown(replica int) []*assignment {
-	if m := principalFilter.FindStringSubmatch(k.query.Get("$filter")); m != nil {
+	if m := principalFilter().FindStringSubmatch(k.query.Get("$filter")); m != nil {
 		return k.t.held(strings.ToLower(m[1]), replica, k.now)
 	}
 	var out []*assignment
@@ -86,7 +87,9 @@ func (k *call) shown(replica int) []*assignment {
 }
 
 // principalFilter is the filter that everybody uses; only that principal's assignments are looked at then.
-var principalFilter = regexp.MustCompile(`^\s*principalId eq '([0-9A-Za-z-]+)'\s*(?: and [A-Za-z]+ eq '[^']*')*$`)
+var principalFilter = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*principalId eq '([0-9A-Za-z-]+)'\s*(?: and [A-Za-z]+ eq '[^']*')*$`)
+})
 
 func listAssignments(k *call) (int, any, error) {
 	expand, err := k.expand(assignmentShape)

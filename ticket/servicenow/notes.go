@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"jitney/ticket"
 	"jitney/ticket/reach"
@@ -138,13 +139,10 @@ func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (t
 	}
 }
 
-var (
-	code    = regexp.MustCompile(`(?i)\[(/?code)\]`)
-	mention = regexp.MustCompile(`@\[`)
-)
+var code = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)\[(/?code)\]`) })
 
 // quiet takes the meaning out of what ServiceNow would not show as text: what
 // stands between [code] and [/code] is HTML to it, and @[…] calls somebody.
 func quiet(text string) string {
-	return mention.ReplaceAllString(code.ReplaceAllString(text, "[ $1]"), "@ [")
+	return strings.ReplaceAll(code().ReplaceAllString(text, "[ $1]"), "@[", "@ [")
 }
