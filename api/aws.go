@@ -17,7 +17,7 @@ type sessionAsk struct {
 	TenantID    string `json:"tenant_id" required:"false" maxLength:"64" doc:"Its ID; counts more than the name."`
 	Admin       bool   `json:"admin" required:"false" doc:"Ask for the admin role of the whole account."`
 	Grant       string `json:"grant" required:"false" maxLength:"64" doc:"ID of the grant to use; empty means a live one, else a new one."`
-	Minutes     int64  `json:"minutes" required:"false" minimum:"0" maximum:"525600" doc:"Length of a new grant; 0 means as settings say."`
+	Minutes     int64  `json:"minutes" required:"false" minimum:"0" maximum:"525600" doc:"Length of a new grant, and of the session at most; 0 means as settings say."`
 	Ticket      string `json:"ticket" required:"false" maxLength:"200" doc:"Of a new grant."`
 	Reason      string `json:"reason" required:"false" maxLength:"4000" doc:"Of a new grant."`
 	Console     bool   `json:"console" required:"false" doc:"Also make an address that signs a browser in to the console."`

@@ -54,7 +54,7 @@ type SessionAsk struct {
 	Target   string // ID; empty: the customer's first target with sessions, by name
 	Admin    bool
 	Grant    string // ID of the grant to use; empty: a live one of the person, else a new one
-	Minutes  int64  // of a new grant; 0 means as long as settings say
+	Minutes  int64  // of a new grant, and of the session at most; 0 means as long as settings say
 	Ticket   string // of a new grant; the ticket system's own id
 	Reason   string // of a new grant
 	For      string // access.ForKeys, ForConsole or ForURL
@@ -352,6 +352,9 @@ func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, length t
 	defer cancel()
 	now := time.Now().UTC()
 	end := until(answer.Grant, now)
+	if ask.Minutes > 0 { // also of a grant that is longer
+		length = min(length, time.Duration(ask.Minutes)*time.Minute)
+	}
 	if left := end.Sub(now); ask.Minutes == 0 && left > 0 { // that a session ends with its grant is news only to who asked for longer
 		length = min(length, left)
 	}

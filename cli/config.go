@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -114,7 +113,7 @@ func (a *app) regionOfTenant(ctx context.Context) string {
 	region := ""
 	for _, t := range all {
 		fits := a.s.tenantID != "" && t.ID == a.s.tenantID || a.s.tenantID == "" && (strings.EqualFold(t.Name, a.s.tenant) || t.ID == a.s.tenant)
-		if fits || a.s.tenant == "" && a.s.tenantID == "" && a.s.admin && slices.Contains(t.Scopes, "admin") {
+		if fits || a.s.tenant == "" && a.s.tenantID == "" && a.s.admin {
 			if region != "" && t.Region != region {
 				return ""
 			}

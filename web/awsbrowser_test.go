@@ -105,6 +105,10 @@ func TestAWSPagesInABrowser(t *testing.T) {
 		b.click(t, `#keys .show`)
 		check(name + "keys-shown")
 		b.click(t, `#go button[formaction="/aws/url"]`)
+		b.until(t, `!document.querySelector("#copied").hidden`)
+		check(name + "url-copied")
+		b.until(t, `delete document.querySelector("#go [data-copies]").dataset.copies`) // as where the page may not copy
+		b.click(t, `#go button[formaction="/aws/url"]`)
 		b.until(t, `document.querySelector("#console-url")`)
 		b.click(t, `.topbar details summary`)
 		check(name + "url-and-menu")
