@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"html"
 	"net/url"
 	"os"
 	"os/exec"
@@ -30,6 +31,9 @@ type workstation struct {
 	admin    [2]string
 	browser  *camera
 	env      []string
+	server   *process
+	data     string            // of jitney
+	secrets  map[string]string // that were handed out, by what they are
 }
 
 // newWorkstation starts the demonstration, and a home directory without
@@ -42,8 +46,9 @@ func newWorkstation(t *testing.T) *workstation {
 		}
 		t.Skip("NOT TESTED with the real aws CLI, which is missing; install the package awscli")
 	}
-	p := start(t, nil, "demo", "--data", t.TempDir(), "--listen", "127.0.0.1:0")
-	w := &workstation{t: t, home: t.TempDir(), host: p.await(30*time.Second, `Open   (http://\S+)`)}
+	data := t.TempDir()
+	p := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0")
+	w := &workstation{t: t, home: t.TempDir(), host: p.await(30*time.Second, `Open   (http://\S+)`), server: p, data: data, secrets: map[string]string{}}
 	out := p.await(5*time.Second, `(?s)(.*Ctrl-C)`)
 	find := func(pattern string) []string {
 		m := regexp.MustCompile(pattern).FindStringSubmatch(out)
@@ -171,6 +176,30 @@ func TestAWSFromTheCommandLine(t *testing.T) {
 	w.ends()
 	w.refusals()
 	w.tokens()
+	w.keepsNothing()
+}
+
+// keepsNothing looks for what was handed out wherever it might stay.
+func (w *workstation) keepsNothing() {
+	w.t.Helper()
+	w.must("cache", "clear") // where keys are kept on purpose
+	if w.server.stop() != exitOK {
+		w.t.Errorf("the server does not stop well:\n%s", w.server.output())
+	}
+	seen := map[string]string{"the server's output": w.server.output()}
+	readFiles(w.t, w.data, seen)
+	readFiles(w.t, w.home, seen)
+	delete(seen, "the file token") // the file of the pipeline
+	for what, text := range w.secrets {
+		for place, content := range seen {
+			if form := findSecret(content, text); form != "" {
+				w.t.Errorf("%s is in %s, %s", what, place, form)
+			}
+		}
+	}
+	if len(w.secrets) != 5 || len(seen) < 5 {
+		w.t.Errorf("%d secrets were looked for in %d places", len(w.secrets), len(seen))
+	}
 }
 
 // sdks calls AWS as programs in Go and Python do.
@@ -178,12 +207,15 @@ func (w *workstation) sdks() {
 	w.t.Helper()
 	out := w.must("aws", "--host", w.host, "--tenant", "kestrel-prod")
 	var keys struct {
-		Version    int
-		Expiration time.Time
+		Version                       int
+		SecretAccessKey, SessionToken string
+		Expiration                    time.Time
 	}
 	if err := json.Unmarshal([]byte(out), &keys); err != nil || keys.Version != 1 || time.Until(keys.Expiration) > time.Hour+time.Second || strings.Count(out, "\n") != 1 {
 		w.t.Fatalf("the process prints not one line of keys that last an hour at most (%v)", err)
 	}
+	w.secrets["the secret key"], w.secrets["the session token"] = keys.SecretAccessKey, keys.SessionToken
+	w.secrets["the console's address"] = signInToken(w.t, w.must("aws", "console", "--print", "--host", w.host, "--tenant", "kestrel-prod"))
 	process := processcreds.NewProvider("env -i " + strings.Join(w.env, " ") + " jitney aws --host " + w.host + " --tenant kestrel-prod")
 	client := sts.New(sts.Options{Region: "eu-west-2", BaseEndpoint: &w.endpoint, Credentials: process})
 	if who, err := client.GetCallerIdentity(w.t.Context(), nil); err != nil || !strings.Contains(*who.Arn, "example.user@msp.example-") {
@@ -198,6 +230,15 @@ print(sum(len(c.list_objects_v2(Bucket="kestrel-prod-files")["Contents"]) for _ 
 	if out, errs, err := w.run("/usr/bin/python3", "-c", python); err != nil || strings.TrimSpace(out) != "20" {
 		w.t.Errorf("botocore: %v %q %s", err, out, errs)
 	}
+}
+
+func signInToken(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || len(u.Query().Get("SigninToken")) < 20 {
+		t.Fatal("this is no address of a console")
+	}
+	return u.Query().Get("SigninToken")
 }
 
 // ends ends the grant on its page, and sees the keys stop working.
@@ -259,6 +300,9 @@ func (w *workstation) tokens() {
 	if text == "" {
 		w.t.Fatalf("the page shows no token:\n%s", page)
 	}
+	w.secrets["the API token"] = text
+	place := option(w.t, ada.get("/aws"), "place", "kestrel-dev")
+	w.secrets["the address that a page told"] = signInToken(w.t, html.UnescapeString(regexp.MustCompile(`class="tok">([^<]+)`).FindStringSubmatch(ada.show("/aws/url", url.Values{"place": {place}, "level": {"tenant"}}))[1]))
 	name := filepath.Join(w.home, "token")
 	if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {
 		w.t.Fatal(err)

@@ -195,6 +195,11 @@
     shown.textContent = copied ? "" : told.url;
     shown.hidden = copied;
     box.hidden = false;
+    const menu = button.closest("details.pop");
+    if (menu) {
+      menu.open = false;
+      box.scrollIntoView({ block: "center" });
+    }
     if (!copied) getSelection().selectAllChildren(shown);
     const label = button.lastChild;
     const before = label.textContent;
