@@ -16,7 +16,6 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -149,13 +148,19 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 // config is the SDK's, with Jitney's own credentials.
-func (s *client) config(ctx context.Context) (sdk.Config, error) {
+func (s *client) config() (sdk.Config, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg != nil {
 		return *s.cfg, nil
 	}
-	cfg := sdk.Config{Credentials: sdk.AnonymousCredentials{}}
+	cfg := sdk.Config{Region: s.region, HTTPClient: s.wire.client(), Credentials: sdk.AnonymousCredentials{}}
+	cfg.Retryer = func() sdk.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = tries, maxPause })
+	}
+	if s.endpoint != "" {
+		cfg.BaseEndpoint = sdk.String(s.endpoint)
+	}
 	switch s.way {
 	case wayKeys:
 		if s.secret.IsZero() {
@@ -163,17 +168,11 @@ func (s *client) config(ctx context.Context) (sdk.Config, error) {
 		}
 		cfg.Credentials = credentials.NewStaticCredentialsProvider(s.keyID, s.secret.Reveal(), "")
 	case wayAmbient:
-		var err error
-		if cfg, err = config.LoadDefaultConfig(ctx, config.WithRegion(s.region)); err != nil {
-			return cfg, &access.Error{Kind: access.Invalid, Text: "The server's own AWS credentials cannot be read.", Hint: "Check its environment and the files in ~/.aws, or choose an access key in the target's settings.", Err: bare("load the default configuration", err)}
+		found, err := ambience{os.Getenv, cfg}.credentials()
+		if err != nil {
+			return cfg, &access.Error{Kind: access.Invalid, Text: "The server's own AWS credentials cannot be read.", Hint: "Check its environment and the files in ~/.aws, or choose an access key in the target's settings.", Err: bare("find the server's credentials", err)}
 		}
-	}
-	cfg.Region, cfg.HTTPClient = s.region, s.wire.client()
-	cfg.Retryer = func() sdk.Retryer {
-		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = tries, maxPause })
-	}
-	if s.endpoint != "" {
-		cfg.BaseEndpoint = sdk.String(s.endpoint)
+		cfg.Credentials = sdk.NewCredentialsCache(found)
 	}
 	s.cfg = &cfg
 	return cfg, nil
@@ -181,7 +180,7 @@ func (s *client) config(ctx context.Context) (sdk.Config, error) {
 
 // caller is STS with Jitney's own credentials.
 func (s *client) caller(ctx context.Context) (*sts.Client, error) {
-	cfg, err := s.config(ctx)
+	cfg, err := s.config()
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +195,7 @@ func (s *client) caller(ctx context.Context) (*sts.Client, error) {
 // rolesAPI is IAM with the credentials that Jitney works with there: its own, or
 // those of a session of the role that it works as.
 func (s *client) rolesAPI(ctx context.Context) (*iam.Client, error) {
-	cfg, err := s.config(ctx)
+	cfg, err := s.config()
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +259,7 @@ func (s *client) punctual(ctx context.Context, a access.Account) error {
 
 // as is the SDK's configuration with the keys of a session.
 func (s *client) as(ctx context.Context, k issued) (sdk.Config, error) {
-	cfg, err := s.config(ctx)
+	cfg, err := s.config()
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(k.id, k.secret.Reveal(), k.token.Reveal())
 	return cfg, err
 }
