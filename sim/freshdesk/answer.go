@@ -1,6 +1,7 @@
 package freshdesk
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -163,7 +164,7 @@ func (n *note) shown() hosted.Object {
 	at := n.created.Format(time.RFC3339)
 	html := strings.NewReplacer("<br>", "<br />\n", "&#34;", `"`, "&#39;", "'").Replace(n.html)
 	text := strings.NewReplacer("<br>", " ", "&lt;", "<", "&gt;", ">", "&#39;", "'", "&#34;", `"`, "&amp;", "&").Replace(n.html)
-	return hosted.Object{"id": n.id, "ticket_id": n.ticket, "user_id": 7, "body": "<div>" + html + "</div>", "body_text": text, "private": n.private, "incoming": false, "source": 2,
+	return hosted.Object{"id": n.id, "ticket_id": n.ticket, "user_id": cmp.Or(n.user, 7), "body": "<div>" + html + "</div>", "body_text": text, "private": n.private, "incoming": false, "source": 2,
 		"created_at": at, "updated_at": at}
 }
 

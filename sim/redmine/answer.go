@@ -73,7 +73,7 @@ func showUser(s *Server, w http.ResponseWriter, u *user) {
 	for p, role := range u.roles {
 		members = append(members, object{"project": object{"id": p, "name": s.projects[p-1].name}, "roles": []object{{"id": role, "name": u.login}}})
 	}
-	send(w, http.StatusOK, object{"user": object{"id": 5, "login": u.login, "admin": u.admin, "api_key": "not for anybody", "memberships": members}})
+	send(w, http.StatusOK, object{"user": object{"id": u.id, "login": u.login, "admin": u.admin, "api_key": "not for anybody", "memberships": members}})
 }
 
 func showRole(s *Server, w http.ResponseWriter, id string) {
@@ -223,7 +223,7 @@ func showIssue(s *Server, w http.ResponseWriter, r *http.Request, u *user, id st
 		all := []object{}
 		for _, j := range s.journals {
 			if j.issue == i.id && (!j.private || j.author == u || u.admin) {
-				all = append(all, object{"id": j.id, "notes": j.text, "private_notes": j.private, "created_on": j.created.Format(time.RFC3339)})
+				all = append(all, object{"id": j.id, "user": object{"id": j.author.id, "name": j.author.login}, "notes": j.text, "private_notes": j.private, "created_on": j.created.Format(time.RFC3339)})
 			}
 		}
 		o["journals"] = all

@@ -11,7 +11,7 @@ import (
 )
 
 func (e Entry) fields() object {
-	return object{"id": e.id, "project": object{"id": e.project}, "issue": object{"id": e.Issue}, "hours": e.Hours, "comments": e.Comments, "spent_on": e.Day, "created_on": e.created.Format(time.RFC3339)}
+	return object{"id": e.id, "user": object{"id": e.user}, "project": object{"id": e.project}, "issue": object{"id": e.Issue}, "hours": e.Hours, "comments": e.Comments, "spent_on": e.Day, "created_on": e.created.Format(time.RFC3339)}
 }
 
 // listEntries answers with the time booked on a ticket. To those without the
@@ -72,7 +72,7 @@ func (s *Server) book(w http.ResponseWriter, r *http.Request, u *user) {
 		case err != nil || e.Hours <= 0 || utf8.RuneCountInString(e.Comments) > 255:
 			send(w, http.StatusUnprocessableEntity, object{"errors": []string{"Time entry is invalid"}})
 		default:
-			made := Entry{Issue: i.id, Activity: e.ActivityID, Hours: e.Hours, Comments: e.Comments, Day: e.SpentOn, id: len(s.entries) + 1, project: i.project, created: time.Now().UTC()}
+			made := Entry{Issue: i.id, Activity: e.ActivityID, Hours: e.Hours, Comments: e.Comments, Day: e.SpentOn, user: u.id, id: len(s.entries) + 1, project: i.project, created: time.Now().UTC()}
 			s.entries = append(s.entries, made)
 			send(w, http.StatusCreated, object{"time_entry": made.fields()})
 		}

@@ -254,7 +254,7 @@ func showEntry(s *Server, w http.ResponseWriter, u user, id string) {
 		return
 	}
 	e := s.entries[n-1]
-	send(w, http.StatusOK, object{"id": e.id, "Type": "Comment", "Created": e.created.Format(time.RFC3339), "CustomFields": e.fields(),
+	send(w, http.StatusOK, object{"id": e.id, "Type": "Comment", "Creator": object{"type": "user", "id": e.creator}, "Created": e.created.Format(time.RFC3339), "CustomFields": e.fields(),
 		"Object": object{"type": "ticket", "id": strconv.Itoa(e.ticket)}})
 }
 
@@ -273,7 +273,7 @@ func listTexts(s *Server, w http.ResponseWriter, r *http.Request, u user, id str
 	for _, e := range s.entries {
 		whole := s.whole(strconv.Itoa(e.ticket))
 		if strconv.Itoa(whole.id) == id && u.sees(whole.queue) && strings.Contains(strings.ToLower(e.text), strings.ToLower(filters[0].Value)) {
-			items = append(items, object{"type": "attachment", "id": strconv.Itoa(1000 + e.id), "TransactionId": strconv.Itoa(e.id), "Content": e.text, "Created": e.created.Format(time.RFC3339)})
+			items = append(items, object{"type": "attachment", "id": strconv.Itoa(1000 + e.id), "TransactionId": strconv.Itoa(e.id), "Content": e.text, "Creator": object{"type": "user", "id": e.creator}, "Created": e.created.Format(time.RFC3339)})
 		}
 	}
 	paged(w, r, items, false)

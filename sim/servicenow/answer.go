@@ -64,9 +64,9 @@ func (s wire) table(name string) (rows []row, fields []string) {
 			}
 		}
 	case "sys_journal_field":
-		fields = []string{"sys_id", "element_id", "element", "name", "value", "sys_created_on"}
+		fields = []string{"sys_id", "element_id", "element", "name", "value", "sys_created_on", "sys_created_by"}
 		for _, n := range s.notes {
-			rows = append(rows, plain(sw.JournalHidden, "sys_id", n.id, "element_id", n.ticket, "element", n.element, "name", "incident", "value", n.text, "sys_created_on", stamp(n.created)))
+			rows = append(rows, plain(sw.JournalHidden, "sys_id", n.id, "element_id", n.ticket, "element", n.element, "name", "incident", "value", n.text, "sys_created_on", stamp(n.created), "sys_created_by", n.by))
 		}
 	case "core_company":
 		fields = []string{"sys_id", "name", "customer", "vendor", "manufacturer"}
@@ -187,7 +187,7 @@ func (s wire) change(w http.ResponseWriter, r *http.Request, id string) {
 		sw, t := s.switches, s.ticket(id)
 		if t != nil && !t.hidden && !sw.NoWrites && !sw.NotesDropped {
 			for element, text := range in {
-				s.store(id, element, text)
+				s.store(id, element, text, User)
 			}
 		}
 		rows, _ := s.table("incident")

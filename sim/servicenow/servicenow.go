@@ -78,8 +78,8 @@ type ticket struct {
 }
 
 type note struct {
-	id, ticket, element, text string
-	created                   time.Time
+	id, ticket, element, text, by string
+	created                       time.Time
 }
 
 // New makes an instance whose account and application have this secret.
@@ -190,15 +190,22 @@ func (s *Server) Fill(ticketID string, n int, text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for range n {
-		s.store(ticketID, "work_notes", text)
+		s.store(ticketID, "work_notes", text, User)
 	}
 }
 
-func (s *Server) store(ticketID, element, text string) {
+// Paste has somebody else write a note with a key that is not theirs.
+func (s *Server) Paste(ticketID, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store(ticketID, "work_notes", "See ["+key+"]", "ann")
+}
+
+func (s *Server) store(ticketID, element, text, by string) {
 	if most := s.switches.NoteLength; most > 0 && len(text) > most {
 		text = text[:most]
 	}
-	s.notes = append(s.notes, &note{id: fmt.Sprintf("f2%030x", len(s.notes)+1), ticket: ticketID, element: element, text: text, created: time.Now().UTC().Truncate(time.Second)})
+	s.notes = append(s.notes, &note{id: fmt.Sprintf("f2%030x", len(s.notes)+1), ticket: ticketID, element: element, text: text, by: by, created: time.Now().UTC().Truncate(time.Second)})
 }
 
 // Tokens reports how many tokens were issued.
@@ -289,7 +296,7 @@ var facts = []hosted.Fact{
 	{Method: "GET", Path: `/api/now/table/incident`, Query: asked, Under: "result", Got: task},
 	{Method: "GET", Path: `/api/now/table/incident/[0-9a-f]{32}`, Query: asked, Under: "result", Got: task},
 	{Method: "PATCH", Path: `/api/now/table/incident/[0-9a-f]{32}`, Query: asked, Sent: []string{"work_notes string", "comments string"}, Under: "result", Got: task},
-	{Method: "GET", Path: `/api/now/table/sys_journal_field`, Query: asked, Under: "result", Got: []string{"sys_id string", "element_id string", "element string", "name string", "value string", "sys_created_on string"}},
+	{Method: "GET", Path: `/api/now/table/sys_journal_field`, Query: asked, Under: "result", Got: []string{"sys_id string", "element_id string", "element string", "name string", "value string", "sys_created_on string", "sys_created_by string"}},
 	{Method: "GET", Path: `/api/now/table/core_company`, Query: asked, Under: "result", Got: []string{"sys_id string", "name string", "customer string", "vendor string", "manufacturer string"}},
 	{Method: "GET", Path: `/api/now/table/sys_choice`, Query: asked, Under: "result", Got: []string{"name string", "element string", "value string", "label string", "inactive string", "language string"}},
 	{Method: "GET", Path: `/api/now/table/sys_user`, Query: asked, Under: "result", Got: []string{"sys_id string", "user_name string", "name string"}},

@@ -70,7 +70,8 @@ func TestContract(t *testing.T) {
 				s, url := serve(t, sw)
 				return tickettest.Desk{System: connect(t, url), Company: s.AddCompany("Aviary O'Brien"), Other: s.AddCompany("Bakery"),
 					Open:  func(t *testing.T, company, title string) string { return s.AddTicket(company, title) },
-					Close: func(t *testing.T, id string) { s.SetStatus(id, sim.StatusClosed) }}
+					Close: func(t *testing.T, id string) { s.SetStatus(id, sim.StatusClosed) },
+					Paste: func(t *testing.T, id, key string) { s.Paste(id, key) }}
 			})
 		})
 	}

@@ -34,6 +34,7 @@ type system struct {
 	client *reach.Client
 
 	statusNames, agentNames book
+	self                    ticket.Account
 }
 
 var (

@@ -16,6 +16,7 @@ import (
 type note struct {
 	ID        int64     `json:"id"`
 	TicketID  int64     `json:"ticket_id"`
+	UserID    int64     `json:"user_id"`
 	Body      string    `json:"body"`
 	BodyText  string    `json:"body_text"`
 	CreatedAt time.Time `json:"created_at"`
@@ -46,7 +47,12 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 			return nil, err
 		}
 		for _, n := range found {
-			if (n.TicketID == 0 || n.TicketID == id) && n.carries(key) && !seen[n.ID] {
+			if n.TicketID != 0 && n.TicketID != id || !n.carries(key) || seen[n.ID] {
+				continue
+			}
+			if ours, err := s.self.Wrote(ctx, author(n.UserID), s.me); err != nil {
+				return nil, err
+			} else if ours {
 				seen[n.ID] = true // a new note can move others to the next page
 				refs = append(refs, ticket.NoteRef{ID: number(n.ID), At: n.CreatedAt.UTC()})
 			}
@@ -59,6 +65,21 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 		return refs, nil
 	}
 	return nil, trouble(ticket.Down, fmt.Sprintf("The ticket has more than %d replies and notes, so it cannot be told whether ours is among them.", most*notePages), nil)
+}
+
+// author is the number of somebody; empty if there is none.
+func author(id int64) string {
+	if id <= 0 {
+		return ""
+	}
+	return number(id)
+}
+
+// me is the number of the agent whose key this is.
+func (s *system) me(ctx context.Context) (string, error) {
+	var me struct{ ID int64 }
+	_, err := s.get(ctx, "agents/me", nil, &me)
+	return author(me.ID), err
 }
 
 // AddNote writes one note with one request.

@@ -23,7 +23,10 @@ func TestContractOnTheRealOne(t *testing.T) {
 	tickettest.Run(t, func(t *testing.T) tickettest.Desk {
 		return tickettest.Desk{System: connect(t, real.URL, real.Key), Company: real.Project(t), Other: real.Project(t),
 			Open:  func(t *testing.T, company, title string) string { return open(t, real, company, title) },
-			Close: func(t *testing.T, id string) { finish(t, real, id) }}
+			Close: func(t *testing.T, id string) { finish(t, real, id) },
+			Paste: func(t *testing.T, id, key string) {
+				ask(t, real, http.MethodPut, "issues/"+id+".json", map[string]any{"issue": map[string]any{"notes": "See [" + key + "]"}}, nil)
+			}}
 	})
 }
 

@@ -27,7 +27,12 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) ([]ticket.Note
 	}
 	var refs []ticket.NoteRef
 	for _, j := range i.Journals {
-		if ticket.Carries(j.Notes, key) {
+		if !ticket.Carries(j.Notes, key) {
+			continue
+		}
+		if ours, err := s.self.Wrote(ctx, string(j.User.ID), s.myID); err != nil {
+			return nil, err
+		} else if ours {
 			refs = append(refs, ticket.NoteRef{ID: string(j.ID), At: j.CreatedOn.UTC()})
 		}
 	}
@@ -120,6 +125,7 @@ func before(err error) error {
 
 // A person is who the key belongs to.
 type person struct {
+	ID          ident
 	Login       string
 	Admin       bool
 	Memberships []struct {
@@ -132,6 +138,12 @@ func (s *system) me(ctx context.Context) (person, error) {
 	var found struct{ User person }
 	_, err := s.get(ctx, "users/current.json", url.Values{"include": {"memberships"}}, &found)
 	return found.User, err
+}
+
+// myID is the number of who the key belongs to.
+func (s *system) myID(ctx context.Context) (string, error) {
+	me, err := s.me(ctx)
+	return string(me.ID), err
 }
 
 // mayHide reports whether p may write private notes in a project.

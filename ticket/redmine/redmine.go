@@ -27,6 +27,7 @@ import (
 type system struct {
 	settings
 	client *reach.Client
+	self   ticket.Account
 
 	mu       sync.Mutex
 	rights   map[string]time.Time // project -> until when we are known to have the right to private notes

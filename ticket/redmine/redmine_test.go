@@ -81,7 +81,8 @@ func TestContract(t *testing.T) {
 				ours, theirs := s.AddProject("Aviary", ""), s.AddProject("Bakery", "")
 				return tickettest.Desk{System: connect(t, url, s.Key("jitney", full, ours, theirs)), Company: ours, Other: theirs,
 					Open:  func(t *testing.T, company, title string) string { return s.AddIssue(company, title) },
-					Close: func(t *testing.T, id string) { s.SetStatus(id, "Closed") }}
+					Close: func(t *testing.T, id string) { s.SetStatus(id, "Closed") },
+					Paste: func(t *testing.T, id, key string) { s.Paste(id, key) }}
 			})
 		})
 	}

@@ -25,6 +25,7 @@ var (
 type entry struct {
 	ID        ident
 	Issue     ref
+	User      ref
 	Comments  string
 	CreatedOn stamp `json:"created_on"`
 }
@@ -53,7 +54,12 @@ func (s *system) Times(ctx context.Context, ticketID, key string) (refs []ticket
 			return nil, err
 		}
 		for _, e := range found.Entries {
-			if string(e.Issue.ID) == ticketID && ticket.Carries(e.Comments, key) && !seen[e.ID] {
+			if string(e.Issue.ID) != ticketID || !ticket.Carries(e.Comments, key) || seen[e.ID] {
+				continue
+			}
+			if ours, err := s.self.Wrote(ctx, string(e.User.ID), s.myID); err != nil {
+				return nil, err
+			} else if ours {
 				seen[e.ID] = true
 				refs = append(refs, ticket.NoteRef{ID: string(e.ID), At: e.CreatedOn.UTC()})
 			}

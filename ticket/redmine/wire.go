@@ -48,6 +48,7 @@ type issue struct {
 	UpdatedOn stamp `json:"updated_on"`
 	Journals  []struct {
 		ID           ident
+		User         ref
 		Notes        string
 		PrivateNotes bool  `json:"private_notes"`
 		CreatedOn    stamp `json:"created_on"`

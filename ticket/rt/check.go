@@ -130,11 +130,8 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 		return append(found, finding(err)), ctx.Err()
 	}
 	who := ""
-	if parts := strings.Split(s.token.Reveal(), "-"); len(parts) == 3 && isID(parts[1]) { // 1-14-…: version, user, secret
-		var user struct{ Name string }
-		if _, err := s.get(ctx, "user/"+parts[1], nil, &user); err == nil && user.Name != "" {
-			who = ", signed in as " + reach.Clean(user.Name, 100)
-		}
+	if me, err := s.me(ctx); err == nil && me != "" {
+		who = ", signed in as " + reach.Clean(me, 100)
 	}
 	add("ok", "Request Tracker "+reach.Clean(version.Version, 60)+" answers"+who+".", "")
 	if v := version.Version; v != "" && v[0] < '5' && !strings.HasPrefix(v, "1") {
@@ -155,6 +152,18 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	add("info", fmt.Sprintf("%d queues can be seen; tickets in any other look as if they did not exist.", len(queues)), "")
 	add("info", "Notes are comments, which only people inside see. Which statuses count as closed is for each queue's lifecycle in Request Tracker to say.", "")
 	return append(found, s.checkKeys(ctx, queues)...), ctx.Err()
+}
+
+// me is the name of the user whose token this is; empty if the token does not
+// say.
+func (s *system) me(ctx context.Context) (string, error) {
+	parts := strings.Split(s.token.Reveal(), "-")
+	if len(parts) != 3 || !isID(parts[1]) { // 1-14-…: version, user, secret
+		return "", nil
+	}
+	var user struct{ Name string }
+	_, err := s.get(ctx, "user/"+parts[1], nil, &user)
+	return user.Name, err
 }
 
 // checkKeys says how notes are found again.

@@ -58,7 +58,8 @@ func TestContract(t *testing.T) {
 				s, url := serve(t, sim.Switches{})
 				d := tickettest.Desk{System: connect(t, url, s.Token("jitney", true), more...), Company: s.AddQueue("Aviary O'Brien"), Other: s.AddQueue("Bakery"),
 					Open:  func(t *testing.T, company, title string) string { return s.AddTicket(company, title, "") },
-					Close: func(t *testing.T, id string) { s.SetStatus(id, "resolved") }}
+					Close: func(t *testing.T, id string) { s.SetStatus(id, "resolved") },
+					Paste: func(t *testing.T, id, key string) { s.Paste(id, key) }}
 				if len(more) == 4 {
 					queue := d.Company
 					d.Company, d.Other = `Aviary O'Brien \ Sons`, "Bakery"

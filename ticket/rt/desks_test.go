@@ -22,8 +22,24 @@ func TestContractOnTheRealOne(t *testing.T) {
 	tickettest.Run(t, func(t *testing.T) tickettest.Desk {
 		return tickettest.Desk{System: connect(t, real.URL, real.Token), Company: real.Queue(t), Other: real.Queue(t),
 			Open:  func(t *testing.T, company, title string) string { return open(t, real, company, title, "") },
-			Close: func(t *testing.T, id string) { change(t, real, id, map[string]any{"Status": "resolved"}) }}
+			Close: func(t *testing.T, id string) { change(t, real, id, map[string]any{"Status": "resolved"}) },
+			Paste: func(t *testing.T, id, key string) {
+				ask(t, real, http.MethodPost, "ticket/"+id+"/comment", map[string]any{"Content": "See [" + key + "]", "ContentType": "text/plain", "TxnCustomFields": map[string]string{sim.KeyField: key}}, nil)
+			}}
 	})
+}
+
+// TestANoteOfSomebodyElseOnTheRealOne is about tickets without the key field.
+func TestANoteOfSomebodyElseOnTheRealOne(t *testing.T) {
+	real := lab.RequestTracker(t)
+	sys, id, n := connect(t, real.URL, real.Token, "key_field", ""), open(t, real, real.Queue(t), "A", ""), note(7)
+	ask(t, real, http.MethodPost, "ticket/"+id+"/comment", map[string]any{"Content": "See [" + n.Key + "]", "ContentType": "text/plain"}, nil)
+	if got := notes(t, sys, id, n.Key); got != 0 {
+		t.Errorf("%d notes of ours before it was written", got)
+	}
+	if _, err := sys.AddNote(t.Context(), id, n); err != nil || notes(t, sys, id, n.Key) != 1 {
+		t.Errorf("%d, %v", notes(t, sys, id, n.Key), err)
+	}
 }
 
 // TestTheRealOneIsAsTheSimulatedOne looks at the oddities that the simulation

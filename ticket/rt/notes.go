@@ -58,9 +58,14 @@ func (s *system) notesByField(ctx context.Context, ticketID, key string) (refs [
 		if _, err := s.get(ctx, "transaction/"+string(t.ID), nil, &whole); err != nil {
 			return nil, err
 		}
-		if here, err := s.same(ctx, string(whole.Object.ID), ticketID); err != nil {
+		here, err := s.same(ctx, string(whole.Object.ID), ticketID)
+		if err == nil && here {
+			here, err = s.self.Wrote(ctx, string(whole.Creator.ID), s.me)
+		}
+		if err != nil {
 			return nil, err
-		} else if here {
+		}
+		if here {
 			refs = append(refs, ticket.NoteRef{ID: string(t.ID), At: whole.Created.UTC()})
 		}
 	}
@@ -89,11 +94,12 @@ func (s *system) notesByText(ctx context.Context, ticketID, key string) (refs []
 		var found list[struct {
 			TransactionID ident `json:"TransactionId"`
 			Content       string
+			Creator       ref
 			Created       stamp
 		}]
 		if _, err := s.client.Do(ctx, reach.Call{
 			Method: http.MethodPost, Path: root + "ticket/" + ticketID + "/attachments", // a search, though it is called POST
-			Query: url.Values{"fields": {"Content,TransactionId,Created"}, "per_page": {"20"}, "page": {strconv.Itoa(page)}},
+			Query: url.Values{"fields": {"Content,TransactionId,Creator,Created"}, "per_page": {"20"}, "page": {strconv.Itoa(page)}},
 			Body:  []map[string]string{{"field": "Content", "operator": "LIKE", "value": key}},
 			Into:  &found,
 		}); err != nil {
@@ -101,6 +107,12 @@ func (s *system) notesByText(ctx context.Context, ticketID, key string) (refs []
 		}
 		for _, a := range found.Items {
 			if id := a.TransactionID; ticket.Carries(a.Content, key) && !seen[id] && isID(string(id)) {
+				if ours, err := s.self.Wrote(ctx, string(a.Creator.ID), s.me); err != nil || !ours {
+					if err != nil {
+						return nil, err
+					}
+					continue
+				}
 				seen[id] = true
 				refs = append(refs, ticket.NoteRef{ID: string(id), At: a.Created.UTC()})
 			}

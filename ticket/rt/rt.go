@@ -28,6 +28,7 @@ import (
 type system struct {
 	settings
 	client *reach.Client
+	self   ticket.Account
 
 	mu   sync.Mutex
 	keys map[string]time.Time // queue -> until when it is known to have the key field

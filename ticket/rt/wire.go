@@ -61,6 +61,7 @@ type one struct {
 	ID                   ident
 	Subject, Status      string
 	Queue, Owner, Object ref
+	Creator              ref // whose id is a name
 	Created, LastUpdated stamp
 	CustomFields         []field
 }

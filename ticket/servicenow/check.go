@@ -121,16 +121,31 @@ func (s *system) sample(ctx context.Context, query string) (record, error) {
 
 // checkUser says who we are.
 func (s *system) checkUser(ctx context.Context, f *findings) {
-	var found []record
-	_, err := s.get(ctx, "sys_user", url.Values{"sysparm_query": {"sys_id=javascript:gs.getUserID()"}, "sysparm_limit": {"2"}, "sysparm_fields": {"sys_id,user_name,name"}}, &found)
+	u, err := s.account(ctx)
 	switch {
-	case err == nil && len(found) == 1: // two would mean that the condition was left out
-		f.add("ok", fmt.Sprintf("ServiceNow answers, signed in as %s (%s).", reach.Clean(found[0]["name"].Value, 100), reach.Clean(found[0]["user_name"].Value, 100)), "")
+	case err == nil && u != nil:
+		f.add("ok", fmt.Sprintf("ServiceNow answers, signed in as %s (%s).", reach.Clean(u["name"].Value, 100), reach.Clean(u["user_name"].Value, 100)), "")
 	case s.user != "":
 		f.add("ok", "ServiceNow answers, signed in as "+reach.Clean(s.user, 100)+".", "")
 	default:
 		f.add("ok", "ServiceNow answers, and does not say as whom the application signs in.", "")
 	}
+}
+
+// account reads who we are; nil if that is not to be seen.
+func (s *system) account(ctx context.Context) (record, error) {
+	var found []record
+	_, err := s.get(ctx, "sys_user", url.Values{"sysparm_query": {"sys_id=javascript:gs.getUserID()"}, "sysparm_limit": {"2"}, "sysparm_fields": {"sys_id,user_name,name"}}, &found)
+	if err != nil || len(found) != 1 { // two would mean that the condition was left out
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// me is the name that notes tell of us.
+func (s *system) me(ctx context.Context) (string, error) {
+	u, err := s.account(ctx)
+	return u["user_name"].Value, err
 }
 
 // checkTable says which tickets there are, and whether conditions hold.

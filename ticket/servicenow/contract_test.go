@@ -77,6 +77,9 @@ func TestContract(t *testing.T) {
 				d := tickettest.Desk{System: connect(t, url, way.more...), Company: s.AddCompany("Aviary O'Brien"), Other: s.AddCompany("Bakery"),
 					Open:  func(t *testing.T, company, title string) string { return s.AddTicket(company, title) },
 					Close: func(t *testing.T, id string) { s.Close(id) }}
+				if !way.sw.JournalHidden && !way.sw.JournalForbidden { // the ticket itself does not say who wrote
+					d.Paste = func(t *testing.T, id, key string) { s.Paste(id, key) }
+				}
 				if way.sw.NotesHidden { // where nobody ever wrote a note, nothing shows that they can be read
 					s.Fill(s.AddTicket(d.Other, "Old"), 1, "x")
 				}

@@ -31,7 +31,7 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 		return nil, nil
 	}
 	refs, seen, hidden, err := s.journal(ctx, ticketID, key)
-	if err != nil || len(refs) > 0 {
+	if err != nil || len(refs) > 0 || seen && !hidden { // what is seen then, with the key in it, is others'
 		return refs, err
 	}
 	var r record
@@ -75,7 +75,7 @@ func (s *system) seesJournal(ctx context.Context) (bool, error) {
 func (s *system) journal(ctx context.Context, ticketID, key string) (refs []ticket.NoteRef, seen, hidden bool, err error) {
 	var found []record
 	q := url.Values{"sysparm_query": {"element_id=" + ticketID + "^valueLIKE" + key + "^ORDERBYDESCsys_created_on"}, "sysparm_limit": {strconv.Itoa(rows)},
-		"sysparm_fields": {"sys_id,element_id,element,value,sys_created_on"}}
+		"sysparm_fields": {"sys_id,element_id,element,value,sys_created_on,sys_created_by"}}
 	answer, err := s.get(ctx, "sys_journal_field", q, &found)
 	if kind := ticket.TroubleOf(err); err != nil && (kind == ticket.Forbidden || kind == ticket.Gone) {
 		return nil, false, false, nil
@@ -84,7 +84,12 @@ func (s *system) journal(ctx context.Context, ticketID, key string) (refs []tick
 		return nil, false, false, err
 	}
 	for _, r := range found {
-		if r["element_id"].Value == ticketID && slices.Contains(elements, r["element"].Value) && ticket.Carries(r["value"].Value, key) {
+		if r["element_id"].Value != ticketID || !slices.Contains(elements, r["element"].Value) || !ticket.Carries(r["value"].Value, key) {
+			continue
+		}
+		if ours, err := s.self.Wrote(ctx, r["sys_created_by"].Value, s.me); err != nil {
+			return nil, false, false, err
+		} else if ours {
 			refs = append(refs, ticket.NoteRef{ID: reach.Clean(r["sys_id"].Value, 60), At: r["sys_created_on"].time()})
 		}
 	}

@@ -33,6 +33,7 @@ type system struct {
 	settings
 	client *reach.Client
 	issuer *reach.Issuer // nil if the user signs in without an application
+	self   ticket.Account
 }
 
 var (

@@ -24,6 +24,10 @@ type Desk struct {
 	Open  func(t *testing.T, company, title string) (id string)
 	Close func(t *testing.T, id string)
 
+	// Paste has somebody else write a note that carries key; nil where the
+	// system does not tell who wrote a note, or not who we are.
+	Paste func(t *testing.T, id, key string)
+
 	// UniqueKeys says that the system itself refuses to write a key twice.
 	UniqueKeys bool
 }
@@ -44,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) Desk) {
 		{"hostile text comes back as it was", hostile},
 		{"a note is found by its key, and only on its ticket", keyed},
 		{"two keys of which one begins like the other are two notes", prefixes},
+		{"a key that somebody else wrote is no note of ours", pasted},
 		{"a note to no ticket is gone", noTicket},
 		{"a note as long as the limit is taken", longest},
 		{"a lost request leaves nothing", lost},
@@ -184,6 +189,23 @@ func prefixes(t *testing.T, d Desk) {
 	}
 	if n := count(t, d, id, Key(t, "granted:1")); n != 1 {
 		t.Errorf("the shorter key finds %d notes; want 1", n)
+	}
+}
+
+func pasted(t *testing.T, d Desk) {
+	if d.Paste == nil {
+		return
+	}
+	id := d.Open(t, d.Company, "A")
+	d.Paste(t, id, Key(t, "ended"))
+	if n := count(t, d, id, Key(t, "ended")); n != 0 {
+		t.Errorf("%d notes of ours; want 0", n)
+	}
+	if _, err := d.System.AddNote(t.Context(), id, note(t, "ended")); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, d, id, Key(t, "ended")); n != 1 {
+		t.Errorf("%d notes of ours after it was written; want 1", n)
 	}
 }
 
