@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -128,6 +129,12 @@ func (s *slip) Finish(_ context.Context, _ schedule.Lease, result string, parked
 
 func (s *slip) Add(context.Context, access.Work, ...access.Event) error { return nil }
 
+func (s *slip) Grant(context.Context, string) (access.Grant, error) { return access.Grant{}, nil }
+
+func (s *slip) Update(context.Context, string, func(*access.Grant) ([]access.Event, error)) (access.Grant, error) {
+	return access.Grant{}, errors.New("not to be changed")
+}
+
 // once is the trial: n notes on each of the tickets, and each is there once.
 func once(t *testing.T, l *lossy, sys, witness ticket.System, grace time.Duration, tickets []string, n int) {
 	t.Helper()
@@ -187,7 +194,11 @@ func write(t *testing.T, kind string, sys ticket.System, id, key string) {
 		return
 	}
 	s := &slip{work: access.Work{Kind: kind, Key: key, Payload: payload}}
-	r := reconcile.New(reconcile.Ports{Outbox: s, Tickets: func(context.Context, string) (ticket.System, error) { return sys, nil }}, reconcile.Config{})
+	company := func(ctx context.Context, _ string) (ticket.System, string, string, error) {
+		found, err := sys.Find(ctx, id)
+		return sys, "x", found[id].Company, err
+	}
+	r := reconcile.New(reconcile.Ports{Outbox: s, Grants: s, Desks: company, Tickets: func(context.Context, string) (ticket.System, error) { return sys, nil }}, reconcile.Config{})
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); <-time.After(30 * time.Millisecond) {
 		_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: s.work})
 		if s.done {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"jitney/access"
 	"jitney/reconcile"
 	"jitney/secret"
 	simautotask "jitney/sim/autotask"
@@ -19,7 +20,7 @@ import (
 
 // timed are the desks that take time, new.
 func timed() map[string]trial {
-	all := map[string]trial{"HaloPSA": haloTrial(), "Request Tracker": rtTrial(false)}
+	all := map[string]trial{"HaloPSA": haloTrial(), "Request Tracker": rtTrial(false), "Freshdesk": freshdeskTrial()}
 	cw := connectwiseTrial()
 	cw.values["time_member"] = simconnectwise.Member
 	at := autotaskTrial()
@@ -48,7 +49,7 @@ func TestTimeIsBookedOnce(t *testing.T) {
 			}
 			l, proxied := newLossy(t, srv.URL, late, func(r *http.Request) bool {
 				path := strings.ToLower(r.URL.Path)
-				return r.Method == http.MethodPost && (strings.HasSuffix(path, "/entries") || strings.HasSuffix(path, "/timeentries") || strings.HasSuffix(path, "/time_entries.json") ||
+				return r.Method == http.MethodPost && (strings.HasSuffix(path, "/entries") || strings.HasSuffix(path, "/timeentries") || strings.Contains(path, "/time_entries") ||
 					strings.HasSuffix(path, "/actions") || strings.HasSuffix(path, "/comment"))
 			})
 			sys, witness := d.at(t, proxied), d.at(t, srv.URL)
@@ -78,5 +79,18 @@ func TestTimeIsBookedOnce(t *testing.T) {
 				t.Errorf("of %d requests %d were lost and %d late", l.count, l.lost, l.delayed)
 			}
 		})
+	}
+}
+
+// TestTheLongestAccessIsOneEntryOfTime is about systems that take no entry of
+// more than a day.
+func TestTheLongestAccessIsOneEntryOfTime(t *testing.T) {
+	for name, d := range timed() {
+		id, now, key := d.add(d.company("Aviary"), "Printer"), time.Now(), "jitney:g:time:1"
+		timer, _ := ticket.As[ticket.Timer](d.open(t))
+		_, err := timer.BookTime(t.Context(), id, ticket.TimeEntry{Key: key, Text: "Access\n[" + key + "]", Minutes: int64(access.Ceiling / time.Minute), From: now.Add(-access.Ceiling), To: now})
+		if refs, ferr := timer.Times(t.Context(), id, key); err != nil || ferr != nil || len(refs) != 1 {
+			t.Errorf("%s: %v, %v, %v", name, refs, err, ferr)
+		}
 	}
 }

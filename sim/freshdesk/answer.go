@@ -42,6 +42,12 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 		s.showTicket(w, path[1])
 	case get && len(path) == 3 && path[2] == "conversations":
 		s.listNotes(w, r, path[1])
+	case r.Method == http.MethodPut && len(path) == 2 && path[0] == "tickets":
+		s.setStatus(w, r, path[1])
+	case get && len(path) == 3 && path[2] == "time_entries":
+		s.listEntries(w, r, path[1])
+	case r.Method == http.MethodPost && len(path) == 3 && path[2] == "time_entries":
+		s.book(w, r, path[1])
 	case r.Method == http.MethodPost && len(path) == 3 && path[2] == "notes":
 		s.addNote(w, r, path[1])
 	default:

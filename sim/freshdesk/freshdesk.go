@@ -39,6 +39,9 @@ type Switches struct {
 	ShowTrash     bool // a ticket in the trash is told as deleted instead of 404
 	Scoped        bool // the agent sees the tickets of some groups only, and is told so by 403
 	NoNotes       bool // the agent may not write notes
+	NoTime        bool // the plan has no entries of time
+	KeepStatus    bool // an automation takes every change of status back
+	Demands       bool // a ticket cannot be resolved or closed without a type
 	NoFields      bool // the agent may not read what statuses there are
 	NoAgents      bool // the agent may not read who else is one
 	Suspended     bool // the account is not paid for: 403 for everything
@@ -56,6 +59,15 @@ type Server struct {
 	companies []company
 	tickets   []*ticket
 	notes     []*note
+	entries   []*Entry
+}
+
+// An Entry is the time that somebody worked on a ticket.
+type Entry struct {
+	Ticket          int64
+	Spent, Note, At string // hh:mm, what was done, and when
+	Billable        bool
+	id, agent       int64
 }
 
 type company struct {
@@ -189,6 +201,25 @@ func (s *Server) Paste(ticketID, key string) {
 	s.store(&note{ticket: id, user: Agent, html: "See [" + key + "]"})
 }
 
+// Entries reports the time that was booked on a ticket.
+func (s *Server) Entries(ticketID string) (all []Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if strconv.FormatInt(e.Ticket, 10) == ticketID {
+			all = append(all, *e)
+		}
+	}
+	return all
+}
+
+// Status reports the status of a ticket.
+func (s *Server) Status(ticketID string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ticket(ticketID).status
+}
+
 // Fill writes n replies of other people to a ticket.
 func (s *Server) Fill(ticketID string, n int) {
 	id, _ := strconv.ParseInt(ticketID, 10, 64)
@@ -246,12 +277,18 @@ var ticketFields = []string{"id number", "subject string", "status number", "com
 
 var noteFields = []string{"id number", "ticket_id number", "user_id number", "body string", "body_text string", "private boolean", "incoming boolean", "source number", "created_at string", "updated_at string"}
 
+var entryFields = []string{"id number", "agent_id number", "ticket_id number", "billable boolean", "note string", "time_spent string", "timer_running boolean", "executed_at string",
+	"start_time string", "created_at string", "updated_at string"}
+
 // facts are what is publicly known of the calls that jitney makes.
 var facts = []hosted.Fact{
 	{Method: "GET", Path: `/api/v2/tickets`, Query: []string{"company_id", "updated_since", "order_by", "order_type", "page", "per_page"}, Got: ticketFields},
 	{Method: "GET", Path: `/api/v2/tickets/\d+`, Got: ticketFields},
 	{Method: "GET", Path: `/api/v2/tickets/\d+/conversations`, Query: []string{"page", "per_page"}, Got: noteFields},
 	{Method: "POST", Path: `/api/v2/tickets/\d+/notes`, Sent: []string{"body string", "private boolean"}, Got: noteFields},
+	{Method: "PUT", Path: `/api/v2/tickets/\d+`, Sent: []string{"status number"}, Got: ticketFields},
+	{Method: "GET", Path: `/api/v2/tickets/\d+/time_entries`, Query: []string{"page", "per_page"}, Got: entryFields},
+	{Method: "POST", Path: `/api/v2/tickets/\d+/time_entries`, Sent: []string{"agent_id number", "billable boolean", "note string", "time_spent string", "executed_at string"}, Got: entryFields},
 	{Method: "GET", Path: `/api/v2/companies`, Query: []string{"page", "per_page"}, Got: []string{"id number", "name string", "domains list"}},
 	{Method: "GET", Path: `/api/v2/ticket_fields`, Query: []string{"type"}, Got: []string{"id number", "name string", "type string", "choices object"}},
 	{Method: "GET", Path: `/api/v2/agents`, Query: []string{"page", "per_page"}, Got: []string{"id number", "ticket_scope number", "contact object"}},

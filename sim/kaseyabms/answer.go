@@ -95,6 +95,8 @@ func (s wire) route(w http.ResponseWriter, r *http.Request) {
 		s.listAccounts(w, r.URL.Query())
 	case where == "servicedesk/tickets/search":
 		s.search(w, r)
+	case r.Method == http.MethodPatch && len(parts) == 3:
+		s.patch(w, r, parts[2])
 	case get && len(parts) == 3:
 		s.showTicket(w, parts[2])
 	case get && len(parts) == 4:
@@ -249,6 +251,35 @@ func (s wire) showTicket(w http.ResponseWriter, id string) {
 		return
 	}
 	s.missing(w)
+}
+
+// patch changes the status of a ticket.
+func (s wire) patch(w http.ResponseWriter, r *http.Request, id string) {
+	var in []struct {
+		Op, Path string
+		Value    int
+	}
+	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&in); err != nil || len(in) != 1 || in[0].Op != "replace" || in[0].Path != "/StatusId" {
+		s.Complain("a change with %+v, %v", in, err)
+		hosted.Send(w, http.StatusBadRequest, failure(400, "Bad request"))
+		return
+	}
+	s.Write(w, func(w http.ResponseWriter) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		t := s.ticket(id)
+		switch {
+		case !s.sees(t):
+			s.missing(w)
+			return
+		case s.switches.NoNotes:
+			hosted.Send(w, http.StatusOK, failure(0, "You do not have permission to edit tickets."))
+			return
+		case !s.switches.KeepStatus:
+			t.status = in[0].Value
+		}
+		hosted.Send(w, http.StatusOK, success(t.shown()))
+	})
 }
 
 func (n *note) shown() object {

@@ -14,6 +14,7 @@ func facts() []hosted.Fact {
 		{Method: "GET", Path: `/v2/security/userinfo`, Under: "Result", Got: []string{"UserId number", "FullName string", "EmailAddress string", "BusinessName string", "IsUserSystemAdmin boolean"}},
 		{Method: "POST", Path: `/v2/servicedesk/tickets/search`, Sent: []string{"PageSize number", "PageNumber number", "Sort string", "Exclude string", "Filter object"}, Under: "Result", Got: ticket},
 		{Method: "GET", Path: `/v2/servicedesk/tickets/\d+`, Under: "Result", Got: ticket},
+		{Method: "PATCH", Path: `/v2/servicedesk/tickets/\d+`, Sent: []string{"op string", "path string", "value number"}, Under: "Result", Got: ticket},
 		{Method: "GET", Path: `/v2/servicedesk/tickets/\d+/notes`, Query: paged, Under: "Result", Got: note},
 		{Method: "POST", Path: `/v2/servicedesk/tickets/\d+/notes`, Sent: []string{"Details string", "IsInternal boolean", "TypeId number", "NoteDate string"}, Under: "Result", Got: note},
 		{Method: "GET", Path: `/v2/crm/accounts/lookup`, Query: append([]string{"Filter.Ids", "Filter.Name", "Filter.WithInactiveAccounts"}, paged...), Under: "Result", Got: []string{"Id number", "Name string", "IsActive boolean"}},

@@ -49,7 +49,8 @@ type Switches struct {
 	Failures        bool // failures of the server come with status 200
 	Pascal          bool // names begin with capitals, as documented
 	Codes           bool // who signs in needs a one-time code
-	NoNotes         bool // the employee may not write notes
+	NoNotes         bool // the employee may not write notes, nor edit tickets
+	KeepStatus      bool // a workflow takes every change of status back
 	AuthDown        bool // no tokens are issued
 }
 

@@ -187,6 +187,12 @@ func (s wire) change(w http.ResponseWriter, r *http.Request, id string) {
 		sw, t := s.switches, s.ticket(id)
 		if t != nil && !t.hidden && !sw.NoWrites && !sw.NotesDropped {
 			for element, text := range in {
+				if element == "state" {
+					if !sw.StateDropped && !(sw.Demands && text == StateResolved) {
+						t.state = text
+					}
+					continue
+				}
 				s.store(id, element, text, User)
 			}
 		}
@@ -194,6 +200,10 @@ func (s wire) change(w http.ResponseWriter, r *http.Request, id string) {
 		s.mu.Unlock()
 		if sw.NoWrites && t != nil && !t.hidden {
 			refuse(w, http.StatusForbidden, "Operation Failed", "ACL Exception Update Failed due to security constraints")
+			return
+		}
+		if sw.Demands && in["state"] == StateResolved && t != nil {
+			refuse(w, http.StatusForbidden, "Operation Failed", "Error: Data Policy Exception: The following fields are mandatory: Resolution code")
 			return
 		}
 		s.show(w, r.URL.Query(), rows, id)

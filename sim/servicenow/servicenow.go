@@ -44,6 +44,8 @@ type Switches struct {
 	NotesHidden       bool // the account does not see the notes on a ticket, and is not told
 	NotesDropped      bool // a note is taken and thrown away, and nobody is told
 	NoWrites          bool // the account may not write tickets
+	StateDropped      bool // a state is taken and thrown away, and nobody is told
+	Demands           bool // a ticket cannot be resolved without a code
 	Cancelled         bool // lists are cut off by a time limit, told inside of status 200
 	NoCounts          bool // no headers tell how many rows there are
 	NoChoices         bool // the account sees no choices of fields
@@ -295,7 +297,7 @@ var facts = []hosted.Fact{
 	{Method: "POST", Path: `/oauth_token\.do`, Form: true, Got: []string{"access_token string", "token_type string", "expires_in number", "scope string"}},
 	{Method: "GET", Path: `/api/now/table/incident`, Query: asked, Under: "result", Got: task},
 	{Method: "GET", Path: `/api/now/table/incident/[0-9a-f]{32}`, Query: asked, Under: "result", Got: task},
-	{Method: "PATCH", Path: `/api/now/table/incident/[0-9a-f]{32}`, Query: asked, Sent: []string{"work_notes string", "comments string"}, Under: "result", Got: task},
+	{Method: "PATCH", Path: `/api/now/table/incident/[0-9a-f]{32}`, Query: asked, Sent: []string{"work_notes string", "comments string", "state string"}, Under: "result", Got: task},
 	{Method: "GET", Path: `/api/now/table/sys_journal_field`, Query: asked, Under: "result", Got: []string{"sys_id string", "element_id string", "element string", "name string", "value string", "sys_created_on string", "sys_created_by string"}},
 	{Method: "GET", Path: `/api/now/table/core_company`, Query: asked, Under: "result", Got: []string{"sys_id string", "name string", "customer string", "vendor string", "manufacturer string"}},
 	{Method: "GET", Path: `/api/now/table/sys_choice`, Query: asked, Under: "result", Got: []string{"name string", "element string", "value string", "label string", "inactive string", "language string"}},

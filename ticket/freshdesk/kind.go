@@ -20,6 +20,7 @@ const (
 	fieldKey    = "key"
 	fieldNotes  = "notes"
 	fieldClosed = "closed"
+	fieldBill   = "billable"
 )
 
 // Who sees notes.
@@ -28,15 +29,22 @@ const (
 	notesPublic  = "public (customers see them)"
 )
 
+// Whether time is billed.
+const (
+	billYes = "billable"
+	billNo  = "not billable"
+)
+
 // Kind describes Freshdesk. Its calls keep to rules.
 func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "freshdesk", Title: "Freshdesk", Company: "company",
 		Fields: []ticket.Field{
 			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://yourcompany.freshdesk.com", Help: "Where agents open Freshdesk, by the name that ends in freshdesk.com."},
-			{Name: fieldKey, Title: "API key", Required: true, Secret: true, Help: "Of an agent made for Jitney alone, with the ticket scope Global Access and a role that may view tickets, add notes and view companies. It stands in the agent's profile settings."},
+			{Name: fieldKey, Title: "API key", Required: true, Secret: true, Help: "Of an agent made for Jitney alone, with the ticket scope Global Access and a role that may view tickets, add notes and view companies; for policies that ask for it, also edit ticket properties and log time. It stands in the agent's profile settings."},
 			{Name: fieldNotes, Title: "Notes are", Options: []string{notesPrivate, notesPublic}, Help: "Private notes are seen by agents only."},
 			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Many: true, Example: "8, 9", Help: "The numbers of further statuses that count as closed, parted by commas; Check connection lists them. Resolved (4) and Closed (5) always do."},
+			{Name: fieldBill, Title: "Time is", Options: []string{billNo, billYes}, Help: "For policies that book the time of an access. It is booked for the agent whose key this is."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
 		Open: func(_ context.Context, s ticket.Settings) (ticket.System, error) {
@@ -60,12 +68,14 @@ type settings struct {
 	api    reach.Options
 	public bool // notes are seen by customers
 	closed []int64
+
+	billable bool // time is
 }
 
 func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 	v := func(name string) string { return strings.TrimSpace(s.Values[name]) }
 	key := strings.TrimSpace(s.Secrets[fieldKey].Reveal())
-	out := settings{public: v(fieldNotes) == notesPublic, closed: []int64{statusResolved, statusClosed}}
+	out := settings{public: v(fieldNotes) == notesPublic, billable: v(fieldBill) == billYes, closed: []int64{statusResolved, statusClosed}}
 	out.api = reach.Options{Name: "Freshdesk", Base: v(fieldURL), Rules: rules, InFlight: 3}
 	if err := out.api.Valid(); err != nil {
 		return settings{}, err
@@ -77,6 +87,8 @@ func parse(rules reach.Rules, s ticket.Settings) (settings, error) {
 	switch {
 	case key == "" || len(key) > 200 || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }):
 		return settings{}, invalid("The API key is missing, or is not one of Freshdesk.", "It is about 20 letters and digits.")
+	case v(fieldBill) != "" && v(fieldBill) != billNo && !out.billable:
+		return settings{}, invalid("Time is billable, or not.", "")
 	case v(fieldNotes) != "" && v(fieldNotes) != notesPrivate && !out.public:
 		return settings{}, invalid("Notes are private or public.", "")
 	}

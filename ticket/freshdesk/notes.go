@@ -29,32 +29,46 @@ func (n note) carries(key string) bool {
 // notePages is how many pages of a conversation are read.
 const notePages = 30
 
-// Notes reports the notes of a ticket that carry key. All of the conversation
-// is read, for one that is missed would be written again.
-func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket.NoteRef, err error) {
+// Notes reports the notes of a ticket that carry key.
+func (s *system) Notes(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
+	return keyed(ctx, s, ticketID, key, "conversations", func(n note) (part, bool) {
+		return part{n.ID, n.TicketID, n.UserID, n.CreatedAt}, n.carries(key)
+	})
+}
+
+// A part is one of what belongs to a ticket.
+type part struct {
+	id, ticket, author int64
+	at                 time.Time
+}
+
+// keyed reports what of a list of a ticket's parts carries key and is ours.
+// All of it is read, for what is missed would be written again.
+func keyed[T any](ctx context.Context, s *system, ticketID, key, what string, look func(T) (part, bool)) (refs []ticket.NoteRef, err error) {
 	id, ok := parseID(ticketID)
 	if !ok || !ticket.ValidKey(key) {
 		return nil, nil
 	}
 	seen := map[int64]bool{}
 	for page := 1; page <= notePages; page++ {
-		var found []note
-		more, err := s.list(ctx, "tickets/"+ticketID+"/conversations", page, nil, &found)
+		var found []T
+		more, err := s.list(ctx, "tickets/"+ticketID+"/"+what, page, nil, &found)
 		if err != nil && ticket.TroubleOf(err) == ticket.Gone {
-			return nil, nil // the note that follows will say so
+			return nil, nil // what is written next will say so
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, n := range found {
-			if n.TicketID != 0 && n.TicketID != id || !n.carries(key) || seen[n.ID] {
+		for _, one := range found {
+			p, carries := look(one)
+			if p.ticket != 0 && p.ticket != id || !carries || seen[p.id] {
 				continue
 			}
-			if ours, err := s.self.Wrote(ctx, author(n.UserID), s.me); err != nil {
+			if ours, err := s.self.Wrote(ctx, author(p.author), s.me); err != nil {
 				return nil, err
 			} else if ours {
-				seen[n.ID] = true // a new note can move others to the next page
-				refs = append(refs, ticket.NoteRef{ID: number(n.ID), At: n.CreatedAt.UTC()})
+				seen[p.id] = true // a new one can move others to the next page
+				refs = append(refs, ticket.NoteRef{ID: number(p.id), At: p.at.UTC()})
 			}
 		}
 		if !more {
@@ -64,7 +78,7 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 	if len(refs) > 0 {
 		return refs, nil
 	}
-	return nil, trouble(ticket.Down, fmt.Sprintf("The ticket has more than %d replies and notes, so it cannot be told whether ours is among them.", most*notePages), nil)
+	return nil, trouble(ticket.Down, fmt.Sprintf("The ticket has more than %d replies, notes or entries of time, so it cannot be told whether ours is among them.", most*notePages), nil)
 }
 
 // author is the number of somebody; empty if there is none.
@@ -105,9 +119,13 @@ func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (t
 	return ticket.NoteRef{ID: number(made.ID), At: made.CreatedAt.UTC()}, nil
 }
 
-// markup is text as HTML, with what Freshdesk could fill in taken apart: it
-// knows {{name}} and {% … %} as places for a ticket's own values.
+// literal is text with what Freshdesk could fill in taken apart: it knows
+// {{name}} and {% … %} as places for a ticket's own values.
+func literal(text string) string {
+	return strings.NewReplacer("{{", "{ {", "}}", "} }", "{%", "{ %", "%}", "% }").Replace(text)
+}
+
+// markup is text as HTML.
 func markup(text string) string {
-	text = strings.NewReplacer("{{", "{ {", "}}", "} }", "{%", "{ %", "%}", "% }").Replace(text)
-	return strings.ReplaceAll(html.EscapeString(text), "\n", "<br>")
+	return strings.ReplaceAll(html.EscapeString(literal(text)), "\n", "<br>")
 }

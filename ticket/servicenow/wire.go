@@ -98,6 +98,10 @@ func explain(a reach.Answer, err error) error {
 	if a.Status == http.StatusBadRequest && strings.Contains(string(a.Body), "Invalid table") {
 		return trouble(ticket.Misconfigured, "ServiceNow has no table of that name.", err)
 	}
+	if _, demands, ok := strings.Cut(string(a.Body), "Data Policy Exception:"); ok && a.Status >= 400 && a.Status < 500 {
+		demands, _, _ = strings.Cut(demands, `"`)
+		return trouble(ticket.Rejected, "ServiceNow does not take this without other fields: "+reach.Clean(demands, 200), err)
+	}
 	return err
 }
 
