@@ -111,7 +111,7 @@ func (s wire) rows(entity string) (rows []row, ok bool) {
 	default:
 		return nil, false
 	}
-	return rows, entity != "Resources" || !s.switches.Hidden
+	return rows, !(entity == "Resources" && s.switches.Hidden || entity == "TimeEntries" && s.switches.NoTime)
 }
 
 func (t *ticket) row() row {
@@ -141,7 +141,7 @@ func (s wire) query(w http.ResponseWriter, r *http.Request, entity string) {
 		return
 	}
 	rows, ok := s.rows(entity)
-	if !ok && entity == "Resources" {
+	if !ok && (entity == "Resources" || entity == "TimeEntries") {
 		fail(w, http.StatusInternalServerError, "The logged in Resource does not have the adequate permissions to query this entity type.")
 		return
 	}

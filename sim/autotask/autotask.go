@@ -50,6 +50,7 @@ type Switches struct {
 	Slow          time.Duration // of every call
 	TwoWaiting    bool          // two statuses are called so
 	Hidden        bool          // resources may not be read
+	NoTime        bool          // entries of time may not be read
 	KeepStatus    bool          // a changed status is answered as if it were kept, and is not
 	Moody         bool          // notes fail with status 500 and words that say nothing
 }

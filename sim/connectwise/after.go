@@ -116,6 +116,11 @@ func (e Entry) shown(id int) hosted.Object {
 func (s after) list(w http.ResponseWriter, r *http.Request) {
 	var items []item
 	s.mu.Lock()
+	if s.switches.NoTime {
+		s.mu.Unlock()
+		say(w, http.StatusForbidden, "Forbidden", "You do not have security permission to perform this action.")
+		return
+	}
 	for i, e := range s.entries {
 		items = append(items, item{e.shown(i + 1), map[string]string{"id": strconv.Itoa(i + 1), "chargetoid": strconv.Itoa(e.Ticket), "chargetotype": "ServiceTicket"}})
 	}

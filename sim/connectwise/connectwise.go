@@ -36,6 +36,7 @@ type Switches struct {
 	Throttle      int           // every n-th call is answered with 429
 	IgnoreCompany bool          // conditions on companies hold for all tickets
 	NoNotes       bool          // the role does not allow to write notes, or anything
+	NoTime        bool          // the role does not allow to see entries of time
 	KeepStatus    bool          // changes of a status are answered as if they were made, and are not
 	Elsewhere     string        // every call is redirected there
 	Bare          bool          // tickets come without closedFlag

@@ -50,14 +50,15 @@ func (e *Entry) shown() hosted.Object {
 		"executed_at": e.At, "start_time": e.At, "created_at": e.At, "updated_at": e.At}
 }
 
+// listEntries lists the time of one ticket, or of all.
 func (s wire) listEntries(w http.ResponseWriter, r *http.Request, id string) {
-	if s.untimed(w) || s.refused(w, id) {
+	if s.untimed(w) || id != "" && s.refused(w, id) {
 		return
 	}
 	var items []hosted.Object
 	s.mu.Lock()
 	for _, e := range s.entries {
-		if strconv.FormatInt(e.Ticket, 10) == id {
+		if id == "" || strconv.FormatInt(e.Ticket, 10) == id {
 			items = append(items, e.shown())
 		}
 	}

@@ -44,6 +44,8 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 		s.listNotes(w, r, path[1])
 	case r.Method == http.MethodPut && len(path) == 2 && path[0] == "tickets":
 		s.setStatus(w, r, path[1])
+	case get && where == "time_entries":
+		s.listEntries(w, r, "")
 	case get && len(path) == 3 && path[2] == "time_entries":
 		s.listEntries(w, r, path[1])
 	case r.Method == http.MethodPost && len(path) == 3 && path[2] == "time_entries":

@@ -287,6 +287,7 @@ var facts = []hosted.Fact{
 	{Method: "GET", Path: `/api/v2/tickets/\d+/conversations`, Query: []string{"page", "per_page"}, Got: noteFields},
 	{Method: "POST", Path: `/api/v2/tickets/\d+/notes`, Sent: []string{"body string", "private boolean"}, Got: noteFields},
 	{Method: "PUT", Path: `/api/v2/tickets/\d+`, Sent: []string{"status number"}, Got: ticketFields},
+	{Method: "GET", Path: `/api/v2/time_entries`, Query: []string{"page", "per_page"}, Got: entryFields},
 	{Method: "GET", Path: `/api/v2/tickets/\d+/time_entries`, Query: []string{"page", "per_page"}, Got: entryFields},
 	{Method: "POST", Path: `/api/v2/tickets/\d+/time_entries`, Sent: []string{"agent_id number", "billable boolean", "note string", "time_spent string", "executed_at string"}, Got: entryFields},
 	{Method: "GET", Path: `/api/v2/companies`, Query: []string{"page", "per_page"}, Got: []string{"id number", "name string", "domains list"}},

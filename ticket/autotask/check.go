@@ -76,7 +76,20 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	if err != nil {
 		return append(found, finding(err)), ctx.Err()
 	}
-	return append(found, s.checkLists(ctx, p)...), ctx.Err()
+	return append(append(found, s.checkLists(ctx, p)...), s.checkAfter(ctx)), ctx.Err()
+}
+
+// checkAfter says what can be done on a ticket when an access has ended.
+func (s *system) checkAfter(ctx context.Context) access.Finding {
+	const status = " A ticket gets one of the statuses above, which needs the right to edit tickets."
+	if _, err := readAll[entry](ctx, s, "TimeEntries", []filter{is("eq", "ticketID", 0)}, []string{"id"}); err != nil {
+		return access.Finding{Level: "warning", What: "No time can be booked, for entries of time cannot be read. " + finding(err).What + status, Fix: "Let the security level add and view time entries, if a policy books time."}
+	}
+	who := "the resource that a ticket is assigned to"
+	if s.resource > 0 {
+		who = "the resource " + number(s.resource) + " in the role " + number(s.role)
+	}
+	return access.Finding{Level: "info", What: "Where a policy says so, time is booked for " + who + "; this needs Proxy Time Entry, of which Autotask does not tell beforehand." + status}
 }
 
 // checkLists says what notes and closed tickets are here.

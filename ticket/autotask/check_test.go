@@ -36,7 +36,8 @@ func TestCheck(t *testing.T) {
 		want []string
 	}{
 		{"found out", nil, []string{"ok: Autotask answers from zone Zone ww1, signed in as " + sim.User, "1 companies", "info: Notes are published to Internal Project Team, as Task Notes.",
-			"1 All Autotask Users, 2 Internal Project Team", "with the status Complete.", "1 New, 5 Complete, 21 Invoiced", "without encryption"}},
+			"1 All Autotask Users, 2 Internal Project Team", "with the status Complete.", "1 New, 5 Complete, 21 Invoiced", "without encryption", "time is booked for the resource that a ticket is assigned to"}},
+		{"somebody for time", []string{"time_resource", "4", "time_role", "8"}, []string{"time is booked for the resource 4 in the role 8"}},
 		{"closed statuses", []string{"closed", "21"}, []string{"with the status Complete, Invoiced."}},
 		{"a status that is not there", []string{"closed", "77"}, []string{"error: The closed status 77 of the settings does not exist"}},
 		{"notes for all", []string{"publish", "1"}, []string{"warning: Notes are published to All Autotask Users"}},
@@ -53,6 +54,10 @@ func TestCheck(t *testing.T) {
 				}
 			}
 		})
+	}
+	s.Set(sim.Switches{NoTime: true})
+	if said := check(t, connect(t, url)); !strings.Contains(said, "warning: No time can be booked") {
+		t.Errorf("said\n%s", said)
 	}
 	s.Set(sim.Switches{TwoInside: true})
 	if said := check(t, connect(t, url)); !strings.Contains(said, "error: It is not clear which choice of Publish") || !strings.Contains(said, "4 Internal & Co-Managed") {

@@ -93,7 +93,20 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	} else {
 		add("info", "Notes go to Internal Analysis, which only people inside see. They send no mail.", "")
 	}
-	return found, ctx.Err()
+	return append(found, s.checkAfter(ctx)), ctx.Err()
+}
+
+// checkAfter says what can be done on a ticket when an access has ended.
+func (s *system) checkAfter(ctx context.Context) access.Finding {
+	const status = " A ticket gets a status of its board, which needs the right to edit service tickets."
+	if s.member == "" {
+		return access.Finding{Level: "info", What: "No time can be booked, for the settings name no member for it." + status}
+	}
+	var found []entry
+	if err := s.get(ctx, "time/entries", url.Values{"conditions": {"chargeToId=1"}, "pageSize": {"1"}, "page": {"1"}}, &found); err != nil {
+		return access.Finding{Level: "warning", What: "No time can be booked, for entries of time cannot be read. " + finding(err).What + status, Fix: "Give the API member's role time entry, add and inquire all, if a policy books time."}
+	}
+	return access.Finding{Level: "info", What: "Where a policy says so, time is booked for the member " + s.member + "." + status}
 }
 
 // checkBoards says which boards can be seen, and what closed means on them.

@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 	s.Hide(s.AddBoard("Secret"))
 	said := check(t, connect(t, url))
 	for _, want := range []string{"ok: ConnectWise PSA v2025.1.100 answers, signed in to aviary_msp with the API key PublicKey0001", "1 companies", "1 service boards can be seen: Service Desk.",
-		">Closed, Cancelled", "Internal Analysis", "without encryption"} {
+		">Closed, Cancelled", "Internal Analysis", "without encryption", "info: No time can be booked, for the settings name no member", "A ticket gets a status of its board"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is missing in\n%s", want, said)
 		}
@@ -45,6 +45,13 @@ func TestCheck(t *testing.T) {
 		t.Errorf("said\n%s", said)
 	}
 	if said = check(t, connect(t, url, "private_key", "wrong")); !strings.Contains(said, "error: ConnectWise PSA does not accept the credentials") {
+		t.Errorf("said\n%s", said)
+	}
+	if said = check(t, connect(t, url, "time_member", sim.Member)); !strings.Contains(said, "time is booked for the member "+sim.Member) {
+		t.Errorf("said\n%s", said)
+	}
+	s.Set(sim.Switches{NoTime: true})
+	if said = check(t, connect(t, url, "time_member", sim.Member)); !strings.Contains(said, "warning: No time can be booked, for entries of time cannot be read.") {
 		t.Errorf("said\n%s", said)
 	}
 	s.Hide(1)

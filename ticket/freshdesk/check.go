@@ -88,7 +88,21 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	} else {
 		add("info", "Notes are private, which only agents see.", "")
 	}
-	return append(found, s.checkStatuses(ctx)...), ctx.Err()
+	return append(append(found, s.checkStatuses(ctx)...), s.checkAfter(ctx)), ctx.Err()
+}
+
+// checkAfter says what can be done on a ticket when an access has ended.
+func (s *system) checkAfter(ctx context.Context) access.Finding {
+	const status = " A ticket gets one of the statuses, which needs a role that may edit its properties."
+	var found []entry
+	if _, err := s.list(ctx, "time_entries", 1, nil, &found); err != nil {
+		return access.Finding{Level: "warning", What: "No time can be booked, for entries of time cannot be read. " + finding(err).What + status, Fix: "Look at the plan and the agent's role, if a policy books time."}
+	}
+	as := billNo
+	if s.billable {
+		as = billYes
+	}
+	return access.Finding{Level: "info", What: "Where a policy says so, time is booked for this agent, " + as + "." + status}
 }
 
 // checkStatuses says what closed means here.

@@ -33,7 +33,9 @@ func TestCheck(t *testing.T) {
 		want []string
 	}{
 		{"as it should be", sim.Switches{}, nil, []string{"ok: Freshdesk answers, signed in as the agent Jitney (jitney@aviary.example).", "tickets of all groups", "info: 1 companies can be seen.", "info: Notes are private",
-			"count as closed: Resolved, Closed.", "2 Open, 3 Pending, 4 Resolved, 5 Closed, 8 Billed", "without encryption"}},
+			"count as closed: Resolved, Closed.", "2 Open, 3 Pending, 4 Resolved, 5 Closed, 8 Billed", "without encryption", "info: Where a policy says so, time is booked for this agent, not billable."}},
+		{"time that is billed", sim.Switches{}, []string{"billable", "billable"}, []string{"time is booked for this agent, billable."}},
+		{"a plan without time", sim.Switches{NoTime: true}, nil, []string{"warning: No time can be booked, for entries of time cannot be read."}},
 		{"closed statuses", sim.Switches{}, []string{"closed", "8"}, []string{"count as closed: Resolved, Closed, Billed."}},
 		{"a status that is not there", sim.Switches{}, []string{"closed", "77"}, []string{"error: The closed status 77 does not exist"}},
 		{"public notes", sim.Switches{}, []string{"notes", "public (customers see them)"}, []string{"warning: Notes are public"}},

@@ -180,6 +180,7 @@ func (s *system) checkLists(ctx context.Context) (found []access.Finding) {
 		closed = append(closed, names[id])
 	}
 	add("info", "Closed are tickets that Halo does not list as open, those with a closing date, and those with the status "+strings.Join(closed, ", ")+".", list)
+	add("info", "Where a policy says so, time is booked as a hidden action that took time, and a ticket gets one of these statuses, which needs edit:tickets.", list)
 	return found
 }
 

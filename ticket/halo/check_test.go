@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 		want []string
 	}{
 		{"as it should be", sim.Switches{}, nil, []string{"ok: Halo answers, signed in as the agent Jitney.", "info: 1 clients can be seen.", "info: Notes are actions with the outcome Private Note, hidden",
-			"with the status Closed.", "1 New, 9 Closed, 31 Billed", "without encryption"}},
+			"with the status Closed.", "1 New, 9 Closed, 31 Billed", "without encryption", "time is booked as a hidden action", "edit:tickets"}},
 		{"closed statuses", sim.Switches{}, []string{"closed", "31"}, []string{"with the status Closed, Billed."}},
 		{"a status that is not there", sim.Switches{}, []string{"closed", "77"}, []string{"error: The closed status 77 does not exist"}},
 		{"an outcome that is not there", sim.Switches{}, []string{"outcome", "Whatever"}, []string{"error: Halo has no outcome called Whatever", "There are: Email User, Private Note."}},

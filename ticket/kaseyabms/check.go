@@ -166,7 +166,8 @@ func (s *system) checkStatuses(ctx context.Context) (found []access.Finding) {
 			closed = append(closed, name)
 		}
 	}
-	return append(found, access.Finding{Level: "info", What: "Closed are tickets with a date of completion, and those with the status " + strings.Join(closed, ", ") + ".", Fix: list})
+	return append(found, access.Finding{Level: "info", What: "Closed are tickets with a date of completion, and those with the status " + strings.Join(closed, ", ") + ".", Fix: list},
+		access.Finding{Level: "info", What: "Where a policy says so, a ticket gets one of these statuses, which needs the right to edit tickets. Time is not booked in Kaseya BMS.", Fix: list})
 }
 
 func listed(names map[int64]string) string {

@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 		want []string
 	}{
 		{"as it should be", nil, []string{"ok: Kaseya BMS answers, signed in as Jitney (jitney@aviary.example) of Aviary MSP, LLC.", "info: 1 accounts can be seen.", "info: Notes are of the type General.",
-			"info: Notes are internal", "with the status Completed.", "1 New, 6 Completed, 31 Billed", "without one-time codes", "without encryption"}},
+			"info: Notes are internal", "with the status Completed.", "1 New, 6 Completed, 31 Billed", "without one-time codes", "without encryption", "a ticket gets one of these statuses", "Time is not booked"}},
 		{"closed statuses", []string{"closed", "31"}, []string{"with the status Completed, Billed."}},
 		{"a status that is not there", []string{"closed", "77"}, []string{"error: The closed status 77 does not exist"}},
 		{"no note type", []string{"note_type", ""}, []string{"warning: No type of notes is chosen", "Types in use: 3 General."}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -140,6 +141,11 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 		return found, ctx.Err()
 	}
 	add("info", fmt.Sprintf("%d projects can be seen; tickets in any other look as if they did not exist. Tickets of subprojects belong to the subproject.", len(projects)), "")
+	after, err := s.checkAfter(ctx, me, projects)
+	if err != nil {
+		return append(found, finding(err)), ctx.Err()
+	}
+	found = append(found, after...)
 	if s.public {
 		add("warning", "Notes are public: everybody on the project reads them.", "Choose private notes, unless your customers have no access to Redmine.")
 		return found, ctx.Err()
@@ -156,6 +162,34 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	}
 	add("ok", "Notes are private.", "")
 	return found, ctx.Err()
+}
+
+// checkAfter says in how many of the first projects time can be booked, and
+// statuses can be set.
+func (s *system) checkAfter(ctx context.Context, me person, projects []ticket.Company) (found []access.Finding, err error) {
+	projects = slices.DeleteFunc(slices.Clone(projects[:min(len(projects), 20)]), func(p ticket.Company) bool { return p.Closed })
+	timed, moved := 0, 0
+	for _, p := range projects {
+		all, err := s.permissions(ctx, me, p.ID)
+		if err != nil {
+			return nil, err
+		}
+		if me.Admin || slices.Contains(all, "log_time") && slices.Contains(all, "view_time_entries") {
+			timed++
+		}
+		if me.Admin || slices.Contains(all, "edit_issues") {
+			moved++
+		}
+	}
+	f := access.Finding{Level: "info", What: fmt.Sprintf("Where a policy says so, time can be booked in %d of the %d projects that were looked at, and a status be set in %d, if the workflow allows the step.", timed, len(projects), moved)}
+	if timed < len(projects) {
+		f.Fix = "Booking time needs the permissions Log spent time and View spent time. "
+	}
+	if moved < len(projects) {
+		f.Fix += "Setting a status needs Edit issues."
+	}
+	f.Fix = strings.TrimSpace(f.Fix)
+	return append(found, f), nil
 }
 
 func finding(err error) access.Finding {

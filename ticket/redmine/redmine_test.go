@@ -291,6 +291,12 @@ func TestCheckAndCompanies(t *testing.T) {
 	if got := check(key); !strings.Contains(got, "signed in as jitney") || !strings.Contains(got, "Notes are private.") || !strings.Contains(got, "120 projects") || !strings.Contains(got, "without encryption") {
 		t.Error(got)
 	}
+	if got := check(key); !strings.Contains(got, "time can be booked in 0 of the 20 projects that were looked at, and a status be set in 0") || !strings.Contains(got, "Log spent time") {
+		t.Error(got)
+	}
+	if got := check(s.Key("worker", []string{sim.LogTime, sim.ViewTime, sim.EditIssues}, all[0])); !strings.Contains(got, "time can be booked in 1 of the 1 projects that were looked at, and a status be set in 1") {
+		t.Error(got)
+	}
 	if got := check(s.Key("loud", []string{sim.AddNotes}, all[0])); !strings.Contains(got, "error") || !strings.Contains(got, "Customer 0") {
 		t.Error(got)
 	}

@@ -151,6 +151,7 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	}
 	add("info", fmt.Sprintf("%d queues can be seen; tickets in any other look as if they did not exist.", len(queues)), "")
 	add("info", "Notes are comments, which only people inside see. Which statuses count as closed is for each queue's lifecycle in Request Tracker to say.", "")
+	add("info", "Where a policy says so, time is booked as a comment that took time, and a ticket gets a status of its queue's lifecycle. The latter needs the right ModifyTicket, of which Request Tracker does not tell beforehand.", "")
 	return append(found, s.checkKeys(ctx, queues)...), ctx.Err()
 }
 

@@ -275,7 +275,7 @@ func TestCheck(t *testing.T) {
 		t.Error(got)
 	}
 	s.AddQueue("Aviary")
-	if got := check(connect(t, url, token)); !strings.Contains(got, "by the custom field JitneyKey") || !strings.Contains(got, "1 queues") {
+	if got := check(connect(t, url, token)); !strings.Contains(got, "by the custom field JitneyKey") || !strings.Contains(got, "1 queues") || !strings.Contains(got, "time is booked") || !strings.Contains(got, "ModifyTicket") {
 		t.Error(got)
 	}
 	s.Set(sim.Switches{NoKeys: true})

@@ -196,7 +196,7 @@ func (s *system) checkNotes(ctx context.Context, f *findings, one record) {
 func (s *system) checkStates(ctx context.Context, f *findings) {
 	options, err := s.Options(ctx, fieldClosed)
 	if err != nil || len(options) == 0 {
-		f.add("warning", "ServiceNow does not tell the account which states there are. Closed are tickets that are not active, and those in the states "+strings.Join(s.closed, ", ")+".", "")
+		f.add("warning", "ServiceNow does not tell the account which states there are. Closed are tickets that are not active, and those in the states "+strings.Join(s.closed, ", ")+". None can be set, and time is not booked in ServiceNow.", "")
 		return
 	}
 	var all, closed []string
@@ -216,4 +216,5 @@ func (s *system) checkStates(ctx context.Context, f *findings) {
 		closed = append(closed, options[i].Title)
 	}
 	f.add("info", "Closed are tickets that are not active, and those in the states "+strings.Join(closed, ", ")+".", list)
+	f.add("info", "Where a policy says so, a ticket gets one of these states, if the account may write it and no rule demands other fields with it. Time is not booked in ServiceNow.", list)
 }

@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 		want []string
 	}{
 		{"as it ships", sim.Switches{}, nil, []string{"ok: ServiceNow answers, signed in as Jitney (jitney.api).", "warning: ServiceNow leaves out conditions", "glide.invalid_query.returns_no_rows", "info: 1 companies",
-			"info: Notes are work notes", "read back from the journal", "in the states Resolved, Closed, Canceled.", "1 New, 3 On Hold", "without encryption"}},
+			"info: Notes are work notes", "read back from the journal", "in the states Resolved, Closed, Canceled.", "1 New, 3 On Hold", "without encryption", "a ticket gets one of these states", "Time is not booked"}},
 		{"an account that sees no users", sim.Switches{NoUsers: true}, nil, []string{"ok: ServiceNow answers, signed in as jitney.api."}},
 		{"a field that tickets do not have", sim.Switches{NoCompany: true}, nil, []string{"error: Tickets have no field company"}},
 		{"a journal that is not seen", sim.Switches{JournalHidden: true}, nil, []string{"warning: The account sees no row of the journal, so notes are read back from the ticket."}},
@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 		{"comments", sim.Switches{}, []string{"notes", "comments (customers see them)"}, []string{"warning: Notes are comments"}},
 		{"closed states", sim.Switches{}, []string{"closed", "3"}, []string{"in the states On Hold."}},
 		{"a state that is not there", sim.Switches{}, []string{"closed", "77"}, []string{"error: The closed state 77 does not exist"}},
-		{"no choices", sim.Switches{NoChoices: true}, nil, []string{"warning: ServiceNow does not tell the account which states there are", "6, 7, 8"}},
+		{"no choices", sim.Switches{NoChoices: true}, nil, []string{"warning: ServiceNow does not tell the account which states there are", "6, 7, 8. None can be set"}},
 		{"a wrong password", sim.Switches{}, []string{"password", "wrong"}, []string{"error: ServiceNow does not accept the credentials"}},
 		{"a wrong client", sim.Switches{}, []string{"client_id", "x", "client_secret", "y"}, []string{"error: ServiceNow does not accept the client ID"}},
 	}
