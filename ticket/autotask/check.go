@@ -76,11 +76,11 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	if err != nil {
 		return append(found, finding(err)), ctx.Err()
 	}
-	return append(append(found, s.checkLists(ctx, p)...), s.checkAfter(ctx)), ctx.Err()
+	return append(append(found, s.checkLists(ctx, p)...), checkAfter(ctx, s)), ctx.Err()
 }
 
 // checkAfter says what can be done on a ticket when an access has ended.
-func (s *system) checkAfter(ctx context.Context) access.Finding {
+func checkAfter(ctx context.Context, s *system) access.Finding {
 	const status = " A ticket gets one of the statuses above, which needs the right to edit tickets."
 	if _, err := readAll[entry](ctx, s, "TimeEntries", []filter{is("eq", "ticketID", 0)}, []string{"id"}); err != nil {
 		return access.Finding{Level: "warning", What: "No time can be booked, for entries of time cannot be read. " + finding(err).What + status, Fix: "Let the security level add and view time entries, if a policy books time."}

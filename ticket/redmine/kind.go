@@ -141,7 +141,7 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 		return found, ctx.Err()
 	}
 	add("info", fmt.Sprintf("%d projects can be seen; tickets in any other look as if they did not exist. Tickets of subprojects belong to the subproject.", len(projects)), "")
-	after, err := s.checkAfter(ctx, me, projects)
+	after, err := checkAfter(ctx, s, me, projects)
 	if err != nil {
 		return append(found, finding(err)), ctx.Err()
 	}
@@ -166,7 +166,7 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 
 // checkAfter says in how many of the first projects time can be booked, and
 // statuses can be set.
-func (s *system) checkAfter(ctx context.Context, me person, projects []ticket.Company) (found []access.Finding, err error) {
+func checkAfter(ctx context.Context, s *system, me person, projects []ticket.Company) (found []access.Finding, err error) {
 	projects = slices.DeleteFunc(slices.Clone(projects[:min(len(projects), 20)]), func(p ticket.Company) bool { return p.Closed })
 	timed, moved := 0, 0
 	for _, p := range projects {

@@ -130,7 +130,7 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 		return append(found, finding(err)), ctx.Err()
 	}
 	who := ""
-	if me, err := s.me(ctx); err == nil && me != "" {
+	if me, err := whoami(s)(ctx); err == nil && me != "" {
 		who = ", signed in as " + reach.Clean(me, 100)
 	}
 	add("ok", "Request Tracker "+reach.Clean(version.Version, 60)+" answers"+who+".", "")
@@ -155,16 +155,18 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 	return append(found, s.checkKeys(ctx, queues)...), ctx.Err()
 }
 
-// me is the name of the user whose token this is; empty if the token does not
-// say.
-func (s *system) me(ctx context.Context) (string, error) {
-	parts := strings.Split(s.token.Reveal(), "-")
-	if len(parts) != 3 || !isID(parts[1]) { // 1-14-…: version, user, secret
-		return "", nil
+// whoami reads the name of the user whose token this is; empty if the token
+// does not say.
+func whoami(s *system) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		parts := strings.Split(s.token.Reveal(), "-")
+		if len(parts) != 3 || !isID(parts[1]) { // 1-14-…: version, user, secret
+			return "", nil
+		}
+		var user struct{ Name string }
+		_, err := s.get(ctx, "user/"+parts[1], nil, &user)
+		return user.Name, err
 	}
-	var user struct{ Name string }
-	_, err := s.get(ctx, "user/"+parts[1], nil, &user)
-	return user.Name, err
 }
 
 // checkKeys says how notes are found again.

@@ -60,7 +60,7 @@ func (s *system) notesByField(ctx context.Context, ticketID, key string) (refs [
 		}
 		here, err := s.same(ctx, string(whole.Object.ID), ticketID)
 		if err == nil && here {
-			here, err = s.self.Wrote(ctx, string(whole.Creator.ID), s.me)
+			here, err = s.self.Wrote(ctx, string(whole.Creator.ID), whoami(s))
 		}
 		if err != nil {
 			return nil, err
@@ -107,7 +107,7 @@ func (s *system) notesByText(ctx context.Context, ticketID, key string) (refs []
 		}
 		for _, a := range found.Items {
 			if id := a.TransactionID; ticket.Carries(a.Content, key) && !seen[id] && isID(string(id)) {
-				if ours, err := s.self.Wrote(ctx, string(a.Creator.ID), s.me); err != nil || !ours {
+				if ours, err := s.self.Wrote(ctx, string(a.Creator.ID), whoami(s)); err != nil || !ours {
 					if err != nil {
 						return nil, err
 					}
