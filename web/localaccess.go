@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -81,7 +82,7 @@ func (s localPages) showRequest(v *visit) error {
 
 func (s localPages) ask(v *visit, status int, p access.Pairing) error {
 	b := localBody{Pairing: p, Action: "/local-access/" + p.ID, From: p.Address, Near: p.Address != "" && p.Address == s.visitorAddress(v),
-		Ends: p.ExpiresAt.UnixMilli(), Left: v.Zoned(p.ExpiresAt), Until: v.Zoned(v.now.Add(access.CLISignIn)), Refused: !v.Person.Is(access.Requester),
+		Ends: p.ExpiresAt.UnixMilli(), Left: v.Zoned(p.ExpiresAt), Until: v.Zoned(v.now.Add(cmp.Or(s.CommandLines, access.CLISignIn))), Refused: !v.Person.Is(access.Requester),
 		NoAdmin: p.Admin && !v.Person.Is(access.Administrator)}
 	if !p.Device() {
 		v.formsTo = loopback(p.Port)

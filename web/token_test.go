@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,27 @@ func TestAuthorizingACommandLine(t *testing.T) {
 		if one.Live(time.Now()) {
 			t.Error("still live after signing out")
 		}
+	}
+}
+
+// The page must not promise another end than the sign-in gets.
+func TestTheEndOfASignInIsTheOneThatItGets(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.server.CommandLines, w.pairing.Lasts = 30*time.Minute, 30*time.Minute
+	before := time.Now()
+	p := w.asks(t, nil)
+	page := w.ask(t, maya, "/local-access/"+p.ID, nil).must(t, http.StatusOK)
+	said := regexp.MustCompile(`every tenant that you may open, until [^<]*?(\d\d:\d\d) ([A-Za-z/]+)<`).FindStringSubmatch(page.body)
+	if said == nil {
+		t.Fatal("the page names no end")
+	}
+	zone, err := time.LoadLocation(said[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from, to := before.Add(30*time.Minute).In(zone).Format("15:04"), time.Now().Add(30*time.Minute).In(zone).Format("15:04"); said[1] != from && said[1] != to {
+		t.Errorf("says %s, want %s", said[1], to)
 	}
 }
 

@@ -30,6 +30,8 @@ type Server struct {
 	Provider Provider // nil if nobody else vouches for people
 	// NoPasswords says that people come by Provider only.
 	NoPasswords bool
+	// CommandLines is how long one stays signed in; zero means access.CLISignIn.
+	CommandLines time.Duration
 	// From reports the address of a visitor; nil takes the connection's.
 	From func(*http.Request) string
 	// Address is where people reach the website, such as https://jitney.example;

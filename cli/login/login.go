@@ -107,8 +107,12 @@ func Forget(ctx context.Context, r Request) (was bool, err error) {
 			return true, nil
 		}
 	}
+	until := ""
+	if !t.ExpiresAt.IsZero() {
+		until = " until " + t.ExpiresAt.Local().Format("2006-01-02 15:04")
+	}
 	return true, &exit.Error{Code: exit.Unreachable, Err: kept,
-		Text: "You are signed out here, but " + a.origin + " could not be told: the sign-in stays valid there for up to 12 hours.",
+		Text: "You are signed out here, but " + a.origin + " could not be told: the sign-in stays valid there" + until + ".",
 		Hint: "To end it now, revoke it on the page API tokens."}
 }
 

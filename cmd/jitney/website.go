@@ -31,7 +31,7 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 		pairings.Lasts = s.signInLength
 	}
 	server := &web.Server{Broker: all, Address: base, SignIn: door, Setup: door, Accounts: accounts{door}, Tokens: tokens, Pairings: pairings, Banner: s.banner, LoginHint: s.hint}
-	server.NoPasswords = s.vouch.only
+	server.NoPasswords, server.CommandLines = s.vouch.only, pairings.Lasts
 	if provider, err := s.vouch.open(p, door, base); err != nil {
 		return nil, nil, err
 	} else if provider != nil {
