@@ -168,6 +168,9 @@
     e.preventDefault();
     if (button.dataset.busy) return;
     button.dataset.busy = "yes";
+    const label = button.lastChild;
+    const before = label.textContent;
+    label.textContent = " Copying…";
     let told;
     const ask = async () => {
       const body = new URLSearchParams(new FormData(e.target, button));
@@ -185,6 +188,7 @@
       await text.catch(() => {});
     }
     delete button.dataset.busy;
+    label.textContent = before;
     if (!told) {
       delete button.dataset.copies;
       e.target.requestSubmit(button);
@@ -200,10 +204,11 @@
       menu.open = false;
       box.scrollIntoView({ block: "center" });
     }
-    if (!copied) getSelection().selectAllChildren(shown);
-    const label = button.lastChild;
-    const before = label.textContent;
-    label.textContent = copied ? " Copied" : before;
+    if (!copied) {
+      getSelection().selectAllChildren(shown);
+      return;
+    }
+    label.textContent = " Copied";
     setTimeout(() => (label.textContent = before), 1600);
   });
 
