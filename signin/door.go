@@ -162,7 +162,7 @@ func (d *Door) Who(ctx context.Context) (access.Person, error) {
 // wrong is the one answer to a login and password that let nobody in, whatever
 // the reason is.
 func wrong() error {
-	return &access.Error{Kind: access.Denied, Text: "Login and password do not fit.",
+	return &access.Error{Kind: access.Denied, Text: "Sign-in name and password do not fit.",
 		Hint: "Check both. If you do not know your password, ask an administrator to set a new one."}
 }
 

@@ -314,7 +314,7 @@ func TestNothingTellsWhyAPasswordDoesNotFit(t *testing.T) {
 			b.address = fmt.Sprintf("198.51.100.%d:1", i)
 			err := b.in(tt.login, tt.password)
 			e, ok := errors.AsType[*access.Error](err)
-			if !ok || e.Kind != access.Denied || e.Text != "Login and password do not fit." {
+			if !ok || e.Kind != access.Denied || e.Text != "Sign-in name and password do not fit." {
 				t.Errorf("err = %v", err)
 			}
 			if b.who() != "" {

@@ -198,7 +198,7 @@ func TestAWSPageFollowsItsReader(t *testing.T) {
 	b.click(t, `.tabs a[data-tab="way-workstation"]`)
 	b.until(t, `!document.querySelector("#way-workstation").hidden && document.querySelector("#way-keys").hidden && !location.search.includes("workstation")`)
 	b.choose(t, "#place", "aws-kdev")
-	b.until(t, `document.querySelector("#levels").innerText.includes("kestrel-dev") && document.querySelector("#profile").textContent.includes("--tenant kestrel-dev") && !document.querySelector("#way-workstation").hidden`)
+	b.until(t, `document.querySelector("#levels").innerText.includes("kestrel-dev") && document.querySelector("#profile").textContent.includes("--tenant kestrel-dev") && document.querySelector("#fetch").textContent.includes("kestrel-dev") && !document.querySelector("#way-workstation").hidden`)
 	b.click(t, `#levels input[value=admin]`)
 	b.until(t, `document.querySelector("#ticket") && document.querySelector("#reason") && document.querySelector("#profile").textContent.includes("--admin")`)
 	b.click(t, `#levels input[value=tenant]`)

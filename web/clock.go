@@ -34,11 +34,23 @@ func (c clock) Second(t time.Time) string {
 	if t.IsZero() {
 		return "–"
 	}
-	t, now := t.In(c.zone), c.now.In(c.zone)
-	if t.Year() == now.Year() && t.YearDay() == now.YearDay() {
-		return t.Format("15:04:05")
+	return c.Short(t) + t.In(c.zone).Format(":05")
+}
+
+// Exact writes an instant in full, for those who point at a short one.
+func (c clock) Exact(t time.Time) string {
+	return t.In(c.zone).Format("Mon 2 Jan 2006 15:04:05 ") + c.ZoneName()
+}
+
+// A moment is an instant as a list shows it. Stamp and Exact are empty if there is none.
+type moment struct{ Text, Stamp, Exact string }
+
+// at makes a moment of an instant and the text for it.
+func (c clock) at(t time.Time, text string) moment {
+	if t.IsZero() {
+		return moment{Text: text}
 	}
-	return t.Format("Mon 2 Jan 15:04:05")
+	return moment{Text: text, Stamp: c.Stamp(t), Exact: c.Exact(t)}
 }
 
 // Zoned writes an instant with its zone.

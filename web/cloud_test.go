@@ -111,8 +111,8 @@ func TestConnectingATargetThatNeedsConsent(t *testing.T) {
 	checkPage(t, "/targets/m365-aviary", page)
 	w.ask(t, otto, "/targets/m365-aviary", nil).must(t, http.StatusOK, "Entra tenant ID").lacks(t, "Or send a link", "/consent\"")
 	w.ask(t, ada, "/targets/ad-aviary", nil).must(t, http.StatusOK).lacks(t, "three steps", "Import customers")
-	w.ask(t, ada, "/customers/aviary", nil).must(t, http.StatusOK, "Not connected yet")
-	w.ask(t, otto, "/customers/aviary", nil).must(t, http.StatusOK).lacks(t, "Not connected yet")
+	w.ask(t, ada, "/customers/aviary", nil).must(t, http.StatusOK, "Not checked yet")
+	w.ask(t, otto, "/customers/aviary", nil).must(t, http.StatusOK).lacks(t, "Not checked yet")
 
 	began := func() url.Values {
 		t.Helper()

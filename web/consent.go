@@ -165,10 +165,8 @@ func (s consentPages) takeConsent(v *visit) error {
 	case err != nil || strings.HasPrefix(state, handedOn):
 		return s.show(v, http.StatusOK, "thanks", "Thank you", nil)
 	}
-	v.Person, v.section = who, "/customers"
-	if zone, err := time.LoadLocation(who.TimeZone); err == nil && who.TimeZone != "" {
-		v.zone = zone
-	}
+	v.is(who)
+	v.section = "/customers"
 	a, ok := s.asked(v, state)
 	if !ok {
 		return &access.Error{Kind: access.Invalid, Text: "This is not the answer to anything that you asked for in this browser within the last hour.",

@@ -45,6 +45,9 @@ func (s deskPages) deskPage(v *visit, status int, wrong []access.FieldError) err
 			return err
 		}
 	}
+	if len(b.Customers) == 0 {
+		b.Empty.Text = "A ticket belongs to a customer, and you have none yet."
+	}
 	return s.show(v, status, "desk", "Ticket desk", b)
 }
 

@@ -13,7 +13,8 @@ import (
 type grantPages struct{ *Server }
 
 type stepView struct {
-	Tone, Icon, Text, By, When, Stamp string
+	Tone, Icon, Text, By string
+	When                 moment
 }
 
 type nextView struct{ Text, When string }

@@ -20,23 +20,24 @@ type grantLine struct {
 	Entitlement, Customer, Target, Requester, Login, Ticket string
 	TicketURL                                               string
 	TicketOut, Unverified                                   bool
-	Created, End, EndWord                                   string
+	Created, End                                            moment
+	EndWord                                                 string
 	Open                                                    bool
 }
 
 func lineOf(v *visit, r broker.GrantRow) grantLine {
 	l := grantLine{running: runningOf(r, v.now), Entitlement: r.Entitlement, Customer: r.Customer, Target: r.Target, Requester: r.Requester,
-		Login: r.RequesterLogin, Ticket: refLabel(r.Grant.Ticket), Created: v.Short(r.Grant.SubmittedAt), Open: r.Grant.EndedAt.IsZero(), EndWord: "Ends"}
+		Login: r.RequesterLogin, Ticket: refLabel(r.Grant.Ticket), Created: v.at(r.Grant.SubmittedAt, v.Short(r.Grant.SubmittedAt)), Open: r.Grant.EndedAt.IsZero(), EndWord: "Ends"}
 	l.TicketURL, l.TicketOut = ticketLink(r.Grant.Ticket)
 	l.Unverified = r.Grant.Ticket.Unverified
-	l.End = v.Short(r.EndsAt)
+	l.End = v.at(r.EndsAt, v.Short(r.EndsAt))
 	switch {
 	case !r.Grant.EndedAt.IsZero():
-		if l.End, l.EndWord = v.Short(r.Grant.EndedAt), "Over"; r.State == access.Ended {
+		if l.End, l.EndWord = v.at(r.Grant.EndedAt, v.Short(r.Grant.EndedAt)), "Over"; r.State == access.Ended {
 			l.EndWord = "Ended"
 		}
 	case r.State == access.Starting || r.State == access.Pending:
-		l.End = "–" // its clock does not run yet
+		l.End = moment{Text: "–"} // its clock does not run yet
 	}
 	return l
 }
@@ -135,6 +136,9 @@ func (s lists) showGrants(v *visit) error {
 	b := grantsBody{Table: tableOf(v, list.Rows), CSV: with(v, "/grants.csv", "after", ""), State: v.form("state"), Ticket: q.Ticket, Text: q.Text,
 		From: v.form("from"), To: v.form("to"), Policy: q.Policy, SortValue: v.form("sort"), Filtered: v.r.URL.RawQuery != "",
 		Empty: emptiness{Icon: "list", Title: "No grants", Text: "Nothing fits these filters."}}
+	if !b.Filtered {
+		b.Empty.Text = "Nobody has asked for access yet."
+	}
 	b.Table.Pick, b.Table.Who, b.Table.Oldest = admin, true, q.Oldest
 	b.Table.Sort = with(v, "/grants", "sort", map[bool]string{false: "oldest", true: ""}[q.Oldest])
 	if list.Next != "" {

@@ -254,7 +254,7 @@ func stepOfLine(c clock, l broker.Line) stepView {
 	if by == "Jitney" {
 		by = ""
 	}
-	return stepView{Tone: look.Tone, Icon: look.Icon, Text: l.Text, By: by, When: c.Second(l.At), Stamp: c.Stamp(l.At)}
+	return stepView{Tone: look.Tone, Icon: look.Icon, Text: l.Text, By: by, When: c.at(l.At, c.Second(l.At))}
 }
 
 func (b *grantBody) rights(v *visit, p broker.GrantPage) {

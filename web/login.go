@@ -63,6 +63,9 @@ func (s entry) showLogin(v *visit) error {
 	if v.r.URL.Query().Has("out") {
 		hint = "You are signed out."
 	}
+	if v.r.URL.Query().Has("made") {
+		hint = "The first administrator is made. Sign in."
+	}
 	return s.loginPage(v, loginBody{Next: v.form("next"), Hint: hint}, nil)
 }
 
@@ -111,7 +114,7 @@ func (s entry) setup(v *visit) error {
 	name, login := v.form("name"), v.form("login")
 	err := s.Setup.First(v.ctx(), secret.New(strings.TrimSpace(v.r.PostFormValue("token"))), name, login, secret.New(v.r.PostFormValue("password")))
 	if err == nil {
-		return v.back("/login?next="+url.QueryEscape("/customers"), "")
+		return v.back("/login?made&next="+url.QueryEscape("/customers"), "")
 	}
 	p, err := problem(err)
 	if err != nil {

@@ -146,10 +146,7 @@ func (s *Server) roles(h handler, roles ...access.Role) http.Handler {
 		if err != nil {
 			return s.toLogin(v)
 		}
-		v.Person = p
-		if zone, err := time.LoadLocation(p.TimeZone); err == nil && p.TimeZone != "" {
-			v.zone = zone
-		}
+		v.is(p)
 		for _, role := range roles {
 			if p.Is(role) {
 				return h(v)
@@ -160,6 +157,19 @@ func (s *Server) roles(h handler, roles ...access.Role) http.Handler {
 		}
 		return h(v)
 	})
+}
+
+// is makes the visit that of a person, with times in the zone that they chose,
+// else in that of their browser, which the page's script tells by a cookie.
+func (v *visit) is(p access.Person) {
+	v.Person = p
+	name := p.TimeZone
+	if c, err := v.r.Cookie("zone"); err == nil && name == "" {
+		name = c.Value
+	}
+	if zone, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
+		v.zone = zone
+	}
 }
 
 func (s *Server) toLogin(v *visit) error {

@@ -155,6 +155,7 @@ func (s staff) personPage(v *visit, status int, p access.Person, oneTime *secret
 	for _, c := range customers {
 		b.Customers = append(b.Customers, option{Value: c.ID, Label: c.Name, Selected: slices.Contains(p.Customers, c.ID)})
 	}
+	slices.SortStableFunc(b.Customers, func(x, y option) int { return ticked(y) - ticked(x) }) // what is ticked is seen without scrolling
 	if failed != nil {
 		if b.Wrong = wrongOf(broker.FieldsOf(failed)); len(b.Wrong) == 0 {
 			if b.Problem, err = problem(failed); err != nil {
@@ -164,6 +165,13 @@ func (s staff) personPage(v *visit, status int, p access.Person, oneTime *secret
 		status = statuses[access.KindOf(failed)]
 	}
 	return s.show(v, status, "person", b.Heading, b)
+}
+
+func ticked(o option) int {
+	if o.Selected {
+		return 1
+	}
+	return 0
 }
 
 func (s staff) savePerson(v *visit) error {

@@ -36,7 +36,10 @@ func (s places) customersPage(v *visit, status int, b customersBody) error {
 		b.Rows = append(b.Rows, customerRow{ID: c.ID, Name: c.Name, Note: c.Note, Since: v.Short(c.CreatedAt), Archived: !c.ArchivedAt.IsZero()})
 	}
 	b.CanAdd = v.Person.Is(access.Administrator)
-	b.Empty = emptiness{Icon: "building-2", Title: "No customers", Text: "An administrator adds them here."}
+	b.Empty = emptiness{Icon: "building-2", Title: "No customers yet", Text: "An administrator adds them, and ticks those that you work for."}
+	if b.CanAdd {
+		b.Empty.Text = "Add the first one. Then connect its Active Directory, Microsoft 365 or AWS, check the connection, and add the people who work for it."
+	}
 	return s.show(v, status, "customers", "Customers", b)
 }
 
@@ -69,6 +72,7 @@ type targetCard struct {
 
 type customerBody struct {
 	ID, Name, NameValue, Note string
+	Link                      string // to the form, for tickets
 	Version                   int64
 	Archived, CanEdit         bool
 	Open                      int
@@ -92,7 +96,7 @@ func (s places) customerPage(v *visit, status int, failed error) error {
 		return err
 	}
 	c := p.Customer
-	b := customerBody{ID: c.ID, Name: c.Name, NameValue: c.Name, Note: c.Note, Version: c.Version, Archived: !c.ArchivedAt.IsZero(), Open: p.Open,
+	b := customerBody{ID: c.ID, Name: c.Name, NameValue: c.Name, Note: c.Note, Link: s.address(v.r) + "/request?customer=" + c.ID, Version: c.Version, Archived: !c.ArchivedAt.IsZero(), Open: p.Open,
 		CanEdit: v.Person.Is(access.Administrator), Empty: emptiness{Icon: "server", Title: "No target is connected", Text: "Nothing can be asked for at this customer yet."}}
 	sessions := false
 	for _, t := range p.Targets {

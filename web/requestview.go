@@ -20,7 +20,7 @@ func (s requests) requestView(v *visit, sub broker.Submission, kind string) (req
 	}
 	b := requestBody{Form: access.DefaultPolicy().Title, Reason: sub.Reason, TicketPrompt: "Choose a ticket", OfferID: sub.Offer}
 	if len(f.Customers)+len(f.Without) == 0 {
-		b.Empty = emptiness{Icon: "building-2", Title: "You work for no customer yet", Text: "An administrator ticks the customers you work for, on your page under People."}
+		b.Empty = nobodyToHelp(v.Person)
 		return b, nil
 	}
 	sub.Customer = f.Customer.ID
@@ -44,6 +44,20 @@ func (s requests) requestView(v *visit, sub broker.Submission, kind string) (req
 	b.CanOpen = v.Person.Is(access.Administrator) || v.Person.Is(access.Auditor)
 	b.sub = sub
 	return b, s.foresee(v, &b)
+}
+
+// nobodyToHelp says what somebody without a customer can do about it.
+func nobodyToHelp(p access.Person) emptiness {
+	e := emptiness{Icon: "building-2", Title: "You work for no customer yet", Text: "An administrator ticks the customers you work for, on your page under People."}
+	switch {
+	case p.AllCustomers && p.Is(access.Administrator):
+		return emptiness{Icon: e.Icon, Title: "There is no customer yet", Text: "Add the first one, and connect what people need access to.", Link: "/customers", Label: "Customers"}
+	case p.AllCustomers:
+		e.Title, e.Text = "There is no customer yet", "An administrator adds customers, and connects what people need access to."
+	case p.Is(access.Administrator):
+		e.Text, e.Link, e.Label = "Tick the customers you work for, on your page under People.", "/people/"+p.ID, "Your page"
+	}
+	return e
 }
 
 func (b *requestBody) chooseKind(f broker.Form, kind, targetID string) string {

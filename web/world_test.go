@@ -55,6 +55,7 @@ func newWorld(t testing.TB, more ...target.Kind) *world {
 		Connections: w.bureaus, TicketKinds: []ticket.Kind{bureauKind()}, OpenDesk: w.openBureau, Shelf: &memShelf{}, Backlog: &w.backlog,
 		Password: func() secret.Text { made++; return secret.New(fmt.Sprintf("Wren-Copper-%02d-Tidal", made)) }}),
 		SignIn: fakeSignIn{w}, Setup: fakeSetup{w}, Accounts: fakeAccounts{},
+		Banner: "A server for tests.",
 		Tokens: signin.NewTokens(memPeople{w.memory}, w.tokens, memLog{w.memory}, nil), Pairings: w.pairing}
 	h, err := w.server.Open(time.UTC)
 	if err != nil {

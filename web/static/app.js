@@ -13,6 +13,10 @@
     if (box) box.textContent = text;
   };
 
+  // Times are in the zone of this browser, unless the person chose one.
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (here) document.cookie = `zone=${here}; path=/; max-age=34560000; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
+
   // Countdowns: data-ends is the end in milliseconds since 1970.
   const pad = (n) => String(n).padStart(2, "0");
   const clock = (ms) => {
@@ -210,6 +214,38 @@
     }
     label.textContent = " Copied";
     setTimeout(() => (label.textContent = before), 1600);
+  });
+
+  // Long lists narrow to what is typed: data-filter names what holds the rows
+  // or options. What was ticked stays ticked while it is hidden.
+  const options = new WeakMap();
+  document.addEventListener("input", (e) => {
+    const box = e.target.dataset.filter && document.querySelector(e.target.dataset.filter);
+    if (!box) return;
+    const words = e.target.value.toLowerCase().split(/\s+/);
+    const fits = (row) => words.every((w) => row.textContent.toLowerCase().includes(w));
+    let shown = 0;
+    let all;
+    if (box.tagName === "SELECT") {
+      if (!options.has(box)) options.set(box, [...box.options]);
+      const before = box.value;
+      let kept = options.get(box).filter((o) => !o.value || fits(o));
+      all = options.get(box).filter((o) => o.value).length;
+      shown = kept.filter((o) => o.value).length;
+      if (!shown) kept = [...box.options]; // what is chosen stays, until something else fits
+      const chosen = kept.find((o) => o.value && o.value === before) || (shown === 1 ? kept.find((o) => o.value) : kept[0]);
+      box.replaceChildren(...kept);
+      if (chosen) box.value = chosen.value;
+      if (box.value !== before) box.dispatchEvent(new Event("change", { bubbles: true }));
+    } else {
+      all = box.children.length;
+      for (const row of box.children) if (!(row.hidden = !fits(row))) shown++;
+    }
+    const count = e.target.nextElementSibling;
+    if (count) count.textContent = e.target.value ? `${shown} of ${all}` : "";
+  });
+  document.addEventListener("keypress", (e) => {
+    if (e.key === "Enter" && e.target.dataset.filter) e.preventDefault(); // it sends no form
   });
 
   // Tabs: links that, with scripts, show what is on the page already.
