@@ -96,11 +96,11 @@ func (s ledger) end(ctx context.Context, r role, mark string, last time.Time) er
 	if ok && d.age() < patient {
 		return nil
 	}
-	all = s.prune(ctx, r, all, time.Now().Add(-spare))
+	all = s.prune(ctx, r, all, spare)
 	name := denyName(last.Add(time.Second), mark) // whole seconds, never before the last key
 	err = s.putDeny(ctx, r, name, mark)
 	for try := 0; has(err, "LimitExceeded") && try < 3; try++ { // others may take the room that is made
-		all = s.collect(ctx, r, s.prune(ctx, r, all, time.Now().Add(-2*clocks)))
+		all = s.collect(ctx, r, s.prune(ctx, r, all, 2*clocks))
 		s.squeeze(ctx, r, all)
 		if all, err = s.merge(ctx, r, all, 2, 0); err == nil {
 			err = s.putDeny(ctx, r, name, mark)
@@ -129,10 +129,17 @@ func (s ledger) squeeze(ctx context.Context, r role, all []deny) {
 	}
 }
 
-// prune deletes denies that have been of no use since a time, and reports what
+// prune deletes denies that have been of no use for a while, and reports what
 // is left. What cannot be deleted is left: it is in nobody's way but the next.
-func (s ledger) prune(ctx context.Context, r role, all []deny, since time.Time) []deny {
-	return slices.DeleteFunc(all, func(d deny) bool { return d.goes.Before(since) && s.dropDeny(ctx, r, d.name) == nil })
+func (s ledger) prune(ctx context.Context, r role, all []deny, while time.Duration) []deny {
+	return slices.DeleteFunc(all, func(d deny) bool { return s.useless(d, while) && s.dropDeny(ctx, r, d.name) == nil })
+}
+
+// useless reports whether no key of d's members has existed for a while. Where
+// our clock is ahead, AWS's counts, as the answer that listed d told it: to a
+// clock that is wrong by hours, keys that live seem to be gone.
+func (s ledger) useless(d deny, while time.Duration) bool {
+	return d.goes.Before(time.Now().Add(min(s.wire.off(), 0) - while))
 }
 
 func countOwn(all []deny) (n int) {
@@ -283,9 +290,8 @@ func (s *system) Tidy(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return done, explain(err, "tidy the role "+r.name)
 		}
-		before := time.Now().Add(-spare)
 		for _, d := range all {
-			if !d.goes.Before(before) {
+			if !(ledger{s.client}).useless(d, spare) {
 				continue
 			}
 			if err := (ledger{s.client}).dropDeny(ctx, r, d.name); err != nil {
