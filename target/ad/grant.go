@@ -250,7 +250,8 @@ func (g *granting) limit(ctx context.Context, acc *account) error {
 
 // enable makes one change of everything that lets people sign in: password,
 // state, end, lockout, and our mark. The change names the mark that was read,
-// so that a late one does not undo the clean-up of somebody faster.
+// so that a late one does not undo the clean-up of somebody faster. The mark
+// rises for a group that is still to come, too: who does not know of it is behind.
 func (g *granting) enable(ctx context.Context, acc *account, created bool) (*account, error) {
 	password := g.password
 	if acc.mark.phase != phaseLive || acc.disabled() { // whoever set one by hand in between must not get in with it; one that only expired keeps its own
@@ -284,7 +285,7 @@ func (g *granting) enable(ctx context.Context, acc *account, created bool) (*acc
 	if acc.lockout {
 		r.Replace("lockoutTime", []string{"0"})
 	}
-	if len(r.Changes) == 0 && acc.mark.phase == phaseLive && acc.mark.id == g.a.ID {
+	if len(r.Changes) == 0 && acc.mark.phase == phaseLive && acc.mark.id == g.a.ID && (created || g.holdsAll(acc)) {
 		return acc, nil
 	}
 	remark(r, acc.info, own.next(phaseLive, markSeq(g.a.Seen)+1))

@@ -16,6 +16,10 @@ import (
 // factMark is the name of the fact that holds the number of the last change.
 const factMark = "Mark"
 
+// factNewest is the name of the fact that holds the number of a later one,
+// which only a domain controller that does not answer may know.
+const factNewest = "Newest change known"
+
 // factDomain is the name of the fact that tells which domain was asked.
 const factDomain = "Domain"
 
@@ -95,8 +99,14 @@ func (f *fleet) observe(ctx context.Context, a access.Account) (access.Observati
 		return o, err
 	}
 	f.merge(&o, answered)
-	if unsure && behind(a.Seen, o) {
+	if known := markSeq(a.Seen); unsure && markSeq(o) < known {
 		o.Left = append(o.Left, "a domain controller that does not answer ("+strings.Join(o.Silent, ", ")+") has newer changes of the account than those that do")
+		o.Facts = append(o.Facts, access.Fact{Name: factNewest, Found: fmt.Sprintf("change %d, which no domain controller that answers knows", known)})
+		for _, held := range slices.Concat(a.Seen.Entitlements, a.Seen.Parts) { // there it may hold them still
+			if !slices.Contains(o.Entitlements, held) {
+				o.Parts = union(o.Parts, []string{held})
+			}
+		}
 	}
 	f.unknown(a, &o, unsure)
 	return o, nil
@@ -236,18 +246,16 @@ func union(a, b []string) []string {
 	return a
 }
 
-// behind reports whether what is seen now is older than what was seen before:
-// then the change that is missing is on a server that does not answer.
-func behind(before, now access.Observation) bool { return markSeq(now) < markSeq(before) }
-
 // markSeq is the number of the last change that o tells of; 0 if it tells none.
-func markSeq(o access.Observation) (seq int64) {
+func markSeq(o access.Observation) (last int64) {
 	for _, f := range o.Facts {
-		if f.Name == factMark {
+		var seq int64
+		if f.Name == factMark || f.Name == factNewest {
 			_, _ = fmt.Sscanf(f.Found, "change %d,", &seq)
 		}
+		last = max(last, seq)
 	}
-	return seq
+	return last
 }
 
 // freeName is the name that a new account for a would get. A name that an
