@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,9 @@ func (s *system) Apply(ctx context.Context, a access.Account, want access.Want, 
 		if err := g.clear(ctx); err != nil {
 			return explain(err, "take away roles that are not wanted")
 		}
+	}
+	if err := s.punctual(); err != nil && !g.complete() { // what is over was taken away
+		return err
 	}
 	if !fresh && a.Seen.Exists && !a.Seen.Enabled {
 		if err := g.enable(ctx); err != nil {
@@ -102,6 +106,16 @@ func (g *granter) untouched(a access.Account) bool {
 	return !a.Seen.At.IsZero() && !a.Seen.Exists && a.ObjectID != ""
 }
 
+// holds reports whether a role was read as held.
+func (g *granter) holds(r role) bool {
+	return slices.ContainsFunc(g.held, func(h assignment) bool { return h.Scope == "/" && strings.ToLower(h.Role) == r.id })
+}
+
+// complete reports whether every wanted role was.
+func (g *granter) complete() bool {
+	return !slices.ContainsFunc(g.wanted, func(r role) bool { return !g.holds(r) })
+}
+
 // clear reads what the account holds and takes away what is not wanted.
 func (g *granter) clear(ctx context.Context) (err error) {
 	if g.held, _, err = g.assignments(ctx, g.id); err != nil {
@@ -158,11 +172,7 @@ func (g *granter) enable(ctx context.Context) error {
 // one.
 func (g *granter) give(ctx context.Context) error {
 	for _, r := range g.wanted {
-		held := false
-		for _, h := range g.held {
-			held = held || h.Scope == "/" && strings.ToLower(h.Role) == r.id
-		}
-		if err := g.giveOne(ctx, r, held); err != nil {
+		if err := g.giveOne(ctx, r, g.holds(r)); err != nil {
 			return explain(err, "give the role "+r.title)
 		}
 	}

@@ -94,6 +94,9 @@ func (s *system) Issue(ctx context.Context, a access.Account, want access.Want) 
 		return target.Issued{}, invalid("This target does not give Temporary Access Passes.", "")
 	}
 	wanted, err := s.wanted(want)
+	if err == nil {
+		err = s.punctual()
+	}
 	if err != nil {
 		return target.Issued{}, err
 	}

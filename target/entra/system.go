@@ -106,6 +106,20 @@ func (s *system) accountDomain(ctx context.Context) (string, error) {
 	return domain, nil
 }
 
+// maxSkew is how far the clocks of Microsoft and of Jitney may be apart before
+// no access is given: ends would come at the wrong time.
+const maxSkew = 5 * time.Minute
+
+// punctual reports a clock that is wrong, as the last answer told.
+func (s *system) punctual() error {
+	skew := time.Duration(s.skew.Load()).Abs()
+	if skew <= maxSkew {
+		return nil
+	}
+	return &access.Error{Kind: access.Denied, Text: "The clock of this server differs from Microsoft's by " + skew.Round(time.Second).String() + ".",
+		Hint: "Correct it. Until then no access is given, because its end would come at the wrong time."}
+}
+
 // wasPurged notes that Graph took the order to purge id.
 func (s *memory) wasPurged(id string) {
 	s.mu.Lock()
