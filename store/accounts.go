@@ -115,7 +115,7 @@ func (a *Accounts) claimedCases(ctx context.Context, owner string, claim int64) 
 // that somebody changed meanwhile is access.Conflict, and so is a c.Credential
 // whose Seq is not the next one. After an error nothing is stored.
 func (a *Accounts) Record(ctx context.Context, lease schedule.Lease, c access.Change) error {
-	l := readyLook(lease, c)
+	l := a.core.readyLook(lease, c)
 	if a.crowd != nil && l.joins() {
 		if err := ctx.Err(); err != nil {
 			return err

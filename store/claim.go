@@ -160,7 +160,10 @@ func (r *rows[T]) claimed(ctx context.Context, owner string, claim int64, query 
 		if err != nil {
 			return err
 		}
-		items, err = leases[T](found, owner)
+		var now int64
+		if items, now, err = leases[T](found, owner); err == nil && len(items) > 0 && r.core.engine.postgres {
+			r.core.ahead.Store(now - time.Now().UnixMicro())
+		}
 		return err
 	})
 	if err != nil || len(items) == 0 {
@@ -184,15 +187,15 @@ func (r *rows[T]) claimed(ctx context.Context, owner string, claim int64, query 
 	return items, nil
 }
 
-// leases reads what a claim returned, the longest due first.
-func leases[T any](found *sql.Rows, owner string) ([]schedule.Item[T], error) {
+// leases reads what a claim returned, the longest due first, and what time it
+// was by the clock that rules.
+func leases[T any](found *sql.Rows, owner string) (items []schedule.Item[T], now int64, err error) {
 	defer found.Close()
-	var items []schedule.Item[T]
 	for found.Next() {
 		it := schedule.Item[T]{Lease: schedule.Lease{Owner: owner}}
-		var due, now int64
+		var due int64
 		if err := found.Scan(&it.ID, &it.Group, &due, &it.Epoch, &it.Attempts, &now); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		it.Due, it.Late = instant(due), span(now-due)
 		items = append(items, it)
@@ -200,7 +203,7 @@ func leases[T any](found *sql.Rows, owner string) ([]schedule.Item[T], error) {
 	slices.SortFunc(items, func(a, b schedule.Item[T]) int {
 		return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.ID, b.ID))
 	})
-	return items, found.Err()
+	return items, now, found.Err()
 }
 
 // Renew implements [schedule.Table].
@@ -237,7 +240,7 @@ func (r *rows[T]) Return(ctx context.Context, back []schedule.Return) (lost []st
 		}
 		lost = nil
 		for _, b := range rows {
-			n, err := t.exec(ctx, r.text.giveBack, r.core.engine.clock(), b.ID, b.Owner, b.Epoch, dueOf(b), b.In.Microseconds(), int64(b.Attempts), cut(b.Error, 500))
+			n, err := t.exec(ctx, r.text.giveBack, r.core.engine.clock(), b.ID, b.Owner, b.Epoch, r.dueOf(b), b.In.Microseconds(), int64(b.Attempts), cut(b.Error, 500))
 			if err != nil {
 				return err
 			}
@@ -251,11 +254,11 @@ func (r *rows[T]) Return(ctx context.Context, back []schedule.Return) (lost []st
 }
 
 // dueOf is when a returned row is due: 0 for after a while, -1 for never.
-func dueOf(b schedule.Return) int64 {
+func (r *rows[T]) dueOf(b schedule.Return) int64 {
 	if b.Never {
 		return -1
 	}
-	return micros(b.At)
+	return r.core.due(b.At)
 }
 
 // giveAll gives rows back in one statement, because each statement is a round
@@ -272,7 +275,7 @@ func (r *rows[T]) giveAll(ctx context.Context, t *tx, back []schedule.Return) (l
 	}
 	list := make([]row, 0, len(back))
 	for _, b := range back {
-		list = append(list, row{b.ID, b.Owner, b.Epoch, dueOf(b), b.In.Microseconds(), b.Attempts, cut(b.Error, 500)})
+		list = append(list, row{b.ID, b.Owner, b.Epoch, r.dueOf(b), b.In.Microseconds(), b.Attempts, cut(b.Error, 500)})
 	}
 	found, err := t.on.QueryContext(ctx, r.text.giveAll, r.core.engine.clock(), encodeAny(list))
 	if err != nil {

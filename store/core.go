@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"jitney/crashpoint"
@@ -32,7 +33,8 @@ type core struct {
 	queue  *queue      // of writes, on SQLite
 	stamps stamps
 
-	sealing sync.Mutex // held by who seals audit records, on SQLite
+	ahead   atomic.Int64 // microseconds that the database's clock is ahead of ours, as of the last claim; 0 where ours rules
+	sealing sync.Mutex   // held by who seals audit records, on SQLite
 
 	accounts changed         // who waits for wake-ups of accounts
 	work     changed         // who waits for new work
@@ -239,6 +241,16 @@ func instant(us int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(us).UTC()
+}
+
+// due is t, an instant by our clock, as the clock that rules the schedule will
+// show it; 0 if t is zero. Less than a second is taken for the way between them.
+func (c *core) due(t time.Time) int64 {
+	us, ahead := micros(t), c.ahead.Load()
+	if us == 0 || span(ahead).Abs() < time.Second {
+		return us
+	}
+	return us + ahead
 }
 
 func span(us int64) time.Duration { return time.Duration(us) * time.Microsecond }

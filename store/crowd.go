@@ -22,10 +22,10 @@ type look struct {
 }
 
 // readyLook does what can be done before the transaction: others wait for it.
-func readyLook(lease schedule.Lease, c access.Change) look {
+func (core *core) readyLook(lease schedule.Lease, c access.Change) look {
 	l := look{lease: lease, change: c, records: recordRows(c.Events), account: db.FinishAccountParams{
 		ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch, Username: c.Account.Username, ObjectID: c.Account.ObjectID, TriedAt: micros(c.Account.TriedAt),
-		Seen: seenOf(c.Account.Seen), Baseline: c.Account.Baseline, Trouble: c.Account.Trouble, Again: micros(c.Again),
+		Seen: seenOf(c.Account.Seen), Baseline: c.Account.Baseline, Trouble: c.Account.Trouble, Again: core.due(c.Again),
 	}}
 	for _, g := range c.Grants {
 		l.grants = append(l.grants, grantUpdate(g))
