@@ -85,6 +85,7 @@ func TestATokenOfOursDoesNotGoToTheirHost(t *testing.T) {
 		"JITNEY_TOKEN":          {"jitney", []string{"JITNEY_TOKEN=jat_ada"}, nil},
 		"beside DUPLO_TOKEN":    {"jitney", []string{"JITNEY_TOKEN=jat_ada", "DUPLO_TOKEN=jat_ada"}, nil},
 		"JITNEY_TOKEN_FILE":     {"jitney", []string{"JITNEY_TOKEN_FILE=" + file}, nil},
+		"by the other name":     {"duploctl", []string{"JITNEY_TOKEN=jat_ada"}, []string{"--no-cache"}},
 		"--token":               {"jitney", nil, []string{"--token", "jat_ada"}},
 		"--token-file":          {"jitney", nil, []string{"--token-file", file}},
 		"duploctl's config":     {"jitney", []string{"DUPLO_HOST=", "JITNEY_TOKEN=jat_ada"}, nil},
@@ -100,6 +101,9 @@ func TestATokenOfOursDoesNotGoToTheirHost(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := append([]string{"aws", "--tenant", "dev01"}, c.args...)
+			if c.program != "jitney" {
+				args = append([]string{"jit"}, args...)
+			}
 			if len(c.args) > 0 && c.args[0] == "whoami" {
 				args = c.args
 			}

@@ -57,7 +57,8 @@ type settings struct {
 	// fromLine is where a token stands that others may see, or "".
 	fromLine string
 	// theirHost says that the host is one that DUPLO_HOST or duploctl's
-	// configuration names, and ourToken that the token is not that of DUPLO_TOKEN.
+	// configuration names, and ourToken that the token is that of JITNEY_TOKEN or
+	// JITNEY_TOKEN_FILE.
 	theirHost, ourToken bool
 }
 
@@ -122,9 +123,8 @@ func (s *settings) tokens(e env) error {
 	case s.interactive:
 		return nil
 	case s.token != "":
-		s.fromLine, s.ourToken = "on the command line", true
+		s.fromLine = "on the command line"
 	case s.tokenFile != "":
-		s.ourToken = true
 		return s.readToken()
 	default:
 		s.token, s.tokenFile = e.ours("TOKEN"), e.ours("TOKEN_FILE")
@@ -153,9 +153,10 @@ func (s *settings) readToken() error {
 
 // apart refuses to send a token of Jitney to the host that duploctl uses, which
 // may still be another portal: who has both programs has the variables of both.
-// Who calls this program by the name of the other means its host.
+// Who calls this program by the name of the other, with a token, means its host.
 func (s *settings) apart(program string) error {
-	if !s.theirHost || !s.ourToken || s.token == "" || program != "jitney" {
+	given := s.set["token"] || s.set["token-file"]
+	if !s.theirHost || s.token == "" || !s.ourToken && !(given && program == "jitney") {
 		return nil
 	}
 	return exit.New(exit.Usage, "A token of Jitney is not sent to the host that DUPLO_HOST or the configuration of duploctl names: it may be another portal.", "Name Jitney's address with JITNEY_HOST or --host.")
