@@ -71,9 +71,16 @@ type buckets struct {
 func newHistogram(name, help string, bounds []float64, labels ...string) *histogram {
 	h := &histogram{name: name, help: help, bounds: bounds, labels: labels, all: map[string]*buckets{}}
 	if len(labels) == 0 {
-		h.of("") // is there before anything is observed
+		h.begin()
 	}
 	return h
+}
+
+// begin makes a series that is there before anything is observed.
+func (h *histogram) begin(values ...string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.of(strings.Join(values, separator))
 }
 
 func (h *histogram) of(values string) *buckets {

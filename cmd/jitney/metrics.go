@@ -36,6 +36,7 @@ func (m *metrics) called(provider, code string) { m.providers.inc(provider, code
 
 // done notes a finished call of a loop's handler.
 func (m *metrics) done(queue string) func(schedule.Done) {
+	m.lateness.begin(queue)
 	return func(d schedule.Done) { m.lateness.observe(d.Late.Seconds(), queue) }
 }
 

@@ -58,6 +58,7 @@ empty_seconds_count 0
 
 func TestMetricsOfAServer(t *testing.T) {
 	m := newMetrics()
+	m.done("work")
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
@@ -86,7 +87,7 @@ func TestMetricsOfAServer(t *testing.T) {
 		`jitney_jobs{queue="accounts",state="claimed"} 3`, `jitney_jobs{queue="work",state="due"} 4`, `jitney_audit_unsealed_records 0`,
 		`jitney_provider_requests_total{provider="fake",code="ok"} 50`, `jitney_reconciler_events_total{what="ended"} 50`,
 		`jitney_removal_lag_seconds_bucket{le="2.5"} 0`, `jitney_removal_lag_seconds_bucket{le="5"} 50`, `jitney_removal_lag_seconds_sum 150`,
-		`jitney_schedule_late_seconds_bucket{queue="accounts",le="0.05"} 50`, `process_resident_memory_bytes `, `process_open_fds `, `process_max_fds `,
+		`jitney_schedule_late_seconds_bucket{queue="accounts",le="0.05"} 50`, `jitney_schedule_late_seconds_count{queue="work"} 0`, `process_resident_memory_bytes `, `process_open_fds `, `process_max_fds `,
 		`process_cpu_seconds_total `, `go_goroutines `,
 	} {
 		if !strings.Contains(all, "\n"+line) {
