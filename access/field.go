@@ -9,6 +9,7 @@ type Field struct {
 	Lines             bool     // several lines, such as a certificate
 	Options           []string // if set, one of these; the first is the default
 	Place             bool     // says which place it is, and cannot change while access is live there
+	Route             bool     // says where stored secrets are sent, or whom they are believed to be for: whoever changes it enters them again
 	Picked            bool     // the connected system tells what can be chosen, once it can be asked
 	Many              bool     // several values, parted by commas
 }

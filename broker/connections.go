@@ -188,6 +188,9 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 	if len(wrong) == 0 && kind.Valid != nil {
 		wrong = c.valid(ctx, kind, one.ID, settings, old)
 	}
+	if len(wrong) == 0 && in.ID != "" {
+		wrong = rerouted(kind.Fields, one.Settings, settings.Values, old, settings.Secrets)
+	}
 	if len(wrong) > 0 {
 		return access.Connection{}, &Invalid{Fields: wrong}
 	}

@@ -33,7 +33,7 @@ func (b *bureau) Check(context.Context) ([]access.Finding, error) {
 }
 
 func (w *world) ticketKind() ticket.Kind {
-	return ticket.Kind{Name: "bureau", Title: "Bureau", Fields: []ticket.Field{{Name: "url", Title: "Address", Required: true, Place: true}, {Name: "token", Title: "Token", Secret: true, Required: true}, {Name: "closed", Title: "Closed", Picked: true, Many: true}},
+	return ticket.Kind{Name: "bureau", Title: "Bureau", Fields: []ticket.Field{{Name: "url", Title: "Address", Required: true, Place: true, Route: true}, {Name: "token", Title: "Token", Secret: true, Required: true}, {Name: "closed", Title: "Closed", Picked: true, Many: true}},
 		Valid: func(s ticket.Settings) error {
 			if s.Values["url"] == "ftp://x" || s.Secrets["token"].IsZero() {
 				return &access.Error{Kind: access.Invalid, Text: "The address must be https.", Hint: "Correct it."}
@@ -149,6 +149,7 @@ func TestAConnectionMovesNowhereWhileSomethingHangsOnIt(t *testing.T) {
 	saved, err = c.Save(w.ctx, w.admin, in) // anything else may change
 	check(t, err)
 	in.Version, in.Values = saved.Version, map[string]string{"url": "https://other.example"}
+	in.Secrets = map[string]secret.Text{"token": secret.New("token-of-the-other")}
 	if _, err := c.Save(w.ctx, w.admin, in); len(broker.FieldsOf(err)) != 1 || broker.FieldsOf(err)[0].Field != "url" {
 		t.Errorf("it leads to other tickets of the same numbers now: %v", err)
 	}

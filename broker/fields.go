@@ -51,3 +51,24 @@ func settingsError(err error) []access.FieldError {
 	}
 	return []access.FieldError{{Field: "settings", Text: "These settings cannot work."}}
 }
+
+// rerouted reports the secrets that are stored and would from now on be sent
+// elsewhere: nobody can read one, so nobody shall have it sent to themselves.
+func rerouted(fields []access.Field, was, now map[string]string, old map[string][]byte, sent map[string]secret.Text) (wrong []access.FieldError) {
+	i := slices.IndexFunc(fields, func(f access.Field) bool {
+		before := was[f.Name]
+		if before == "" && len(f.Options) > 0 {
+			before = f.Options[0]
+		}
+		return f.Route && before != now[f.Name]
+	})
+	if i < 0 {
+		return nil
+	}
+	for _, f := range fields {
+		if f.Secret && len(old[f.Name]) > 0 && sent[f.Name].IsZero() {
+			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " must be entered again, because " + fields[i].Title + " changes: what is stored is sent nowhere else."})
+		}
+	}
+	return wrong
+}

@@ -5,6 +5,7 @@ import (
 
 	"jitney/access"
 	"jitney/broker"
+	"jitney/secret"
 )
 
 // A target whose settings lead elsewhere while access is live could not end it
@@ -30,4 +31,43 @@ func TestATargetCannotMoveAwayFromLiveAccess(t *testing.T) {
 	w.settle()
 	w.want(g.ID, access.Ended)
 	check(t, save("there", "fast"))
+}
+
+// Nobody can read a secret that is stored, and so nobody, whose browser was
+// stolen for a minute, shall have it sent to a machine of their own.
+func TestWhatIsStoredIsSentNowhereElse(t *testing.T) {
+	w := newWorld(t)
+	in := broker.TargetInput{Customer: "aviary", Kind: "fake", Name: "Second", Values: map[string]string{"domain": "two.example", "site": "here"},
+		Secrets: map[string]secret.Text{"key": secret.New("key-of-the-domain")}}
+	one, err := w.Places.SaveTarget(w.ctx, w.admin, in)
+	check(t, err)
+	desk := broker.ConnectionInput{Kind: "bureau", Values: map[string]string{"url": "https://b.example"}, Secrets: map[string]secret.Text{"token": secret.New("token-of-the-desk")}}
+	two, err := w.Broker.Tickets.Save(w.ctx, w.admin, desk)
+	check(t, err)
+	targetTo := func(site string, secrets map[string]secret.Text) (err error) {
+		in.ID, in.Version, in.Values["site"], in.Secrets = one.ID, one.Version, site, secrets
+		changed, err := w.Places.SaveTarget(w.ctx, w.admin, in)
+		if err == nil {
+			one = changed
+		}
+		return err
+	}
+	deskTo := func(url string, secrets map[string]secret.Text) (err error) {
+		desk.ID, desk.Version, desk.Values["url"], desk.Secrets = two.ID, two.Version, url, secrets
+		changed, err := w.Broker.Tickets.Save(w.ctx, w.admin, desk)
+		if err == nil {
+			two = changed
+		}
+		return err
+	}
+	if fields := broker.FieldsOf(targetTo("evil.example", nil)); len(fields) != 1 || fields[0].Field != "key" {
+		t.Errorf("the key of a target goes elsewhere: %+v", fields)
+	}
+	if fields := broker.FieldsOf(deskTo("https://evil.example", nil)); len(fields) != 1 || fields[0].Field != "token" {
+		t.Errorf("the token of a ticket system goes elsewhere: %+v", fields)
+	}
+	check(t, targetTo("there", map[string]secret.Text{"key": secret.New("key-of-the-domain")}))
+	check(t, targetTo("there", nil))
+	check(t, deskTo("https://c.example", map[string]secret.Text{"token": secret.New("token-of-the-desk")}))
+	check(t, deskTo("https://c.example", nil))
 }

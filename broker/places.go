@@ -197,6 +197,9 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 	if len(wrong) == 0 && kind.Valid != nil {
 		wrong = p.valid(ctx, kind, t, settings, old)
 	}
+	if len(wrong) == 0 && in.ID != "" {
+		wrong = rerouted(kind.Fields, t.Settings, settings.Values, old, settings.Secrets)
+	}
 	if len(wrong) > 0 {
 		return access.Target{}, &Invalid{Fields: wrong}
 	}

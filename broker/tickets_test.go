@@ -88,7 +88,8 @@ func TestAListOfTheSettingsBeforeIsNotKept(t *testing.T) {
 	for !asked() {
 		runtime.Gosched()
 	}
-	_, err := w.Broker.Tickets.Save(w.ctx, w.admin, broker.ConnectionInput{ID: one.ID, Version: one.Version, Values: map[string]string{"url": "https://other.example"}})
+	_, err := w.Broker.Tickets.Save(w.ctx, w.admin, broker.ConnectionInput{ID: one.ID, Version: one.Version, Values: map[string]string{"url": "https://other.example"},
+		Secrets: map[string]secret.Text{"token": secret.New("token-of-the-other")}})
 	check(t, err)
 	w.desk.mu.Lock()
 	w.desk.hold, w.desk.tickets = nil, map[string]ticket.Ticket{}

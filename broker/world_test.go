@@ -157,7 +157,7 @@ func newWorldOf(t testing.TB, more ...target.Kind) *world {
 	check(t, err)
 	w := &world{t: t, ctx: ctx, store: s, realm: fake.NewRealm(), desk: &desk{tickets: map[string]ticket.Ticket{}}}
 	kind := fake.Kind(func(string) *fake.Realm { return w.realm })
-	kind.Fields = append(kind.Fields, target.Field{Name: "key", Title: "Key", Secret: true}, target.Field{Name: "site", Title: "Site", Place: true}, target.Field{Name: "mode", Title: "Mode", Options: []string{"slow", "fast"}})
+	kind.Fields = append(kind.Fields, target.Field{Name: "key", Title: "Key", Secret: true}, target.Field{Name: "site", Title: "Site", Place: true, Route: true}, target.Field{Name: "mode", Title: "Mode", Options: []string{"slow", "fast"}})
 	w.kinds = append([]target.Kind{kind, w.cloudKind()}, more...)
 	open := func(ctx context.Context, id string) (target.System, error) {
 		t, err := s.Targets.Target(ctx, id)

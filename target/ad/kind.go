@@ -89,11 +89,11 @@ func shortName(a access.Account) string {
 
 func kindFields() []target.Field {
 	return []target.Field{
-		{Name: fieldDomain, Title: "Domain", Required: true, Place: true, Example: "pedroaviary.local", Help: "The full DNS name of the Active Directory domain."},
-		{Name: fieldControllers, Title: "Domain controllers", Lines: true, Example: "dc1.pedroaviary.local",
+		{Name: fieldDomain, Title: "Domain", Required: true, Place: true, Route: true, Example: "pedroaviary.local", Help: "The full DNS name of the Active Directory domain."},
+		{Name: fieldControllers, Title: "Domain controllers", Lines: true, Route: true, Example: "dc1.pedroaviary.local",
 			Help: "One a line, the preferred one first, as its certificate names it. Empty: found by DNS. Other writable ones are found through the directory."},
 		{Name: fieldProtocol, Title: "Protection", Options: []string{protocolLDAPS, protocolStartTLS}, Help: "LDAPS (port 636) or StartTLS (port 389). There is no unprotected way."},
-		{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----",
+		{Name: fieldCA, Title: "Certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----",
 			Help: "The authority that issued the domain controllers' certificates, as PEM, or the full path of a PEM file on the server. Empty: what the server's system trusts."},
 		{Name: fieldBindName, Title: "Service account", Required: true, Example: "svc-jitney@pedroaviary.local", Help: "What Jitney signs in with."},
 		{Name: fieldBindPass, Title: "Its password", Required: true, Secret: true},

@@ -134,10 +134,10 @@ func kindFields() []target.Field {
 		{Name: fieldRoles, Title: "Further roles", Lines: true, Example: "Exchange Administrator", Help: "One a line: a well-known name such as Global Reader, or a built-in role's template id and behind it what to call it."},
 		{Name: fieldPIM, Title: "Roles that end by themselves", Options: []string{no, yes},
 			Help: "Gives roles through Privileged Identity Management with an end, where the Entra tenant has P2; else directly."},
-		{Name: fieldCloud, Title: "Cloud", Place: true, Options: append(names, cloudOther)},
-		{Name: fieldAuthority, Title: "Other cloud: sign-in address", Place: true, Example: "https://login.example.net"},
-		{Name: fieldGraph, Title: "Other cloud: Graph address", Place: true, Example: "https://graph.example.net"},
-		{Name: fieldCA, Title: "Other cloud: certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----"},
+		{Name: fieldCloud, Title: "Cloud", Place: true, Route: true, Options: append(names, cloudOther)},
+		{Name: fieldAuthority, Title: "Other cloud: sign-in address", Place: true, Route: true, Example: "https://login.example.net"},
+		{Name: fieldGraph, Title: "Other cloud: Graph address", Place: true, Route: true, Example: "https://graph.example.net"},
+		{Name: fieldCA, Title: "Other cloud: certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----"},
 		{Name: fieldBrowser, Title: "Other cloud: sign-in address for browsers", Help: "If it is not the sign-in address above."},
 	}
 }

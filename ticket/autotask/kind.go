@@ -48,8 +48,8 @@ func Kind(rules reach.Rules) ticket.Kind {
 			{Name: fieldListed, Title: "Companies to map", Options: []string{listCustomers, listAll}, Help: "Autotask keeps prospects, vendors and others in the same list."},
 			{Name: fieldWho, Title: "Time is booked for", Picked: true, Help: "The number of a resource, for policies that book the time of an access. Empty: who the ticket is assigned to. The security level needs to add time entries and to view all of them, also those that are not billable, resources and roles; Proxy Time Entry must be on, and time entries may have to span midnight, for Autotask counts in UTC."},
 			{Name: fieldRole, Title: "Role of time", Picked: true, Help: "The number of a role that the resource has. Empty: the role in which the ticket is assigned; with one of the two, fill in the other."},
-			{Name: fieldURL, Place: true, Title: "Address", Example: finder, Help: "Empty, unless support names another one. Autotask tells there in which of its zones the account lives."},
-			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only behind an inspecting proxy: the authority that issues its certificates, as PEM."},
+			{Name: fieldURL, Place: true, Route: true, Title: "Address", Example: finder, Help: "Empty, unless support names another one. Autotask tells there in which of its zones the account lives."},
+			{Name: fieldCA, Title: "Certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only behind an inspecting proxy: the authority that issues its certificates, as PEM."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
 		Open: func(_ context.Context, s ticket.Settings) (ticket.System, error) {

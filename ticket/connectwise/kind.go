@@ -50,7 +50,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "connectwise", Title: "ConnectWise PSA", Company: "company",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://na.myconnectwise.net", Help: "Where people sign in to ConnectWise PSA, without anything after the host."},
+			{Name: fieldURL, Place: true, Route: true, Title: "Address", Required: true, Example: "https://na.myconnectwise.net", Help: "Where people sign in to ConnectWise PSA, without anything after the host."},
 			{Name: fieldCompany, Title: "Company ID", Required: true, Example: "yourcompany", Help: "What people enter as the company when they sign in."},
 			{Name: fieldPublic, Title: "Public key", Required: true, Help: "Of an API member made for Jitney alone, under System, Members, API Members, API Keys. Its role needs: service tickets, inquire all and edit all; companies, inquire all; and each board of your customers."},
 			{Name: fieldPrivate, Title: "Private key", Required: true, Secret: true, Help: "ConnectWise shows it once, when the keys are made."},
@@ -60,7 +60,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 			{Name: fieldType, Title: "Work type of time", Picked: true, Help: "The number of a work type. Empty: the one of the ticket or the board."},
 			{Name: fieldRole, Title: "Work role of time", Picked: true, Help: "The number of a work role. Empty: the one of the member."},
 			{Name: fieldBill, Title: "Time is billed", Options: []string{billAgreed, billNot, billFree}, Help: "What the entry says about invoices."},
-			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only for a server of your own: the authority that issued its certificate, as PEM."},
+			{Name: fieldCA, Title: "Certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only for a server of your own: the authority that issued its certificate, as PEM."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
 		Open: func(_ context.Context, s ticket.Settings) (ticket.System, error) {

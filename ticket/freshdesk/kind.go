@@ -40,7 +40,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "freshdesk", Title: "Freshdesk", Company: "company",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://yourcompany.freshdesk.com", Help: "Where agents open Freshdesk, by the name that ends in freshdesk.com."},
+			{Name: fieldURL, Place: true, Route: true, Title: "Address", Required: true, Example: "https://yourcompany.freshdesk.com", Help: "Where agents open Freshdesk, by the name that ends in freshdesk.com."},
 			{Name: fieldKey, Title: "API key", Required: true, Secret: true, Help: "Of an agent made for Jitney alone, with the ticket scope Global Access and a role that may view tickets, add notes and view companies; for policies that ask for it, also edit ticket properties and log time. It stands in the agent's profile settings."},
 			{Name: fieldNotes, Title: "Notes are", Options: []string{notesPrivate, notesPublic}, Help: "Private notes are seen by agents only."},
 			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Many: true, Example: "8, 9", Help: "The numbers of further statuses that count as closed, parted by commas; Check connection lists them. Resolved (4) and Closed (5) always do."},

@@ -39,7 +39,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "kaseyabms", Title: "Kaseya BMS", Company: "account",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Place: true, Title: "Address of the interface", Required: true, Example: "https://api.bms.kaseya.com", Help: "api.bmsemea.kaseya.com or api.bmsapac.kaseya.com in those regions; for Pulseway PSA the address of your server."},
+			{Name: fieldURL, Place: true, Route: true, Title: "Address of the interface", Required: true, Example: "https://api.bms.kaseya.com", Help: "api.bmsemea.kaseya.com or api.bmsapac.kaseya.com in those regions; for Pulseway PSA the address of your server."},
 			{Name: fieldCompany, Title: "Company name", Required: true, Example: "Your Company", Help: "As BMS shows it under My Settings."},
 			{Name: fieldUser, Title: "Username", Required: true, Help: "Of an employee made for Jitney alone, who may see the accounts and tickets of your customers and add notes to them. BMS gives one-time codes to employees only, not to API users."},
 			{Name: fieldPassword, Title: "Password", Required: true, Secret: true},
@@ -47,7 +47,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 			{Name: fieldType, Title: "Type of notes", Picked: true, Example: "1", Help: "The number of a note type of BMS; Check connection lists those in use."},
 			{Name: fieldNote, Title: "Notes are", Options: []string{noteInternal, notePublic}, Help: "Internal notes are hidden from the client portal. No note sends mail."},
 			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Example: "6, 31", Help: "The numbers of the statuses that count as closed, parted by commas; Check connection lists them. Completed always does, and so does a ticket with a date of completion."},
-			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only for a server of your own: the authority that issued its certificate, as PEM."},
+			{Name: fieldCA, Title: "Certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only for a server of your own: the authority that issued its certificate, as PEM."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
 		Open: func(_ context.Context, s ticket.Settings) (ticket.System, error) {

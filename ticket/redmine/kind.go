@@ -38,13 +38,13 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "redmine", Title: "Redmine", Company: "project",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://redmine.example.com", Help: "Where people open Redmine. Its REST web service must be on: Administration, Settings, API."},
+			{Name: fieldURL, Place: true, Route: true, Title: "Address", Required: true, Example: "https://redmine.example.com", Help: "Where people open Redmine. Its REST web service must be on: Administration, Settings, API."},
 			{Name: fieldKey, Title: "API access key", Required: true, Secret: true,
 				Help: "Of a user made for Jitney alone, a member of the customers' projects with the permissions View issues, Add notes, View private notes and Set notes as private, Edit issues if a policy gives tickets a status, and Log spent time and View spent time if one books time. It stands under My account."},
 			{Name: fieldNotes, Title: "Notes are", Options: []string{private, public}, Help: "Private notes are seen by people with that permission only; public ones by everybody on the project, which can mean the customer."},
 			{Name: fieldMarkup, Title: "Text formatting", Options: []string{textile, markdown}, Help: "As set in Redmine: Administration, Settings, General."},
 			{Name: fieldActivity, Title: "Activity of time", Picked: true, Help: "The number of the activity for policies that book the time of an access. Empty: the default of Redmine."},
-			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "The authority that issued the server's certificate, as PEM. Empty: what this server's system trusts."},
+			{Name: fieldCA, Title: "Certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----", Help: "The authority that issued the server's certificate, as PEM. Empty: what this server's system trusts."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
 		Open: func(_ context.Context, s ticket.Settings) (ticket.System, error) {

@@ -33,14 +33,14 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "rt", Title: "Request Tracker", Company: "queue",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://rt.example.com", Help: "Where people open Request Tracker; version 5 or newer."},
+			{Name: fieldURL, Place: true, Route: true, Title: "Address", Required: true, Example: "https://rt.example.com", Help: "Where people open Request Tracker; version 5 or newer."},
 			{Name: fieldToken, Title: "Authentication token", Required: true, Secret: true,
 				Help: "Of a privileged user made for Jitney alone, with the rights SeeQueue, ShowTicket, ShowTicketComments, CommentOnTicket, SeeCustomField and ModifyCustomField on the queues of your customers, and ModifyTicket if a policy gives tickets a status. Make it under Logged in as, Settings, Auth tokens."},
 			{Name: fieldCompany, Title: "A customer is", Options: []string{byQueue, byField}, Help: "How tickets of different customers are told apart."},
 			{Name: fieldCompanyField, Title: "Custom field of the customer", Picked: true, Example: "Customer", Help: "Only if a customer is a custom field: its name, as applied to tickets, with one value."},
 			{Name: fieldKey, Title: "Custom field for keys", Picked: true, Example: "JitneyKey",
 				Help: "Recommended: a custom field for ticket transactions (Enter one value), applied to all queues, by which Jitney finds its notes again. Empty: by their last line."},
-			{Name: fieldCA, Title: "Certification authority", Lines: true, Example: "-----BEGIN CERTIFICATE-----", Help: "The authority that issued the server's certificate, as PEM. Empty: what this server's system trusts."},
+			{Name: fieldCA, Title: "Certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----", Help: "The authority that issued the server's certificate, as PEM. Empty: what this server's system trusts."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },
 		Open: func(_ context.Context, s ticket.Settings) (ticket.System, error) {

@@ -37,7 +37,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 	return ticket.Kind{
 		Name: "servicenow", Title: "ServiceNow", Company: "company",
 		Fields: []ticket.Field{
-			{Name: fieldURL, Place: true, Title: "Address", Required: true, Example: "https://yourcompany.service-now.com", Help: "Of the instance, without anything after the host."},
+			{Name: fieldURL, Place: true, Route: true, Title: "Address", Required: true, Example: "https://yourcompany.service-now.com", Help: "Of the instance, without anything after the host."},
 			{Name: fieldUser, Title: "User", Example: "jitney.api", Help: "Of an account made for Jitney alone, with Web service access only, and roles that may read and write the tickets of your customers, read companies, and read journal entries (sys_journal_field). Empty if the application signs in by itself."},
 			{Name: fieldPassword, Title: "Password", Secret: true, Help: "Of that user."},
 			{Name: fieldClient, Title: "Client ID", Help: "Of an OAuth application under Application Registry. Empty: the user signs in without one. With a client ID and no user, the instance must allow client credentials (glide.oauth.inbound.client.credential.grant_type.enabled)."},
