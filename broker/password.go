@@ -31,7 +31,7 @@ func (a *Access) Reveal(ctx context.Context, who access.Person, grantID string) 
 	}
 	c := h.Credential
 	switch {
-	case c.Recipient != h.who.ID, h.grant.Requester != h.who.ID && !h.who.Is(access.Administrator):
+	case c.Recipient != h.who.ID, !h.holds() && !h.who.Is(access.Administrator):
 		return Shown{}, denied("This "+h.word+" is not for you to see.", "The holder can make a new one; an administrator can re-issue it.")
 	case strings.HasPrefix(c.Place, "offer:"):
 		return Shown{}, conflict("This "+h.word+" was shown on the form, and is not shown again.", "Make a new "+h.word+".")
@@ -71,6 +71,8 @@ func (a *Access) NewPassword(ctx context.Context, who access.Person, grantID str
 		return err
 	case h.grant.Requester != h.who.ID:
 		return denied("Only the person who holds this access can make a new "+h.word+".", "An administrator can re-issue it.")
+	case !h.holds():
+		return denied("You do not work for this customer any more, so there is no new "+h.word+".", "Ask an administrator.")
 	}
 	return keeper{a}.replace(ctx, h, h.event("credential.renewed", "The holder asked for a new "+h.word+"."))
 }
@@ -153,6 +155,11 @@ type held struct {
 
 func (h held) event(kind, text string) access.Event {
 	return by(h.who, kind, h.grant.Customer, h.grant.ID, h.grant.Account, text)
+}
+
+// holds reports whether it is the holder who acts, and still works there.
+func (h held) holds() bool {
+	return h.grant.Requester == h.who.ID && asks(h.who, h.grant.Customer)
 }
 
 func (h held) gone() error {

@@ -170,3 +170,23 @@ func TestAMovedPasswordDoesNotOpen(t *testing.T) {
 		}
 	}
 }
+
+// Access that lives on when somebody works for the customer no more is theirs
+// to end, but no password of it comes into their hands.
+func TestWhoWorksThereNoMoreGetsNoPassword(t *testing.T) {
+	w := newWorld(t)
+	g := w.active()
+	moved, err := w.People.Save(t.Context(), w.admin, broker.PersonInput{ID: "maya", Version: w.maya.Version, Login: w.maya.Login, Name: w.maya.Name, Roles: w.maya.Roles, Customers: []string{"kestrel"}})
+	check(t, err)
+	if _, err := w.Access.Reveal(t.Context(), moved, g.ID); access.KindOf(err) != access.Denied {
+		t.Errorf("revealed: %v", err)
+	}
+	if err := w.Access.NewPassword(t.Context(), moved, g.ID); access.KindOf(err) != access.Denied {
+		t.Errorf("a new one is made: %v", err)
+	}
+	p, err := w.Access.Grant(t.Context(), moved, g.ID)
+	check(t, err)
+	if want := (broker.Rights{End: true}); p.May != want {
+		t.Errorf("may %+v", p.May)
+	}
+}

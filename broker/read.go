@@ -322,14 +322,15 @@ func rights(who access.Person, p GrantPage, c access.Credential, now time.Time) 
 	pending := p.State == access.Pending
 	active := g.Wanted(now) && !g.VerifiedAt.IsZero()
 	passwords := active && p.Password != NoPassword
+	works := holder && asks(who, g.Customer)
 	return Rights{
 		End:         holder && g.Wanted(now),
 		Withdraw:    holder && pending,
-		Extend:      holder && p.ExtendUpTo > 0 && asks(who, g.Customer),
+		Extend:      works && p.ExtendUpTo > 0,
 		Revoke:      admin && !over(g, now),
 		Approve:     pending && !holder && who.Is(access.Approver) && who.WorksFor(g.Customer),
-		Reveal:      active && c.Recipient == who.ID && (holder || admin) && c.Ready() && !c.Retain,
-		NewPassword: passwords && holder && p.Password != PasswordSoon,
+		Reveal:      active && c.Recipient == who.ID && (works || admin) && c.Ready() && !c.Retain,
+		NewPassword: passwords && works && p.Password != PasswordSoon,
 		Reissue:     passwords && admin && p.Password != PasswordSoon,
 		Retrieve:    passwords && admin && c.Retain && c.Sealed != nil && !c.SetAt.IsZero(),
 	}
