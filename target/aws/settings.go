@@ -62,7 +62,10 @@ var (
 	roleForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,64}$`) })
 	pathForm     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[!-~]{0,510}$`) })
 	externalForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{20,128}$`) })
-	keyForm      = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^AKIA[A-Z0-9]{12,124}$`) })
+	stsForm      = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^([a-z0-9-]+\.)?sts(-fips)?\.([a-z0-9-]+\.)?(vpce\.)?(amazonaws\.(com(\.cn)?|eu)|api\.aws)$`)
+	})
+	keyForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^AKIA[A-Z0-9]{12,124}$`) })
 )
 
 // A role is one role of the account.
@@ -178,8 +181,13 @@ func (s *settings) parseEndpoint(v func(string) string) error {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" {
 		return invalid("The other address must be https:// and a host.", "")
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	ip := net.ParseIP(u.Hostname())
+	here := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme == "http" && !here {
 		return invalid("The other address must begin with https://; http:// is for this machine alone.", "")
+	}
+	if v(fieldWay) == wayWeb && !here && !stsForm().MatchString(strings.ToLower(u.Hostname())) {
+		return invalid("With a web identity the other address must be one of AWS's STS.", "Whoever is sent a token can take it to AWS.")
 	}
 	s.endpoint = text
 	return nil
