@@ -14,6 +14,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -144,6 +145,7 @@ func connect(ctx context.Context, name string) (*core, error) {
 	if err != nil {
 		return nil, fail("open the database", err)
 	}
+	makePrivate(path)
 	writer, err := sql.Open("sqlite", sqliteDSN(path, false))
 	if err != nil {
 		return nil, fail("open the database", err)
@@ -159,6 +161,25 @@ func connect(ctx context.Context, name string) (*core, error) {
 	reader.SetMaxOpenConns(4)
 	reader.SetMaxIdleConns(4)
 	return newCore(sqlite(), "", path, writer, reader), nil
+}
+
+// makePrivate makes the empty file of a database, if there is none, so that
+// only its owner can read it; SQLite itself would let everybody, and gives its
+// log the rights of the file. It is made aside, because to close a file here
+// would undo the locks that this process has on it. Where that cannot be done,
+// the folder must be private.
+func makePrivate(path string) {
+	aside := path + "." + strings.ToLower(rand.Text()[:8])
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	file, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return
+	}
+	file.Close()
+	_ = os.Link(aside, path) // SQLite says what is wrong, if anything is
+	os.Remove(aside)
 }
 
 // firstContact connects to a SQLite file. Two processes that make the same
