@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // A front is how the website is reached.
@@ -21,6 +24,7 @@ type front struct {
 	issuer                string // address in tokens, if it is not ours
 	tlsCert, tlsKey       string
 	behindProxy           bool
+	most                  int // connections at a time; zero means mostVisitors
 }
 
 // check refuses settings under which passwords would cross a network in clear.
@@ -38,6 +42,9 @@ func (f *front) check() error {
 	if f.tlsCert == "" && !isLoopback(host) && !f.behindProxy {
 		return wrong(fmt.Errorf("plain HTTP on %s would show passwords to the network", f.listen),
 			"Give --tls-cert and --tls-key, or say --behind-proxy if a proxy before it speaks HTTPS.")
+	}
+	if f.baseURL == "" && f.behindProxy {
+		return wrong(errors.New("--behind-proxy without --base-url"), "Say where people reach the website, such as https://jitney.example.net: their sessions are kept for https only if that says so.")
 	}
 	if f.baseURL == "" {
 		return nil
@@ -74,12 +81,17 @@ func (f *front) base(addr net.Addr) string {
 	return scheme + "://" + addr.String()
 }
 
+// mostVisitors bounds the connections to the website. Whoever opens more waits:
+// strangers must not use up the files and the memory that ending access needs.
+const mostVisitors = 2000
+
 // open listens, with TLS if there is a certificate.
 func (f *front) open() (net.Listener, error) {
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
 		return nil, &failure{what: "listen on " + f.listen, err: err, hint: "Choose another address with --listen."}
 	}
+	listener = netutil.LimitListener(listener, cmp.Or(f.most, mostVisitors))
 	if f.tlsCert == "" {
 		return listener, nil
 	}

@@ -58,7 +58,18 @@ func (s *service) website(ctx context.Context, p *program, base string) (site ht
 	mux.Handle("GET "+issuer.Discovery, p.issuer)
 	mux.Handle("GET "+issuer.JWKS, p.issuer)
 	mux.Handle("/", pages)
-	return logged(mux, s.log), server.Close, nil
+	return logged(strict(mux, base), s.log), server.Close, nil
+}
+
+// strict has browsers come over https only, also next time, if this is reached so.
+func strict(next http.Handler, base string) http.Handler {
+	if !strings.HasPrefix(base, "https://") {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // invite logs the address at which the first administrator is made, if there
