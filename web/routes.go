@@ -6,9 +6,21 @@ import (
 	"jitney/access"
 )
 
+// A listed mux keeps a list of what it handles.
+type listed struct {
+	*http.ServeMux
+	patterns *[]string
+}
+
+// Handle registers h for pattern.
+func (l listed) Handle(pattern string, h http.Handler) {
+	*l.patterns = append(*l.patterns, pattern)
+	l.ServeMux.Handle(pattern, h)
+}
+
 // routes shows every address of the website on one screen.
 func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
+	mux := listed{http.NewServeMux(), &s.patterns}
 	anybody := func(pattern string, h handler) { mux.Handle(pattern, s.public(h)) }
 	person := func(pattern string, h handler) { mux.Handle(pattern, s.page(h)) }
 	admin := func(pattern string, h handler) { mux.Handle(pattern, s.roles(h, access.Administrator)) }

@@ -44,6 +44,8 @@ type Server struct {
 	pages map[string]*template.Template
 	files assets
 
+	patterns []string // every address that is registered: a test demands to know who may use it
+
 	closing chan struct{}
 	streams streams
 }
