@@ -140,6 +140,9 @@ func (s wire) query(w http.ResponseWriter, r *http.Request, entity string) {
 		fail(w, http.StatusInternalServerError, "The query could not be read")
 		return
 	}
+	if s.asked(entity, q.Filter); q.MaxRecords < 1 || q.MaxRecords > 500 {
+		s.Complain("a query for %d %s", q.MaxRecords, entity)
+	}
 	rows, ok := s.rows(entity)
 	if !ok && (entity == "Resources" || entity == "TimeEntries") {
 		fail(w, http.StatusInternalServerError, "The logged in Resource does not have the adequate permissions to query this entity type.")

@@ -265,7 +265,7 @@ func (s *Server) ticket(id string) *ticket {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(r.URL.Path, "/atservicesrest/v1.0/zoneInformation") {
-		s.findZone(w, r)
+		s.Checked(facts(), s.findZone)(w, r)
 		return
 	}
 	s.mu.Lock()
@@ -288,7 +288,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !here || r.Header.Get("UserName") != User || r.Header.Get("ApiIntegrationCode") != Code || r.Header.Get("Secret") != password:
 		fail(w, http.StatusUnauthorized, "Unauthorized")
 	default:
-		wire{s}.route(w, r, strings.Split(path, "/"))
+		s.Checked(facts(), func(w http.ResponseWriter, r *http.Request) { wire{s}.route(w, r, strings.Split(path, "/")) })(w, r)
 	}
 }
 

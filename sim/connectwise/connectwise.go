@@ -274,7 +274,7 @@ func (s *Server) ticket(id string) *ticket {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name, ok := strings.CutPrefix(r.URL.Path, "/login/companyinfo/"); ok {
-		s.companyInfo(w, r, name)
+		s.Checked(facts, func(w http.ResponseWriter, r *http.Request) { s.companyInfo(w, r, name) })(w, r)
 		return
 	}
 	if !s.Pass(w, r) {
@@ -296,7 +296,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.Header.Get("Accept"), "application/vnd.connectwise.com+json; version=") {
 			s.Complain("%s does not say which version of the interface it is for", path)
 		}
-		wire{s}.route(w, r, strings.Split(path, "/"))
+		s.Checked(facts, func(w http.ResponseWriter, r *http.Request) { wire{s}.route(w, r, strings.Split(path, "/")) })(w, r)
 	}
 }
 

@@ -267,7 +267,7 @@ func (s wire) sees(t *ticket) bool {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/auth/token" {
-		wire{s}.issue(w, r)
+		s.Checked(facts, wire{s}.issue)(w, r)
 		return
 	}
 	if !s.Pass(w, r) {
@@ -283,7 +283,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known || time.Now().After(until):
 		hosted.Send(w, http.StatusUnauthorized, "Unauthorized")
 	default:
-		wire{s}.route(w, r, strings.Split(path, "/"))
+		s.Checked(facts, func(w http.ResponseWriter, r *http.Request) { wire{s}.route(w, r, strings.Split(path, "/")) })(w, r)
 	}
 }
 

@@ -16,6 +16,7 @@ type Fact struct {
 	Method string
 	Path   string   // a regular expression for all of it
 	Query  []string // the parameters that there are
+	Fields string   // the one of them that names fields of what comes back, parted by commas; may be empty
 	Sent   []string // the fields of what is sent, each with its kind: "body string"; nil if nothing is
 	Form   bool     // what is sent is a form
 	Got    []string // the fields of what comes back, of each item if it is a list
@@ -52,6 +53,11 @@ func (f *Front) asked(k Fact, r *http.Request) {
 	for name := range r.URL.Query() {
 		if !slices.Contains(k.Query, name) {
 			f.Complain("%s has no parameter %s", what, name)
+		}
+	}
+	for name := range strings.SplitSeq(r.URL.Query().Get(k.Fields), ",") {
+		if name != "" && !slices.ContainsFunc(k.Got, func(field string) bool { return strings.HasPrefix(field, name+" ") }) {
+			f.Complain("%s has no field %s", what, name)
 		}
 	}
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
