@@ -47,25 +47,23 @@ type desk struct {
 	mu      sync.Mutex
 	tickets map[string]ticket.Ticket
 	down    bool
-	fails   error // what every question gets, if not nil
-	lies    bool  // lists what was not asked for
-	slow    time.Duration
-	hold    chan struct{} // closed when lists are answered; nil for at once
+	fails   error         // what every question gets, if not nil
+	lies    bool          // lists what was not asked for
+	hold    chan struct{} // if not nil, no list is told before it is closed
 	asked   int           // times a list was asked for
 }
 
 func (d *desk) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, error) {
 	d.mu.Lock()
-	slow, hold := d.slow, d.hold
+	hold := d.hold
 	d.asked++
 	d.mu.Unlock()
 	if hold != nil {
-		<-hold
-	}
-	select {
-	case <-time.After(slow):
-	case <-ctx.Done():
-		return ticket.Page{}, ctx.Err()
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return ticket.Page{}, ctx.Err()
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -203,7 +203,7 @@ func TestAChangeIsHeardHereAndByOtherReplicas(t *testing.T) {
 			there = open(t, name)
 		}
 		there.Accounts.OnChange(func() { far <- struct{}{} })
-		deadline := time.After(20 * time.Second)
+		deadline := time.After(2 * time.Minute)
 		for i := 0; ; i++ { // until the other listens, and has heard one
 			create(t, here, request(fmt.Sprint("g", i), "ann"))
 			<-heard

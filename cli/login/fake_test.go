@@ -201,7 +201,7 @@ func visit(link string, change func(*http.Request)) (status int, location string
 	if change != nil {
 		change(req)
 	}
-	c := clientOf(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second})
+	c := clientOf(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute})
 	res, err := c.Do(req)
 	if err != nil {
 		return 0, "", err
@@ -245,7 +245,7 @@ func newDesk(t *testing.T, j *jitney, see func(link string)) *desk {
 	d := &desk{jitney: j, screen: &screenful{}, see: see}
 	vars := map[string]string{"XDG_STATE_HOME": t.TempDir(), "BROWSER": "true", "USER": "ada", "JITNEY_KEYRING": "file"}
 	env := func(name string) string { return vars[name] }
-	d.Request = Request{Host: j.URL, Application: "jitney", Machine: "desk", Tenant: "acme", Budget: 10 * time.Second, Err: d.screen,
+	d.Request = Request{Host: j.URL, Application: "jitney", Machine: "desk", Tenant: "acme", Budget: 2 * time.Minute, Err: d.screen,
 		Store: keep.Open(env), Env: env, poll: 10 * time.Millisecond,
 		launch: func(_ []string, link string) error {
 			d.mu.Lock()

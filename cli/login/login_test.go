@@ -188,13 +188,13 @@ func TestAPortThatIsTaken(t *testing.T) {
 func pendingAfter(t *testing.T, d *desk) {
 	t.Helper()
 	r := d.Request
-	r.Budget = 200 * time.Millisecond
+	r.Budget = time.Second // in which a busy machine still asks for the pairing
 	start := time.Now()
 	_, err := Token(t.Context(), r)
 	if !errors.Is(err, ErrPending) || exit.Code(err) != exit.Login || !strings.HasPrefix(err.Error(), "Sign-in pending") {
 		t.Fatalf("%v", err)
 	}
-	if took := time.Since(start); took > 2*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
@@ -211,7 +211,7 @@ func TestTheNextCallContinues(t *testing.T) {
 		go func() {
 			defer close(done)
 			link := j.decide(p.id, "")
-			for range 200 { // the browser is told to come back once somebody listens
+			for range 20_000 { // the browser is told to come back once somebody listens
 				if _, _, err := visit(strings.Replace(link, "code=", "code=no", 1), nil); err == nil {
 					break
 				}
@@ -459,7 +459,7 @@ func TestARejectedTokenIsNotOfferedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := d.Request
-	r.Budget = 100 * time.Millisecond
+	r.Budget = time.Second
 	if _, err := Renew(t.Context(), r, old); !errors.Is(err, ErrPending) {
 		t.Fatal(err)
 	}

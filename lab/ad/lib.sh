@@ -108,7 +108,7 @@ lab_start() {
   setsid bash -c 'lab_hosts "$@"' start "$(command -v setsid)" -w samba -s "$D/etc/smb.conf" -i -M "$model" --debug-stdout \
     --maximum-runtime="${LAB_MAXRUN:-7200}" </dev/null >"$D/log/out" 2>&1 9>&- &
   local pid=$!
-  for _ in $(seq 400); do
+  for _ in $(seq 2400); do # two minutes, where many start at once
     if ss -Hltn "src $ip" | grep -q ':636 ' && ss -Hltn "src $ip" | grep -q ':88 ' && [ -s "$D/run/samba.pid" ]; then
       return 0
     fi

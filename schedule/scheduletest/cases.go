@@ -55,9 +55,9 @@ func claimTells[T any](s *suite[T]) {
 		s.Errorf("content of %q, want r", s.ID(it.Value))
 	case it.Owner != "a" || it.Group != "g1" || it.Attempts != 0:
 		s.Errorf("lease %+v", it.Lease)
-	case it.Late < 5*time.Second || it.Late > 15*time.Second:
+	case it.Late < 5*time.Second || it.Late > time.Minute:
 		s.Errorf("late %v, want 5s", it.Late)
-	case time.Since(it.Due) < 4*time.Second || time.Since(it.Due) > 15*time.Second:
+	case time.Since(it.Due) < 4*time.Second || time.Since(it.Due) > time.Minute:
 		s.Errorf("due %v ago, want 5s", time.Since(it.Due))
 	}
 	if r := s.Rows.Peek(s, "r"); r.Owner != "a" || r.Epoch != it.Epoch {
@@ -73,10 +73,12 @@ func claimTells[T any](s *suite[T]) {
 }
 
 func leaseExcludes[T any](s *suite[T]) {
-	s.lease = 2 * time.Second // long enough for a busy machine to look in between
 	s.add("r", "g1", -time.Second)
 	first := s.claimed("a", "r")[0]
 	s.expect(s.claim("b", 10)) // the lease holds
+	s.giveBack(schedule.Return{Lease: first.Lease})
+	s.lease = 50 * time.Millisecond
+	first = s.claimed("a", "r")[0]
 	s.lease = time.Minute
 	var items []schedule.Item[T]
 	s.eventually("the lease runs out", func() bool {

@@ -126,7 +126,7 @@ func (s *suite[T]) fail(it schedule.Item[T], n int) {
 func (s *suite[T]) dueIn(id string, want time.Duration) {
 	s.Helper()
 	r := s.Rows.Peek(s, id)
-	if r.Never || r.Next < want-10*time.Second || r.Next > want+10*time.Second {
+	if r.Never || r.Next < want-30*time.Second || r.Next > want+30*time.Second {
 		s.Fatalf("row %s is due in %v (never: %v), want %v", id, r.Next, r.Never, want)
 	}
 }
@@ -139,10 +139,10 @@ func (s *suite[T]) dueNow(id string) {
 	}
 }
 
-// eventually polls f for a few seconds.
+// eventually polls f for as long as a busy machine may need.
 func (s *suite[T]) eventually(what string, f func() bool) {
 	s.Helper()
-	ctx, cancel := context.WithTimeout(s.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

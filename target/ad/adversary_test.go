@@ -2,15 +2,11 @@ package ad
 
 import (
 	"context"
-	"crypto/tls"
-	"io"
 	"net"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
-	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
 
 	"jitney/access"
@@ -57,71 +53,9 @@ func TestAppliedThenSilent(t *testing.T) {
 	}
 }
 
-// holder is a proxy that keeps the n-th change back until it is let go, also when its sender is gone.
-type holder struct {
-	addr, ca string
-	held     chan struct{}
-	release  chan struct{}
-	done     chan struct{}
-}
-
-func holding(t *testing.T, d domain, n int) *holder {
-	s, err := parseSettings(d.settings(nil))
-	must(t, err)
-	e := s.controllers[0]
-	h := &holder{held: make(chan struct{}), release: make(chan struct{}), done: make(chan struct{})}
-	cert, ca := selfSigned(t)
-	h.ca = ca
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
-	must(t, err)
-	h.addr = l.Addr().String()
-	t.Cleanup(func() { l.Close() })
-	var mu sync.Mutex
-	seen := 0
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				server, err := tls.Dial("tcp", net.JoinHostPort(e.host, e.port), &tls.Config{RootCAs: s.roots, ServerName: e.host})
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				go io.Copy(c, server)
-				for {
-					packet, err := ber.ReadPacket(c)
-					if err != nil {
-						return
-					}
-					if len(packet.Children) > 1 && changing[packet.Children[1].Tag] {
-						mu.Lock()
-						seen++
-						it := seen == n
-						mu.Unlock()
-						if it {
-							close(h.held)
-							<-h.release
-							server.Write(packet.Bytes())
-							time.Sleep(500 * time.Millisecond)
-							close(h.done)
-							return
-						}
-					}
-					server.Write(packet.Bytes())
-				}
-			}()
-		}
-	}()
-	return h
-}
-
 func TestLateAdd(t *testing.T) {
 	d, sim := simulated(t, directory.Options{})
-	h := holding(t, d, 1)
+	h := newProxy(t, d, 1, keptBack)
 	slow, s, a := d.open(t, map[string]string{fieldControllers: h.addr, fieldCA: h.ca}), d.open(t, nil), d.newAccount(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	a.TriedAt = time.Now()
@@ -143,16 +77,12 @@ func TestLateAdd(t *testing.T) {
 
 func TestLateJoin(t *testing.T) {
 	d, sim := simulated(t, directory.Options{})
-	h := holding(t, d, 2)
+	h := newProxy(t, d, 2, keptBack)
 	slow, s, a := d.open(t, map[string]string{fieldControllers: h.addr, fieldCA: h.ca}), d.open(t, nil), d.newAccount(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	a.TriedAt = time.Now()
 	go slow.Apply(ctx, a, hour(DomainAdmin), testPassword)
-	select {
-	case <-h.held:
-	case <-time.After(3 * time.Second):
-		t.Fatal("never held")
-	}
+	<-h.held
 	cancel()
 	look(t, s, &a)
 	must(t, s.Remove(t.Context(), a))

@@ -34,7 +34,13 @@ type proxy struct {
 	seen     int
 	signIns  int
 	requests []byte // tags of all changes that came
+
+	held, release, done chan struct{} // of the change that is kept back
 }
+
+// keptBack is the fault of a change that waits for release, and is then done
+// although its sender may be gone.
+const keptBack targettest.Fault = "kept back"
 
 // The changing requests of LDAP, by their application tags. RFC 4511
 var changing = map[ber.Tag]bool{6: true, 8: true, 10: true, 12: true} // modify, add, delete, rename
@@ -46,7 +52,8 @@ func newProxy(t *testing.T, d domain, n int, fault targettest.Fault) *proxy {
 		t.Fatal(err)
 	}
 	e := s.controllers[0]
-	p := &proxy{t: t, peer: net.JoinHostPort(e.host, e.port), peerTLS: &tls.Config{RootCAs: s.roots, ServerName: e.host}, n: n, fault: fault}
+	p := &proxy{t: t, peer: net.JoinHostPort(e.host, e.port), peerTLS: &tls.Config{RootCAs: s.roots, ServerName: e.host}, n: n, fault: fault,
+		held: make(chan struct{}), release: make(chan struct{}), done: make(chan struct{})}
 	cert, ca := selfSigned(t)
 	p.ca = ca
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
@@ -155,6 +162,11 @@ func (p *proxy) serve(client net.Conn) {
 			_, _ = server.Write(raw[:len(raw)/2])
 			return
 		case now: // done, and the answer lost
+			if p.fault == keptBack {
+				close(p.held)
+				<-p.release
+				defer close(p.done)
+			}
 			mute.Store(true)
 			_, _ = server.Write(raw)
 			<-answered

@@ -240,7 +240,7 @@ func testContext(r *run) {
 	if err := sys.Remove(ctx, r.a); err == nil {
 		r.Error("Remove ignores its context")
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		r.Errorf("it took %v", took)
 	}
 	r.clean()
