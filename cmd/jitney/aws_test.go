@@ -48,8 +48,8 @@ func newWorkstation(t *testing.T) *workstation {
 	}
 	data := t.TempDir()
 	p := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0")
-	w := &workstation{t: t, home: t.TempDir(), host: p.await(30*time.Second, `Open   (http://\S+)`), server: p, data: data, secrets: map[string]string{}}
-	out := p.await(5*time.Second, `(?s)(.*Ctrl-C)`)
+	w := &workstation{t: t, home: t.TempDir(), host: p.await(`Open   (http://\S+)`), server: p, data: data, secrets: map[string]string{}}
+	out := p.await(`(?s)(.*Ctrl-C)`)
 	find := func(pattern string) []string {
 		m := regexp.MustCompile(pattern).FindStringSubmatch(out)
 		if m == nil {
@@ -83,7 +83,7 @@ func newWorkstation(t *testing.T) *workstation {
 // run runs a command on the workstation.
 func (w *workstation) run(name string, args ...string) (stdout, stderr string, err error) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	if !strings.Contains(name, "/") {
@@ -122,7 +122,7 @@ func (w *workstation) opened() []string {
 // presses a button in it.
 func (w *workstation) authorize(before int, button string, words ...string) {
 	w.t.Helper()
-	poll(w.t, 30*time.Second, "the command line opens the browser", func() bool { return len(w.opened()) > before })
+	poll(w.t, "the command line opens the browser", func() bool { return len(w.opened()) > before })
 	c := w.browser
 	c.open(w.opened()[before])
 	c.until(`document.body.innerText.includes("Local Access Requested")`)
@@ -251,7 +251,7 @@ func (w *workstation) ends() {
 	grant := c.eval(`location.pathname.split("/")[2]`)
 	c.until(`document.querySelector("form[action$='/end'] button")`)
 	c.run(`document.querySelector("form[action$='/end']").requestSubmit()`)
-	c.within(60*time.Second, `document.querySelector("#head").innerText.includes("Ended, verified")`)
+	c.until(`document.querySelector("#head").innerText.includes("Ended, verified")`)
 	if _, errs, err := w.aws("s3", "ls", "s3://kestrel-prod-files"); err == nil || !strings.Contains(errs, "explicit deny") {
 		w.t.Errorf("the grant is ended, and its keys are not denied: %v %s", err, errs)
 	}

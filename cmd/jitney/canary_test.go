@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"jitney/access"
@@ -55,7 +54,7 @@ func canary(t *testing.T, where *place) {
 	logins := furnish(t, where, []broker.TargetInput{target, chosen, microsoft}, people, form)
 
 	server := start(t, []string{"JITNEY_DATABASE=" + where.database}, "serve", "--data", where.data, "--listen", "127.0.0.1:0", "--metrics-listen=", "--log-level", "debug", "--log-format", "json")
-	base := server.await(30*time.Second, `"msg":"jitney serves","address":"([^"]+)"`)
+	base := server.await(`"msg":"jitney serves","address":"([^"]+)"`)
 	tech, ada := visit(t, base), visit(t, base)
 	tech.signIn("tech@msp.example", logins["tech@msp.example"].Reveal())
 	ada.signIn("ada@msp.example", logins["ada@msp.example"].Reveal())
@@ -97,14 +96,14 @@ func walkRevealing(t *testing.T, tech, ada *visitor, secrets map[string]string) 
 	ready := func(v *visitor) func() bool {
 		return func() bool { return strings.Contains(v.get("/grants/"+grant), "Reveal once") }
 	}
-	poll(t, 30*time.Second, "the password", ready(tech))
+	poll(t, "the password", ready(tech))
 	_, secrets["revealed"] = tech.reveal(grant)
 	processes(t, secrets)
 	tech.post("/grants/"+grant+"/password", url.Values{})
-	poll(t, 30*time.Second, "the new password", ready(tech))
+	poll(t, "the new password", ready(tech))
 	_, secrets["new"] = tech.reveal(grant)
 	ada.post("/grants/"+grant+"/reissue", url.Values{"reason": {"The customer's own administrator is away."}})
-	poll(t, 30*time.Second, "the re-issued password", ready(ada))
+	poll(t, "the re-issued password", ready(ada))
 	_, secrets["re-issued"] = ada.reveal(grant)
 	finish(t, tech, grant)
 }
@@ -125,7 +124,7 @@ func walkChoosing(t *testing.T, tech, ada *visitor, secrets map[string]string) {
 		offer, secrets[name] = id[1], html.UnescapeString(password[1])
 	}
 	grant := tech.requestAt("choosing", url.Values{"offer": {offer}})
-	poll(t, 30*time.Second, "active access", func() bool { return strings.Contains(tech.get("/grants/"+grant), "Time left") })
+	poll(t, "active access", func() bool { return strings.Contains(tech.get("/grants/"+grant), "Time left") })
 	body := ada.show("/grants/"+grant+"/retrieve", url.Values{"reason": {"The technician lost the line."}})
 	if !strings.Contains(html.UnescapeString(body), secrets["chosen"]) {
 		t.Errorf("the administrator does not retrieve the password:\n%s", text(body))
@@ -168,7 +167,7 @@ func (v *visitor) send(form url.Values) (grant string) {
 func finish(t *testing.T, v *visitor, grant string) {
 	t.Helper()
 	v.post("/grants/"+grant+"/end", url.Values{})
-	poll(t, 100*time.Second, "the proof that it ended", func() bool { return strings.Contains(v.get("/grants/"+grant), "Ended, verified") })
+	poll(t, "the proof that it ended", func() bool { return strings.Contains(v.get("/grants/"+grant), "Ended, verified") })
 }
 
 // canaryCloud starts a Microsoft 365, and reports what connects a customer.
@@ -197,14 +196,14 @@ func walkM365(t *testing.T, tech, ada *visitor, tenant *entra.Tenant, secrets ma
 	ready := func(v *visitor) func() bool {
 		return func() bool { return strings.Contains(v.get("/grants/"+grant), "Reveal once") }
 	}
-	poll(t, 60*time.Second, "the pass", ready(tech))
+	poll(t, "the pass", ready(tech))
 	_, secrets["the pass"] = tech.reveal(grant)
 	processes(t, secrets)
 	tech.post("/grants/"+grant+"/password", url.Values{})
-	poll(t, 60*time.Second, "the new pass", ready(tech))
+	poll(t, "the new pass", ready(tech))
 	_, secrets["the new pass"] = tech.reveal(grant)
 	ada.post("/grants/"+grant+"/reissue", url.Values{"reason": {"The customer's own administrator is away."}})
-	poll(t, 60*time.Second, "the re-issued pass", ready(ada))
+	poll(t, "the re-issued pass", ready(ada))
 	_, secrets["the re-issued pass"] = ada.reveal(grant)
 	if users := tenant.Users(); len(users) != 1 || users[0].Passes != 1 {
 		t.Errorf("Microsoft 365 holds %+v; want one account with one pass", users)

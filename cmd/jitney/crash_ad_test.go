@@ -22,8 +22,6 @@ type unit struct {
 	ou     string
 }
 
-func (u *unit) patience() time.Duration { return 40 * time.Second }
-
 func (u *unit) target() broker.TargetInput {
 	u.t.Helper()
 	u.makeOU()

@@ -69,8 +69,6 @@ type customer365 struct {
 	secret secret.Text
 }
 
-func (c *customer365) patience() time.Duration { return 110 * time.Second }
-
 func (c *customer365) target() broker.TargetInput {
 	return broker.TargetInput{Kind: "entra", Name: c.tenant.InitialDomain(), Values: m365Values(c.server, c.tenant.ID, c.app), Secrets: map[string]secret.Text{"secret": c.secret}}
 }

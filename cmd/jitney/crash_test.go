@@ -70,7 +70,6 @@ type mishap struct {
 type peer interface {
 	target() broker.TargetInput
 	absent(took time.Duration) // nothing is left that one could use, and nothing was made twice
-	patience() time.Duration   // how long each half of a grant may take
 }
 
 func crash(t *testing.T, behind peer, database, point, name string) {
@@ -79,11 +78,11 @@ func crash(t *testing.T, behind peer, database, point, name string) {
 	m.start("JITNEY_CRASH=" + point)
 	m.signIn()
 	grant := m.request()
-	m.until("active access", grant, behind.patience(), func(page string) bool { return strings.Contains(page, "Time left") })
+	m.until("active access", grant, func(page string) bool { return strings.Contains(page, "Time left") })
 	m.reveal(grant)
 	ending := time.Now()
 	m.end(grant)
-	m.until("the proof that it ended", grant, behind.patience(), func(page string) bool { return strings.Contains(page, "Ended, verified") })
+	m.until("the proof that it ended", grant, func(page string) bool { return strings.Contains(page, "Ended, verified") })
 	behind.absent(time.Since(ending))
 	m.notes()
 	if code := m.server.stop(); code != exitOK {
@@ -112,7 +111,7 @@ func (m *mishap) start(env ...string) {
 	m.t.Helper()
 	m.server = start(m.t, append(env, "JITNEY_DATABASE="+m.database), "serve", "--data", m.data, "--listen", "127.0.0.1:0", "--metrics-listen=", "--log-format", "json")
 	line := regexp.MustCompile(`"msg":"jitney serves","address":"([^"]+)"`)
-	poll(m.t, 30*time.Second, "the server", func() bool { return m.dead() || line.MatchString(m.server.output()) })
+	poll(m.t, "the server", func() bool { return m.dead() || line.MatchString(m.server.output()) })
 	if m.dead() {
 		return // it was killed while it started
 	}
@@ -149,7 +148,7 @@ func (m *mishap) revive() bool {
 // try sends a request until a server answers it.
 func (m *mishap) try(method, path string, form url.Values) (status int, body, location string) {
 	m.t.Helper()
-	poll(m.t, 40*time.Second, method+" "+path, func() bool {
+	poll(m.t, method+" "+path, func() bool {
 		if m.revive() || m.v == nil {
 			return false
 		}
@@ -161,7 +160,7 @@ func (m *mishap) try(method, path string, form url.Values) (status int, body, lo
 
 func (m *mishap) signIn() {
 	m.t.Helper()
-	poll(m.t, 30*time.Second, "the sign-in", func() bool {
+	poll(m.t, "the sign-in", func() bool {
 		m.try("POST", "/login", url.Values{"login": {m.login}, "password": {m.password.Reveal()}})
 		status, _, _ := m.try("GET", "/request", nil)
 		return status == 200
@@ -174,7 +173,7 @@ var grantLink = regexp.MustCompile(`href="/grants/([a-z0-9]{20,})`)
 // is seen on the page of one's own access, as a person would do.
 func (m *mishap) request() (grant string) {
 	m.t.Helper()
-	poll(m.t, 40*time.Second, "the grant", func() bool {
+	poll(m.t, "the grant", func() bool {
 		if _, body, _ := m.try("GET", "/access", nil); grantLink.MatchString(body) {
 			grant = grantLink.FindStringSubmatch(body)[1]
 			return true
@@ -192,14 +191,14 @@ func (m *mishap) request() (grant string) {
 }
 
 // until reads the page of a grant until it is so.
-func (m *mishap) until(what, grant string, within time.Duration, so func(page string) bool) {
+func (m *mishap) until(what, grant string, so func(page string) bool) {
 	m.t.Helper()
-	poll(m.t, within, what, func() bool {
+	poll(m.t, what, func() bool {
 		_, page, _ := m.try("GET", "/grants/"+grant, nil)
 		if so(page) {
 			return true
 		}
-		time.Sleep(m.peer.patience() / 400) // beside poll's own pause: many servers share the machine
+		time.Sleep(150 * time.Millisecond) // beside poll's own pause: many servers share the machine
 		return false
 	})
 }
@@ -219,7 +218,7 @@ func (m *mishap) reveal(grant string) {
 
 func (m *mishap) end(grant string) {
 	m.t.Helper()
-	m.until("the end that was asked for", grant, 30*time.Second, func(page string) bool {
+	m.until("the end that was asked for", grant, func(page string) bool {
 		if !strings.Contains(page, "Time left") {
 			return true
 		}
@@ -238,7 +237,7 @@ func (m *mishap) notes() {
 		m.t.Fatalf("no ticket on the desk:\n%s", text(desk))
 	}
 	counts := map[string]int{}
-	poll(m.t, 20*time.Second, "the notes on the ticket", func() bool {
+	poll(m.t, "the notes on the ticket", func() bool {
 		_, page, _ := m.try("GET", link[1], nil)
 		counts["is now enabled"] = strings.Count(page, "is now enabled")
 		counts["has been revoked"] = strings.Count(page, "has been revoked")

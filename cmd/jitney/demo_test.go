@@ -14,8 +14,8 @@ func TestDemoFromRequestToEndedVerified(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	p := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0")
-	base := p.await(30*time.Second, `Open   (http://\S+)`)
-	m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(time.Second, `(?s)(.*Ctrl-C)`))
+	base := p.await(`Open   (http://\S+)`)
+	m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(`(?s)(.*Ctrl-C)`))
 	if m == nil {
 		t.Fatalf("no sign-in is printed:\n%s", p.output())
 	}
@@ -28,7 +28,7 @@ func TestDemoFromRequestToEndedVerified(t *testing.T) {
 	began := time.Now()
 	grant := v.request("Pedro's Aviary", "Printer", 1, "The spooler service has to be restarted.")
 	var page string
-	poll(t, 20*time.Second, "the password", func() bool {
+	poll(t, "the password", func() bool {
 		page = v.get("/grants/" + grant)
 		return strings.Contains(page, "Reveal once")
 	})
@@ -42,12 +42,15 @@ func TestDemoFromRequestToEndedVerified(t *testing.T) {
 	if out := cli(t, "grants", "ls", "--data", data); !strings.Contains(out, grant) || !strings.Contains(out, "active") && !strings.Contains(out, "expiring") {
 		t.Errorf("jitney grants ls:\n%s", out)
 	}
-	poll(t, 90*time.Second, "the proof that it ended", func() bool {
+	poll(t, "the proof that it ended", func() bool {
 		page = v.get("/grants/" + grant)
 		return strings.Contains(page, "Ended, verified")
 	})
-	if took := time.Since(began); took < time.Minute || took > 75*time.Second {
-		t.Errorf("from request to Ended, verified it took %s; want a minute and little more", took)
+	if took := time.Since(began); took < time.Minute {
+		t.Errorf("from request to Ended, verified it took %s; want a minute at least", took)
+	}
+	if g := detail(t, &place{data: data}, grant); g.Ended.Sub(g.EndsAt) > prompt {
+		t.Errorf("the end came %s late; want %s at most", g.Ended.Sub(g.EndsAt), prompt)
 	}
 	out := cli(t, "grants", "show", grant, "--data", data)
 	if !strings.Contains(out, "ended (expired)") {
@@ -82,20 +85,20 @@ func TestDemoStartsAgain(t *testing.T) {
 	data := t.TempDir()
 	begin := func() (*process, *visitor) {
 		p := start(t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0")
-		base := p.await(30*time.Second, `Open   (http://\S+)`)
-		m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(5*time.Second, `(?s)(.*Ctrl-C)`))
+		base := p.await(`Open   (http://\S+)`)
+		m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(`(?s)(.*Ctrl-C)`))
 		v := visit(t, base)
 		v.signIn(m[1], m[2])
 		return p, v
 	}
 	p, v := begin()
 	grant := v.request("Pedro's Aviary", "Printer", 15, "The spooler service has to be restarted.")
-	poll(t, 20*time.Second, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
+	poll(t, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
 	p.kill()
 	_, v = begin()
-	poll(t, 60*time.Second, "the end of what was open", func() bool { return strings.Contains(v.get("/grants/"+grant), "Ended, verified") })
+	poll(t, "the end of what was open", func() bool { return strings.Contains(v.get("/grants/"+grant), "Ended, verified") })
 	grant = v.request("Pedro's Aviary", "New hire", 15, "The spooler service has to be restarted.")
-	poll(t, 20*time.Second, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
+	poll(t, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
 }
 
 // cli runs one command to its end and reports what it prints.
@@ -104,7 +107,7 @@ func cli(t *testing.T, args ...string) string {
 	p := start(t, nil, args...)
 	select {
 	case <-p.done:
-	case <-time.After(60 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("jitney %v does not end:\n%s", args, p.output())
 	}
 	return p.output()

@@ -90,7 +90,7 @@ func (d crashDesk) run(t *testing.T) {
 		p := line.start(t, data, point)
 		select {
 		case <-p.done:
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("the process does not come to %s:\n%s", point, p.output())
 		}
 		if !line.struck() && !strings.Contains(p.output(), "crashpoint: ") {
@@ -100,7 +100,7 @@ func (d crashDesk) run(t *testing.T) {
 	last := line.start(t, data, "")
 	select {
 	case <-last.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 	}
 	if !strings.Contains(last.output(), "PASS") {
 		t.Errorf("the last process does not write what is left:\n%s", last.output())
@@ -190,12 +190,15 @@ func (d *deadly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fate == diesDone {
 		d.sim.ServeHTTP(httptest.NewRecorder(), again)
 	}
+	came := time.Now()
 	_ = victim.cmd.Process.Kill()
 	<-victim.done
 	if fate == diesLate {
 		d.late.Go(func() {
 			<-time.After(deskGrace / 10)
-			d.sim.ServeHTTP(httptest.NewRecorder(), again)
+			if time.Since(came) < deskGrace/2 { // else the machine is so busy that it would come after the grace, which no request does
+				d.sim.ServeHTTP(httptest.NewRecorder(), again)
+			}
 		})
 	}
 	panic(http.ErrAbortHandler)
@@ -215,7 +218,7 @@ func TestCrashDeskWriter(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var loop sync.WaitGroup
 	loop.Go(func() { work.Run(ctx) })
-	poll(t, 25*time.Second, "the last note", func() bool {
+	poll(t, "the last note", func() bool {
 		all, err := p.store.Outbox.WorkOf(ctx, "crash")
 		must(t, err)
 		return !slices.ContainsFunc(all, func(w access.Work) bool { return w.DoneAt.IsZero() })

@@ -146,7 +146,7 @@ func (o *office) end(grant string) {
 // state waits for a grant to come to a state.
 func (o *office) state(grant string, want access.State) {
 	o.t.Helper()
-	poll(o.t, 15*time.Second, string(want), func() bool {
+	poll(o.t, string(want), func() bool {
 		g, err := o.p.store.Grants.Grant(o.t.Context(), grant)
 		must(o.t, err)
 		return g.State(time.Now()) == want
@@ -156,7 +156,7 @@ func (o *office) state(grant string, want access.State) {
 // noted waits for a note of a grant on the ticket.
 func (o *office) noted(grant, kind string) {
 	o.t.Helper()
-	poll(o.t, 20*time.Second, "the note that "+kind, func() bool { return o.times(grant, kind) > 0 })
+	poll(o.t, "the note that "+kind, func() bool { return o.times(grant, kind) > 0 })
 }
 
 func (o *office) times(grant, kind string) int {
@@ -167,7 +167,7 @@ func (o *office) times(grant, kind string) int {
 // settled waits until no note waits any more, and reports those that are parked.
 func (o *office) settled(grants ...string) (parked []string) {
 	o.t.Helper()
-	poll(o.t, 20*time.Second, "the last note", func() bool {
+	poll(o.t, "the last note", func() bool {
 		parked = nil
 		for _, grant := range grants {
 			all, err := o.p.store.Outbox.WorkOf(o.t.Context(), grant)

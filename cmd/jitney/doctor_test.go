@@ -54,7 +54,7 @@ func probed(t *testing.T, data, record string, in broker.TargetInput, cloud *ent
 	p := start(t, nil, "doctor", "--data", data, "--target", in.Name, "--live-probe", "--"+confirmProbe, "--record", record)
 	select {
 	case <-p.done:
-	case <-time.After(3 * time.Minute):
+	case <-time.After(patience):
 		t.Fatalf("the probe does not end:\n%s", p.output())
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != exitOK {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"flag"
 	"fmt"
 	"html"
@@ -91,7 +90,7 @@ func (p *process) stop() int {
 	_ = p.cmd.Process.Signal(os.Interrupt)
 	select {
 	case <-p.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		p.t.Errorf("the process did not stop:\n%s", p.output())
 		p.kill()
 	}
@@ -99,11 +98,11 @@ func (p *process) stop() int {
 }
 
 // await waits until pattern is in the output and reports its first group.
-func (p *process) await(within time.Duration, pattern string) string {
+func (p *process) await(pattern string) string {
 	p.t.Helper()
 	re := regexp.MustCompile(pattern)
 	var found string
-	poll(p.t, within, "the output "+pattern, func() bool {
+	poll(p.t, "the output "+pattern, func() bool {
 		m := re.FindStringSubmatch(p.output())
 		if m == nil {
 			select {
@@ -119,13 +118,17 @@ func (p *process) await(within time.Duration, pattern string) string {
 	return found
 }
 
-// poll waits until done, and fails the test if that takes longer than within.
-func poll(t *testing.T, within time.Duration, what string, done func() bool) {
+// patience is how long a test waits for what must come. How soon it comes is
+// measured elsewhere, in virtual time: a busy machine fails no test here.
+const patience = 3 * time.Minute
+
+// poll waits until done, and fails the test if it never is.
+func poll(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(within)
+	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s did not come within %s", what, within)
+			t.Fatalf("%s did not come within %s", what, patience)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -146,20 +149,18 @@ func visit(t *testing.T, base string) *visitor {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &visitor{t: t, base: base, client: &http.Client{Jar: jar, Timeout: 30 * time.Second,
+	return &visitor{t: t, base: base, client: &http.Client{Jar: jar, Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // do sends a request and reports status, body and where it redirects to.
 func (v *visitor) do(method, path string, form url.Values) (status int, body, location string) {
 	v.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
 	var in io.Reader
 	if form != nil {
 		in = strings.NewReader(form.Encode())
 	}
-	r, err := http.NewRequestWithContext(ctx, method, v.base+path, in)
+	r, err := http.NewRequest(method, v.base+path, in)
 	if err != nil {
 		v.t.Fatal(err)
 	}

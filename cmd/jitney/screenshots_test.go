@@ -25,8 +25,8 @@ func TestScreenshots(t *testing.T) {
 		return
 	}
 	p := start(t, nil, "demo", "--data", t.TempDir(), "--listen", "127.0.0.1:0")
-	base := p.await(60*time.Second, `Open   (http://\S+)`)
-	m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(time.Second, `(?s)(.*Ctrl-C)`))
+	base := p.await(`Open   (http://\S+)`)
+	m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(`(?s)(.*Ctrl-C)`))
 	c := openCamera(t, dir)
 
 	c.size(1280, 900, 1)
@@ -84,7 +84,8 @@ type camera struct {
 }
 
 func openCamera(t *testing.T, dir string) *camera {
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(lab.Chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(lab.Chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(t.TempDir()), chromedp.WSURLReadTimeout(patience))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancelAllocator)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -120,13 +121,7 @@ func (c *camera) open(address string) {
 // until waits for a JavaScript condition.
 func (c *camera) until(condition string) {
 	c.t.Helper()
-	c.within(40*time.Second, condition)
-}
-
-// within is until, for what may take longer.
-func (c *camera) within(limit time.Duration, condition string) {
-	c.t.Helper()
-	for end := time.Now().Add(limit); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		ok, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
 		if err == nil && ok {
 			return

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -51,8 +50,8 @@ func scriptDemo(ts *testscript.TestScript, _ bool, _ []string) {
 	data := filepath.Join(ts.Getenv("WORK"), "demo")
 	p := start(r.t, nil, "demo", "--data", data, "--listen", "127.0.0.1:0")
 	ts.Defer(func() { p.kill() })
-	base := p.await(60*time.Second, `Open   (http://\S+)`)
-	m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(5*time.Second, `(?s)(.*Ctrl-C)`))
+	base := p.await(`Open   (http://\S+)`)
+	m := regexp.MustCompile(`(example\.user@\S+)\s+(\S+)\s+a technician`).FindStringSubmatch(p.await(`(?s)(.*Ctrl-C)`))
 	if m == nil {
 		ts.Fatalf("no sign-in is printed:\n%s", p.output())
 	}
@@ -69,7 +68,7 @@ func scriptRequest(ts *testscript.TestScript, _ bool, args []string) {
 	minutes, err := strconv.Atoi(args[2])
 	ts.Check(err)
 	grant := v.request(args[0], args[1], minutes, "A reason that is long enough.")
-	poll(v.t, 30*time.Second, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
+	poll(v.t, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
 	ts.Setenv("GRANT", grant)
 }
 

@@ -31,7 +31,7 @@ func TestSignInAtAnIssuer(t *testing.T) {
 	}
 	args := []string{"--data", data, "--metrics-listen=", "--sign-in-issuer", issuer.URL, "--sign-in-client", "jitney", "--sign-in-secret-file", file, "--sign-in-name", "Example ID"}
 	p, base := serve(t, nil, args...)
-	token := p.await(time.Second, `"token":"([A-Z0-9]+)"`)
+	token := p.await(`"token":"([A-Z0-9]+)"`)
 	visit(t, base).post("/setup", url.Values{"token": {token}, "name": {"Ada"}, "login": {"ada@msp.example"}, "password": {"seven wet herons fly"}, "again": {"seven wet herons fly"}})
 
 	enter := func(base string) (status int, location string) {
