@@ -53,7 +53,7 @@ UNION ALL SELECT id FROM (SELECT r.id, r.next_at FROM {table} r WHERE {group} = 
 	)
 	r := rows[T]{core: c, table: table, group: group, free: free, woken: woken, text: statementsOf{
 		claimHead: ready(take + `SELECT r.id FROM {table} r WHERE next_at > 0 AND next_at <= {now}{free}`),
-		claimTail: ready(` ORDER BY next_at, id LIMIT $5{locked}` + took),
+		claimTail: ready(` ORDER BY next_at, id LIMIT CAST($5 AS BIGINT){locked}` + took), // SQLite plans anew for each value of a bare $5,
 		probe: ready(take + `SELECT p.id FROM {table} p WHERE p.id IN (` + probable + `) AND p.next_at > 0
 AND (p.next_at <= {now} OR p.lease_owner = '') ORDER BY p.attempts > 0, p.next_at, p.id LIMIT 1{locked}` + took),
 		renew: ready(`UPDATE {table} SET next_at = {now} + $5 WHERE ` + held),
@@ -97,7 +97,7 @@ func (r *rows[T]) Claim(ctx context.Context, c schedule.Claim) ([]schedule.Item[
 		return r.claimed(ctx, c.Owner, claim, r.text.claimHead+r.text.claimTail, args, true)
 	}
 	query, args, from := r.skip(r.text.claimHead, r.text.claimTail, c.Skip, args)
-	items, err := r.claimed(ctx, c.Owner, claim, query, args, false)
+	items, err := r.claimed(ctx, c.Owner, claim, query, args, len(c.Skip) <= keptSkips)
 	if err == nil && r.read != nil {
 		at := args[0].(int64) // when it was claimed
 		if len(items) == limit {
@@ -117,6 +117,10 @@ func (r *rows[T]) Probe(ctx context.Context, owner, group string, lease time.Dur
 	}
 	return items[0], true, nil
 }
+
+// keptSkips is up to how many groups to leave out a statement is kept prepared:
+// for each number there is one more.
+const keptSkips = 8
 
 // skip adds the groups to leave out, between two parts of a statement, and
 // reports from which instant on it reads.
@@ -321,14 +325,12 @@ func cut(text string, n int) string {
 // Next implements [schedule.Table].
 func (r *rows[T]) Next(ctx context.Context, skip []string) (time.Duration, bool, error) {
 	query, args, _ := r.skip(r.text.next, " ORDER BY next_at LIMIT 1", skip, []any{r.core.engine.clock()})
-	var row *sql.Row
-	if len(skip) == 0 {
-		row = r.core.read.QueryRowContext(ctx, query, args...)
-	} else {
-		row = r.core.reads.QueryRowContext(ctx, query, args...)
+	on := r.core.read
+	if len(skip) > keptSkips {
+		on = r.core.reads
 	}
 	var in int64
-	switch err := row.Scan(&in); {
+	switch err := on.QueryRowContext(ctx, query, args...).Scan(&in); {
 	case err == sql.ErrNoRows:
 		return 0, false, nil
 	case err != nil:
