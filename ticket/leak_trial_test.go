@@ -158,3 +158,14 @@ func TestFiveHundredTicketsOfACustomer(t *testing.T) {
 		})
 	}
 }
+
+// TestWhatCanBeSeveralCanBeChosenSo looks at the settings of every kind.
+func TestWhatCanBeSeveralCanBeChosenSo(t *testing.T) {
+	for name, d := range trials() {
+		for _, f := range d.kind.Fields {
+			if several := strings.Contains(f.Example, ", "); f.Picked && several != f.Many {
+				t.Errorf("%s: %s is meant for several: %v; can be chosen so: %v", name, f.Title, several, f.Many)
+			}
+		}
+	}
+}

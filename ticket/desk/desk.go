@@ -141,7 +141,7 @@ func (s System) Check(context.Context) ([]access.Finding, error) {
 func (s System) show(t access.DeskTicket) ticket.Ticket {
 	shown := ticket.Ticket{
 		ID: t.ID, Number: t.Number, Title: t.Title, Company: t.Customer,
-		Status: "Open", Open: true, AcceptsNotes: true, UpdatedAt: latest(t.OpenedAt, t.UpdatedAt),
+		Status: "Open", Open: true, AcceptsNotes: true, OpenedAt: t.OpenedAt, UpdatedAt: latest(t.OpenedAt, t.UpdatedAt),
 	}
 	if !t.ClosedAt.IsZero() {
 		shown.Status, shown.Open = "Closed", false

@@ -46,7 +46,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 			{Name: fieldTOTP, Title: "Key of the one-time codes", Secret: true, Example: "JBSWY3DPEHPK3PXP", Help: "What BMS shows, beside the picture, when an authenticator app is set up for that employee. Empty if it signs in without codes."},
 			{Name: fieldType, Title: "Type of notes", Picked: true, Example: "1", Help: "The number of a note type of BMS; Check connection lists those in use."},
 			{Name: fieldNote, Title: "Notes are", Options: []string{noteInternal, notePublic}, Help: "Internal notes are hidden from the client portal. No note sends mail."},
-			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Example: "6, 31", Help: "The numbers of the statuses that count as closed, parted by commas; Check connection lists them. Completed always does, and so does a ticket with a date of completion."},
+			{Name: fieldClosed, Title: "Closed statuses", Picked: true, Many: true, Example: "6, 31", Help: "The numbers of the statuses that count as closed, parted by commas; Check connection lists them. Completed always does, and so does a ticket with a date of completion."},
 			{Name: fieldCA, Title: "Certification authority", Lines: true, Route: true, Example: "-----BEGIN CERTIFICATE-----", Help: "Only for a server of your own: the authority that issued its certificate, as PEM."},
 		},
 		Valid: func(s ticket.Settings) error { _, err := parse(rules, s); return err },

@@ -65,7 +65,7 @@ func Run(t *testing.T, open func(t *testing.T) Desk) {
 func listed(t *testing.T, d Desk) {
 	id := d.Open(t, d.Company, "The printer")
 	got := find(t, d, id)
-	if got.ID != id || got.Company != d.Company || !got.Open || !got.AcceptsNotes || got.Title != "The printer" || got.Number == "" {
+	if got.ID != id || got.Company != d.Company || !got.Open || !got.AcceptsNotes || got.Title != "The printer" || got.Number == "" || got.OpenedAt.IsZero() {
 		t.Errorf("Find: %+v", got)
 	}
 	if all := list(t, d, ticket.Query{Company: d.Company}); len(all) != 1 || all[0].ID != id {
