@@ -26,7 +26,8 @@ import (
 
 // Every password goes its way once: revealed, made anew, re-issued, chosen on
 // the form, retrieved, typed at the sign-in, stored as a setting, and so does
-// every pass that Microsoft 365 issues. At the end none of them is anywhere: not in the database or its log, not in what the
+// every pass that Microsoft 365 issues, every key and console of AWS, and every
+// token with which programs come in. At the end none of them is anywhere: not in the database or its log, not in what the
 // server printed, not on a page but the one that showed it, not in the process
 // list; raw, in base64, in hex, in UTF-16.
 func TestNoPasswordStaysAnywhere(t *testing.T) {
@@ -49,9 +50,10 @@ func canary(t *testing.T, where *place) {
 	chosen := target
 	chosen.Name, chosen.Policy = "choosing", "form"
 	microsoft, tenant, _ := canaryCloud(t)
+	amazon := canaryAWS(t)
 	people := []broker.PersonInput{{Login: "tech@msp.example", Name: "Tech", Roles: []access.Role{access.Requester}},
 		{Login: "ada@msp.example", Name: "Ada", Roles: []access.Role{access.Administrator}}}
-	logins := furnish(t, where, []broker.TargetInput{target, chosen, microsoft}, people, form)
+	logins := furnish(t, where, []broker.TargetInput{target, chosen, microsoft, amazon}, people, form)
 
 	server := start(t, []string{"JITNEY_DATABASE=" + where.database}, "serve", "--data", where.data, "--listen", "127.0.0.1:0", "--metrics-listen=", "--log-level", "debug", "--log-format", "json")
 	base := server.await(`"msg":"jitney serves","address":"([^"]+)"`)
@@ -65,6 +67,9 @@ func canary(t *testing.T, where *place) {
 	walkRevealing(t, tech, ada, secrets)
 	walkChoosing(t, tech, ada, secrets)
 	walkM365(t, tech, ada, tenant, secrets)
+	secrets["the access key"] = amazon.Secrets["secret_access_key"].Reveal()
+	walkAWS(t, tech, ada, secrets)
+	walkDesk(t, ada, secrets)
 
 	if server.stop() != exitOK {
 		t.Errorf("the server does not stop well:\n%s", server.output())
@@ -81,8 +86,8 @@ func canary(t *testing.T, where *place) {
 			}
 		}
 	}
-	if len(secrets) != 12 {
-		t.Errorf("%d passwords were looked for; want 12", len(secrets))
+	if len(secrets) != 27 {
+		t.Errorf("%d secrets were looked for; want 27", len(secrets))
 	}
 	if findSecret(seen["the technician's pages"]+strings.Repeat("x", 3)+base64.StdEncoding.EncodeToString([]byte("ab"+secrets["revealed"]+"c")), secrets["revealed"]) == "" {
 		t.Error("the search finds nothing, also where there is something")
