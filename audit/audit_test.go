@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -387,4 +388,32 @@ func FuzzReadersOfOutsideText(f *testing.F) {
 			_, _ = Verify(i, nil, Memory{})
 		}
 	})
+}
+
+// Whoever can write the file of the witness, and has no key, can repeat what
+// was signed, with leaves of their own.
+func TestAWitnessFileThatWasMadeUpIsRefused(t *testing.T) {
+	s, signing := written(t, 2)
+	path := filepath.Join(t.TempDir(), "witness")
+	witnessed(t, s, signing, path)
+	public, err := PublicKey(signing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var signed []byte
+	if err := readTestimonies(path, func(at Testimony) error { signed = at.Signed; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for from, leaves := range map[int64]int{-1: 3, 1: 2, 5: 0} {
+		line, err := json.Marshal(testimonyLine{Checkpoint: string(signed), From: from, Leaves: make([]byte, leaves*tlog.HashSize)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, append(line, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadWitness(path, public); err == nil {
+			t.Errorf("leaves from %d on are believed", from)
+		}
+	}
 }

@@ -32,7 +32,7 @@ func ReadWitness(path, publicKey string) (Memory, error) {
 		if err != nil {
 			return err
 		}
-		if t.From > int64(len(m.Leaves)) || t.From+int64(len(t.Leaves)) != c.Size {
+		if t.From < 0 || t.From > int64(len(m.Leaves)) || t.From+int64(len(t.Leaves)) != c.Size {
 			return fmt.Errorf("the witness file has a gap before record %d", t.From)
 		}
 		m.Leaves = append(m.Leaves[:t.From], t.Leaves...)
