@@ -37,7 +37,7 @@ func (v proof) verify(ctx context.Context, memory audit.Memory) (broker.AuditRep
 		return broker.AuditReport{}, context.Cause(ctx)
 	}
 	report := broker.AuditReport{OK: err == nil, Size: found.Size, Checkpoint: v.p.notary.Last(),
-		Text: fmt.Sprintf("All %d sealed records are as they were written.", found.Size)}
+		Text: fmt.Sprintf("All %d sealed records fit together; checkpoints outside the database vouch for the first %d.", found.Size, found.Covered)}
 	if _, isFault := errors.AsType[*audit.Fault](err); isFault {
 		report.Text = "The audit log was changed: " + err.Error() + "."
 	} else if err != nil {
