@@ -101,7 +101,7 @@ func (p *planner) see(g *Grant) {
 		p.event(*g, EventLost, "The access is missing on the target; looking again to be sure.")
 	case p.now.Sub(g.LostAt) >= p.rules.Confirm:
 		g.StoppedAt, g.StoppedBy, g.StopCause = p.now, "jitney", ByDrift
-		p.event(*g, EventStopped, "Somebody took the access away on the target. The grant is ended and cleaned up, not given again.")
+		p.event(*g, EventStopped, "Somebody took the access away on the target. The grant is over: what is left of it is cleaned up, and nothing is given again.")
 	}
 }
 

@@ -145,7 +145,7 @@ func TestWhatIsAnsweredWhenItDoesNotWork(t *testing.T) {
 		{"a switch says no", &access.Error{Kind: access.Denied, Text: "The switch is off.", Hint: "Ask Ada."}, http.StatusForbidden, "refused"},
 		{"no such tenant", &access.Error{Kind: access.NotFound, Text: "There is no such tenant."}, http.StatusNotFound, "not_found"},
 		{"somebody was first", &access.Error{Kind: access.Conflict, Text: "Somebody was first."}, http.StatusConflict, "conflict"},
-		{"the grant is over", &access.Error{Kind: access.Conflict, Code: broker.Ended, Text: "This access has ended."}, http.StatusGone, "ended"},
+		{"the grant is over", &access.Error{Kind: access.Conflict, Code: broker.Ended, Text: "This access is over."}, http.StatusGone, "ended"},
 		{"a ticket is missing", &broker.Invalid{Fields: []access.FieldError{{Field: "ticket", Text: "Ticket is required."}}}, http.StatusUnprocessableEntity, "invalid"},
 		{"several tenants", &access.Error{Kind: access.Invalid, Text: "Say which tenant."}, http.StatusUnprocessableEntity, "invalid"},
 		{"AWS does not answer", &access.Error{Kind: access.Unavailable, Text: "AWS does not answer.", After: 7 * time.Second, Err: errors.New("canary: inner")}, http.StatusServiceUnavailable, "unavailable"},

@@ -79,7 +79,7 @@ type SessionAnswer struct {
 const Ended = "ended"
 
 func ended() error {
-	return &access.Error{Kind: access.Conflict, Code: Ended, Text: "This access has ended.", Hint: "Ask for new access."}
+	return &access.Error{Kind: access.Conflict, Code: Ended, Text: "This access is over.", Hint: "Ask for new access."}
 }
 
 // issueTimeout bounds how long a target may take to issue a session.

@@ -156,7 +156,7 @@ func TestOneClickGivesKeysThatEndWithTheirGrant(t *testing.T) {
 	check(t, err)
 	ask := keys()
 	ask.Grant = first.Grant.ID
-	w.refused(w.maya, ask, access.Conflict, "ended")
+	w.refused(w.maya, ask, access.Conflict, "is over")
 	w.settle()
 	w.want(first.Grant.ID, access.Ended)
 	if !v.denied[first.Grant.Account] {
@@ -180,7 +180,7 @@ func TestKeysOfAGrantThatEndsMeanwhileAreThrownAway(t *testing.T) {
 	}
 	ask := keys()
 	ask.Grant = first.Grant.ID
-	w.refused(w.maya, ask, access.Conflict, "ended")
+	w.refused(w.maya, ask, access.Conflict, "is over")
 	w.want(first.Grant.ID, access.Ended)
 }
 
@@ -332,7 +332,7 @@ func TestASessionWaitsUntilTheTicketWasCheckedAgain(t *testing.T) {
 	}
 	w.settle()
 	ask.Grant = first.Grant.ID
-	w.refused(w.maya, ask, access.Conflict, "ended")
+	w.refused(w.maya, ask, access.Conflict, "is over")
 
 	w.desk.put("open-aviary", "company-of-aviary", true)
 	ask.Grant = ""

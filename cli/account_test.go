@@ -180,12 +180,12 @@ func TestKeysOfAGrantThatIsOverAreForgottenUnderEveryName(t *testing.T) {
 	b.f.set(func() {
 		b.f.problem = func(ask map[string]any) (int, string, string) {
 			if ask["grant"] == "g1" {
-				return 410, "This access has ended.", "Ask for new access."
+				return 410, "This access is over.", "Ask for new access."
 			}
 			return 0, "", ""
 		}
 	})
-	b.run("aws", "--tenant", "dev01", "--grant", "g1").want(t, exit.Ended, "This access has ended.")
+	b.run("aws", "--tenant", "dev01", "--grant", "g1").want(t, exit.Ended, "This access is over.")
 	before := b.f.count()
 	b.keys("aws", "--tenant", "dev01")
 	b.keys("aws", "--tenant", "dev01", "--ticket", "T1")

@@ -103,9 +103,9 @@ func TestExecServesKeysThatRenewThemselves(t *testing.T) {
 	}
 	b.f.set(func() {
 		now = now.Add(55 * time.Minute)
-		b.f.problem = func(map[string]any) (int, string, string) { return 410, "The grant has ended.", "" }
+		b.f.problem = func(map[string]any) (int, string, string) { return 410, "The grant is over.", "" }
 	})
-	if status, k := get(as); status != 400 || k["message"] != "The grant has ended." {
+	if status, k := get(as); status != 400 || k["message"] != "The grant is over." {
 		t.Errorf("after the end: %d %v", status, k)
 	}
 	go func() { _ = os.WriteFile(fifo, []byte("\n"), 0o600) }()

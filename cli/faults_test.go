@@ -120,7 +120,7 @@ func TestFault06ExitCodesMeanSomething(t *testing.T) {
 		{401, exit.Login, "", "Refused"},
 		{403, exit.Refused, "You are not a member.", "You are not a member."},
 		{404, exit.NotFound, "There is no tenant dev01.", "There is no tenant dev01."},
-		{410, exit.Ended, "The grant has ended.", "The grant has ended."},
+		{410, exit.Ended, "The grant is over.", "The grant is over."},
 		{429, exit.Unreachable, "Too many requests.", "Too many requests."},
 		{500, exit.Unreachable, "Something broke.", "Something broke."},
 		{503, exit.Unreachable, "Starting.", "Starting."},

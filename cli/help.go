@@ -27,7 +27,7 @@ kept until shortly before their end.
 
 Every flag can be set by the environment: --host is JITNEY_HOST, or DUPLO_HOST.
 Exit codes: 0 ok, 1 other, 2 usage, 3 sign-in needed, 4 refused, 5 no such
-tenant or grant, 6 Jitney not reached, 7 the grant has ended.`},
+tenant or grant, 6 Jitney not reached, 7 the grant is over.`},
 		{Path: "aws console", Short: "Open the AWS console in the browser", Flags: append([]string{"print", "logout-first", "destination", "region"}, scope...),
 			Long: `Open the AWS console in the browser. --print prints its address instead: a
 secret for 15 minutes.`},

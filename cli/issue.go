@@ -249,7 +249,7 @@ func (a issuer) clocks(s call.Session, skew time.Duration, now time.Time) error 
 	case skew.Abs() > skewed && !s.Expiration.After(now):
 		return exit.New(exit.Failed, said+" By it these keys are over already.", "Set the clock; AWS refuses requests that are more than 5 minutes off.")
 	case !s.Expiration.After(now):
-		return exit.New(exit.Ended, "The grant has ended.", "")
+		return exit.New(exit.Ended, "The grant is over.", "")
 	case skew.Abs() > skewed:
 		a.note("%s Set it: AWS refuses requests that are more than 5 minutes off.", said)
 	}

@@ -379,7 +379,7 @@ func (r *round) stop(ctx context.Context, w access.Watched, why string) error {
 		}
 		g.StoppedAt, g.StoppedBy, g.StopCause, g.StopReason = now, "jitney", access.ByTicket, why
 		return []access.Event{{At: now, Kind: access.EventStopped, Actor: "jitney", Customer: g.Customer, Grant: g.ID, Subject: g.Target,
-			Text: "Ended: " + why + ".", Data: map[string]string{"cause": string(access.ByTicket)}}}, nil
+			Text: "The access ends: " + why + ".", Data: map[string]string{"cause": string(access.ByTicket)}}}, nil
 	})
 	if errors.Is(err, errOver) {
 		return nil

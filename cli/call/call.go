@@ -190,7 +190,7 @@ func (c *Client) problem(res *http.Response, data []byte) error {
 	case status == http.StatusNotFound:
 		e.Code, usual = exit.NotFound, "Jitney has no such tenant or grant."
 	case status == http.StatusGone:
-		e.Code, usual = exit.Ended, "The grant has ended."
+		e.Code, usual = exit.Ended, "The grant is over."
 	case status == http.StatusTooManyRequests:
 		e.Code, usual = exit.Unreachable, "Jitney asks to wait: too many requests."
 	case status >= 500:

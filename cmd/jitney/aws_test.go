@@ -257,7 +257,7 @@ func (w *workstation) ends() {
 	}
 	w.must("cache", "clear")
 	out, errs, err := w.run("jitney", "aws", "--host", w.host, "--grant", grant, "--tenant", "kestrel-prod")
-	if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != 7 || out != "" || !strings.Contains(errs, "This access has ended.") {
+	if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != 7 || out != "" || !strings.Contains(errs, "This access is over.") {
 		w.t.Errorf("keys of an ended grant: %v, %q, %q", err, out, errs)
 	}
 	profile := "[profile ended]\nregion = eu-west-2\ncredential_process = jitney aws --host " + w.host + " --tenant kestrel-prod --grant " + grant + "\n"
@@ -266,7 +266,7 @@ func (w *workstation) ends() {
 		w.t.Fatal(err)
 	}
 	w.env = append(w.env, "AWS_CONFIG_FILE="+name, "AWS_PROFILE=ended")
-	if _, errs, err := w.aws("s3", "ls"); err == nil || !strings.Contains(errs, "This access has ended.") {
+	if _, errs, err := w.aws("s3", "ls"); err == nil || !strings.Contains(errs, "This access is over.") {
 		w.t.Errorf("the aws CLI does not pass our words on: %s", errs)
 	}
 	w.env = w.env[:len(w.env)-2]

@@ -155,15 +155,20 @@ type grantLine struct {
 	Submitted   time.Time `json:"submitted"`
 	Verified    time.Time `json:"verified,omitzero"`
 	EndsAt      time.Time `json:"ends_at,omitzero"`
-	Ended       time.Time `json:"ended,omitzero"`
+	Ended       time.Time `json:"ended,omitzero"` // when it was read back as gone
+	Over        time.Time `json:"over,omitzero"`  // since when nobody looks after it: as ended, or not given, or continued
 	Findings    []string  `json:"findings,omitempty"`
 }
 
 func line(r broker.GrantRow) grantLine {
 	g := r.Grant
-	return grantLine{ID: g.ID, State: string(r.State), Cause: string(r.Cause), Requester: r.RequesterLogin, Customer: r.Customer, Target: r.Target,
+	l := grantLine{ID: g.ID, State: string(r.State), Cause: string(r.Cause), Requester: r.RequesterLogin, Customer: r.Customer, Target: r.Target,
 		Entitlement: r.Entitlement, Ticket: g.Ticket.Number, Reason: g.Reason, Minutes: int((g.Duration + g.Extension) / time.Minute),
-		Submitted: g.SubmittedAt, Verified: g.VerifiedAt, EndsAt: r.EndsAt, Ended: g.EndedAt, Findings: g.Findings}
+		Submitted: g.SubmittedAt, Verified: g.VerifiedAt, EndsAt: r.EndsAt, Over: g.EndedAt, Findings: g.Findings}
+	if r.State == access.Ended {
+		l.Ended = g.EndedAt
+	}
+	return l
 }
 
 func printRows(sh *shell, rows []broker.GrantRow) error {

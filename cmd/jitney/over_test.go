@@ -31,6 +31,9 @@ func TestOnlyWhatWasReadBackIsCalledEnded(t *testing.T) {
 		if !strings.Contains(text, row.text) || strings.Contains(text, "verified") != (row.g.State(now) == access.Ended) {
 			t.Errorf("%s: %q", row.name, text)
 		}
+		if l := line(page.GrantRow); l.Ended.IsZero() == (row.g.State(now) == access.Ended) || l.Over.IsZero() {
+			t.Errorf("%s: %+v", row.name, l)
+		}
 		code, err := 0, goesOn(page)
 		if f, ok := errors.AsType[*failure](err); ok {
 			code = f.code

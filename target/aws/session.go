@@ -99,7 +99,7 @@ func (m *maker) make(ctx context.Context) error {
 	for try := 0; ; try++ {
 		now := time.Now()
 		if !m.ask.Until.Truncate(time.Second).After(now) {
-			return &access.Error{Kind: access.Denied, Text: "The grant has ended, so no session is made from it.", Hint: "Ask for a new one."}
+			return &access.Error{Kind: access.Denied, Text: "The grant is over, so no session is made from it.", Hint: "Ask for a new one."}
 		}
 		m.plan = m.planFor(now)
 		off := m.wire.off()

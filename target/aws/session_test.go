@@ -173,7 +173,7 @@ func TestRefusalsAreSaidInWords(t *testing.T) {
 		{name: "an entitlement that is not offered", ask: func(k *target.SessionAsk) { k.Entitlement = "root" }, kind: access.Invalid, text: "does not offer"},
 		{name: "a region of another partition", ask: func(k *target.SessionAsk) { k.Region = "cn-north-1" }, kind: access.Invalid, text: "partition"},
 		{name: "a region that is none", ask: func(k *target.SessionAsk) { k.Region = "evil.example/" }, kind: access.Invalid, text: "partition"},
-		{name: "after the end", ask: func(k *target.SessionAsk) { k.Until = time.Now() }, kind: access.Denied, text: "The grant has ended"},
+		{name: "after the end", ask: func(k *target.SessionAsk) { k.Until = time.Now() }, kind: access.Denied, text: "The grant is over"},
 		{name: "a way without a key", change: func(w *world) { w.broker.Secret = secret.Text{} }, kind: access.Invalid, text: "no secret access key"},
 		{name: "no issuer", fields: []string{fieldWay, wayWeb}, kind: access.Invalid, text: "issues no tokens"},
 	} {
