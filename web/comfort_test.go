@@ -147,3 +147,13 @@ func TestEmptyPagesSayWhatComesNext(t *testing.T) {
 	w.fill()
 	w.ask(t, ada, "/customers/aviary", nil).must(t, http.StatusOK, "http://jitney.example/request?customer=aviary</code>")
 }
+
+func TestPaperSaysOfWhichDayItIs(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	day := time.Now().UTC().Format("Mon 2 Jan 2006 ")
+	w.ask(t, otto, "/grants/ended", nil).must(t, http.StatusOK, "Printed from Jitney by", day)
+	if strings.Contains(w.ask(t, "", "/login", nil).body, "Printed from") {
+		t.Error("the sign-in says who printed it")
+	}
+}

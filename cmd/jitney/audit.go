@@ -19,6 +19,7 @@ func auditCommand(sh *shell) *cobra.Command {
 	p, as := &place{}, ""
 	cmd := group("audit", "Verify and export the audit log", auditVerify(sh, p, &as), auditExport(sh, p, &as), auditKey(sh, p))
 	p.register(cmd)
+	_ = cmd.PersistentFlags().MarkHidden("allow-private") // taken, and of no use here
 	cmd.PersistentFlags().StringVar(&as, "as", "", "login of the administrator to act as; else the system's user is recorded")
 	return cmd
 }

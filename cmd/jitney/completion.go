@@ -11,9 +11,14 @@ func completionCommand(sh *shell) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Print the completion script for a shell",
-		Long: `Print the completion script for a shell. To use it now, in bash:
+		Long: `Print the completion script for a shell. To use it now:
 
-  source <(jitney completion bash)`,
+  bash        source <(jitney completion bash)
+  zsh         source <(jitney completion zsh)
+  fish        jitney completion fish | source
+  PowerShell  jitney completion powershell | Out-String | Invoke-Expression
+
+Put that line into the file that your shell reads when it starts, to keep it.`,
 		ValidArgs: shells,
 		Args:      arguments(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -53,7 +53,7 @@ func demoPeople() []demoPerson {
 		{login: "example.user@msp.example", name: "Example User", what: "a technician, works for every customer", roles: []access.Role{access.Requester}, all: true},
 		{login: "ada@msp.example", name: "Ada Admin", what: "an administrator", roles: []access.Role{access.Administrator, access.Requester}, all: true},
 		{login: "petra@msp.example", name: "Petra Approver", what: "approves, works for Pedro's Aviary only", roles: []access.Role{access.Approver, access.Requester}},
-		{login: "otto@msp.example", name: "Otto Auditor", what: "an auditor: sees everything, changes nothing", roles: []access.Role{access.Auditor}},
+		{login: "otto@msp.example", name: "Otto Auditor", what: "an auditor: sees everything, changes nothing", roles: []access.Role{access.Auditor}, all: true},
 	}
 }
 

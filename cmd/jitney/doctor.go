@@ -35,7 +35,8 @@ func doctorCommand(sh *shell) *cobra.Command {
 		Short: "Check the installation and every target, and say what to fix",
 		Long: `Check the data directory, the keys, the database, the audit log and every target:
 whether access could be given and, above all, ended. Nothing is changed on a
-target. The exit code is 1 if there is an error.
+target. The exit code is 1 if there is an error. With --quiet only errors and
+warnings are printed.
 
 With --live-probe something else happens: on an Entra tenant for tests, a
 throw-away account gets Global Administrator for some minutes and is deleted, to
@@ -205,15 +206,16 @@ func finding(err error) access.Finding {
 // prescribe prints findings; one that is an error makes the command fail.
 func prescribe(sh *shell, found []diagnosis, asJSON bool) error {
 	marks := map[string]string{"ok": "ok      ", "info": "info    ", "warning": "warning ", "error": "ERROR   "}
-	errorsFound, out := 0, json.NewEncoder(sh.out)
+	count, out := map[string]int{}, json.NewEncoder(sh.out)
 	for _, d := range found {
-		if d.Level == "error" {
-			errorsFound++
-		}
+		count[d.Level]++
 		if asJSON {
 			if err := out.Encode(d); err != nil {
 				return err
 			}
+			continue
+		}
+		if sh.quiet && d.Level != "error" && d.Level != "warning" {
 			continue
 		}
 		fmt.Fprintf(sh.out, "%s%s: %s\n", marks[d.Level], plain(d.About), plain(d.What))
@@ -221,8 +223,23 @@ func prescribe(sh *shell, found []diagnosis, asJSON bool) error {
 			fmt.Fprintf(sh.out, "        → %s\n", plain(d.Fix))
 		}
 	}
-	if errorsFound > 0 {
-		return &failure{code: exitFailed, what: "jitney doctor", err: fmt.Errorf("%d errors", errorsFound), hint: "Fix them before the next grant; each line above says how."}
+	total := plural(count["error"], "error") + ", " + plural(count["warning"], "warning")
+	if count["error"] > 0 {
+		return &failure{code: exitFailed, what: "jitney doctor", err: errors.New(total), hint: "Fix them before the next grant; each line above says how."}
+	}
+	if !asJSON && !sh.quiet {
+		fmt.Fprintf(sh.err, "%s, %d in order.\n", total, len(found)-count["warning"])
 	}
 	return nil
+}
+
+// plural is a number of things in words: "no error", "1 error", "2 errors".
+func plural(n int, what string) string {
+	switch n {
+	case 0:
+		return "no " + what
+	case 1:
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"jitney/access"
 	"jitney/broker"
 	"jitney/sim/entra"
 )
@@ -94,5 +97,26 @@ func probed(t *testing.T, data, record string, in broker.TargetInput, cloud *ent
 	}
 	if users := tenant.Users(); len(users) > 0 {
 		t.Errorf("the probe leaves %+v", users)
+	}
+}
+
+func TestPrescriptionsSumUp(t *testing.T) {
+	found := []diagnosis{{"keys", access.Finding{Level: "ok", What: "Fine."}}, {"dc1", access.Finding{Level: "info", What: "2016."}}, {"data", access.Finding{Level: "warning", What: "Open to others.", Fix: "chmod 700"}}}
+	for _, c := range []struct {
+		name          string
+		quiet         bool
+		more          []diagnosis
+		out, err, bad string
+	}{
+		{"everything is told", false, nil, "ok      keys: Fine.\ninfo    dc1: 2016.\nwarning data: Open to others.\n        → chmod 700\n", "no error, 1 warning, 2 in order.\n", ""},
+		{"quietly only what needs somebody", true, nil, "warning data: Open to others.\n        → chmod 700\n", "", ""},
+		{"an error fails", true, []diagnosis{{"audit", access.Finding{Level: "error", What: "Cut."}}, {"dc2", access.Finding{Level: "error", What: "Down."}}},
+			"warning data: Open to others.\n        → chmod 700\nERROR   audit: Cut.\nERROR   dc2: Down.\n", "", "2 errors, 1 warning"},
+	} {
+		var out, errs bytes.Buffer
+		err := prescribe(&shell{out: &out, err: &errs, quiet: c.quiet}, append(slices.Clone(found), c.more...), false)
+		if out.String() != c.out || errs.String() != c.err || (err != nil) != (c.bad != "") || err != nil && !strings.Contains(err.Error(), c.bad) {
+			t.Errorf("%s: %q, %q, %v", c.name, &out, &errs, err)
+		}
 	}
 }

@@ -45,6 +45,7 @@ func grantsCommand(sh *shell) *cobra.Command {
 	p, as := &place{}, ""
 	cmd := group("grants", "List, show, watch and end grants", grantsLs(sh, p, &as), grantsShow(sh, p, &as), grantsWatch(sh, p, &as), grantsEnd(sh, p, &as))
 	p.register(cmd)
+	_ = cmd.PersistentFlags().MarkHidden("allow-private") // taken, and of no use here
 	cmd.PersistentFlags().StringVar(&as, "as", "", "login of the administrator to act as; else the system's user is recorded")
 	return cmd
 }

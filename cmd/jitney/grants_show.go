@@ -113,7 +113,7 @@ func showPage(sh *shell, p broker.GrantPage) error {
 	fmt.Fprintf(sh.out, "\nRead back %s:\n", age(p))
 	for _, r := range p.Rows {
 		mark := "  "
-		if !r.OK {
+		if !r.OK && (r.Wanted != "" || !p.Grant.Wanted(time.Now())) {
 			mark = "! "
 		}
 		fmt.Fprintf(w, "%s%s\t%s\n", mark, plain(r.What), plain(r.Found))

@@ -42,6 +42,7 @@ func issuerCommand(sh *shell) *cobra.Command {
 two documents below the issuer's address: the server serves them, and "export"
 writes them as files, for a server that AWS cannot reach.`
 	p.register(cmd)
+	_ = cmd.PersistentFlags().MarkHidden("allow-private") // taken, and of no use here
 	cmd.PersistentFlags().StringVar(&as, "as", "", "login of the administrator to act as; else the system's user is recorded")
 	return cmd
 }

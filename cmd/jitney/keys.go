@@ -34,6 +34,7 @@ func keysCommand(sh *shell) *cobra.Command {
 	p, as := &place{}, ""
 	cmd := group("keys", "Rotate the keys that protect stored secrets", keysRotate(sh, p, &as), keysStatus(sh, p, &as))
 	p.register(cmd)
+	_ = cmd.PersistentFlags().MarkHidden("allow-private") // taken, and of no use here
 	cmd.PersistentFlags().StringVar(&as, "as", "", "login of the administrator to act as; else the system's user is recorded")
 	return cmd
 }
