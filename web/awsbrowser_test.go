@@ -162,6 +162,9 @@ func TestAConsoleURLIsCopiedByOnePress(t *testing.T) {
 		}
 		b.click(t, from[1])
 		b.until(t, `document.querySelector("#copied").innerText.includes("Copied. It signs in whoever opens it, for 15 minutes. Don't paste it") && !document.body.innerHTML.includes("SigninToken")`)
+		if i == 0 {
+			b.until(t, `document.querySelector("#today").innerText.includes("console URL") && document.querySelector("#today button[value]")`)
+		}
 		b.open(t, "/aws?place=aws-kprod")
 		b.until(t, `(document.querySelector("details.more").open = true)`)
 		b.do(t, chromedp.Focus(chromedp.CSS("#destination")))

@@ -212,6 +212,7 @@
       getSelection().selectAllChildren(shown);
       return;
     }
+    document.body.dispatchEvent(new CustomEvent("copied")); // the list of sessions has one more
     label.textContent = " Copied";
     setTimeout(() => (label.textContent = before), 1600);
   });
