@@ -266,7 +266,7 @@ func (v *visit) remember(name, value string) {
 	if c, err := v.r.Cookie(name); err == nil && c.Value == value {
 		return
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.r.TLS != nil})
+	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.https})
 }
 
 // secondsOf writes a length as settings name it: "7200 s (2 hours)".

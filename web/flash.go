@@ -38,7 +38,7 @@ func takeFlash(v *visit) *flash {
 	if err != nil {
 		return nil
 	}
-	http.SetCookie(v.w, &http.Cookie{Name: "flash", Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.r.TLS != nil})
+	http.SetCookie(v.w, &http.Cookie{Name: "flash", Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.https})
 	f, ok := flashes[c.Value]
 	if !ok {
 		return nil
@@ -58,6 +58,6 @@ func theme(r *http.Request) string {
 // setTheme stores the chosen theme in a cookie and goes back.
 func (s entry) setTheme(v *visit) error {
 	http.SetCookie(v.w, &http.Cookie{Name: "theme", Value: map[string]string{"light": "light", "dark": "dark"}[v.form("theme")],
-		Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.r.TLS != nil})
+		Path: "/", MaxAge: 400 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.https})
 	return v.back(localPath(v.form("back"), "/request"), "")
 }

@@ -27,6 +27,7 @@ type visit struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	Person  access.Person // zero where nobody needs to be signed in
+	https   bool          // visitors come over https, also where a proxy ends it
 	formsTo string        // where else than to this website the answer to a form may lead; empty for nowhere
 	section string        // address of the part of the website that the page belongs to; empty if its own tells
 	reach   broker.SessionReach
@@ -128,7 +129,7 @@ func temporary(word string) string {
 // public answers visits of anybody.
 func (s *Server) public(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.answer(h, &visit{w: w, r: r, clock: clock{now: time.Now(), zone: s.zone}})
+		s.answer(h, &visit{w: w, r: r, https: strings.HasPrefix(s.address(r), "https://"), clock: clock{now: time.Now(), zone: s.zone}})
 	})
 }
 
@@ -291,7 +292,7 @@ func problem(err error) (*access.Error, error) {
 // back sends the visitor on after a form was done, with a message.
 func (v *visit) back(to, message string) error {
 	if message != "" {
-		http.SetCookie(v.w, &http.Cookie{Name: "flash", Value: message, Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.r.TLS != nil})
+		http.SetCookie(v.w, &http.Cookie{Name: "flash", Value: message, Path: "/", MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: v.https})
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 	return nil

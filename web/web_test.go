@@ -321,3 +321,16 @@ func TestSigningIn(t *testing.T) {
 		t.Errorf("theme: %v", a.Header)
 	}
 }
+
+// Behind a proxy the connection itself is not encrypted, and the cookies are
+// for https all the same.
+func TestCookiesAreForHTTPSWhereVisitorsComeByIt(t *testing.T) {
+	w := newWorld(t)
+	for address, want := range map[string]bool{"https://jitney.example": true, "http://127.0.0.1:8080": false} {
+		w.server.Address = address
+		cookies := w.ask(t, "", "/theme", url.Values{"theme": {"dark"}}).Cookies()
+		if len(cookies) != 1 || cookies[0].Secure != want || !cookies[0].HttpOnly {
+			t.Errorf("%s: %v", address, cookies)
+		}
+	}
+}
