@@ -23,6 +23,8 @@ type policyForm struct {
 	NoTicket, NoReason        bool
 	Tickets                   access.TicketRules
 	Grace                     int64 // minutes
+	Sum                       string
+	Unfolded                  bool
 }
 
 type settingsBody struct {
@@ -45,7 +47,21 @@ func formOf(v *visit, p access.Policy) policyForm {
 	return policyForm{ID: "policy-" + p.Name, Name: p.Name, Title: p.Title, Changed: changed, Version: p.Version, Following: p.Version + 1,
 		Default: int64(p.Default / time.Minute), Max: int64(p.Max / time.Minute), Start: int64(p.StartWithin / time.Minute),
 		MinReason: p.MinReason, OnForm: p.Password == access.ChosenOnForm, Approval: p.NeedsApproval, Orphans: p.EndOrphans,
-		NoTicket: p.NoTicket, NoReason: p.NoReason, Tickets: p.Tickets, Grace: int64(p.Tickets.CloseGrace / time.Minute)}
+		NoTicket: p.NoTicket, NoReason: p.NoReason, Tickets: p.Tickets, Grace: int64(p.Tickets.CloseGrace / time.Minute), Sum: sumOf(p)}
+}
+
+// sumOf says in one line what a policy demands.
+func sumOf(p access.Policy) string {
+	demands := []string{access.Length(p.Default) + ", at most " + access.Length(p.Max)}
+	for _, d := range []struct {
+		holds bool
+		text  string
+	}{{p.NeedsApproval, "needs an approver"}, {!p.NoTicket, "needs a ticket"}, {p.Tickets.EndOnClose, "ends when the ticket is closed"}, {!p.NoReason, "needs a reason"}} {
+		if d.holds {
+			demands = append(demands, d.text)
+		}
+	}
+	return strings.Join(demands, "; ")
 }
 
 // settingsPage shows the policies; typed is one that could not be saved.
@@ -64,7 +80,12 @@ func (s rules) settingsPage(v *visit, typed *access.Policy, failed error) error 
 			typed.ChangedAt = p.ChangedAt
 			p = *typed
 		}
-		b.Policies = append(b.Policies, formOf(v, p))
+		f := formOf(v, p)
+		f.Unfolded = typed != nil && typed.Name == p.Name
+		b.Policies = append(b.Policies, f)
+	}
+	if len(b.Policies) == 1 {
+		b.Policies[0].Unfolded = true
 	}
 	if b.Adding && b.CanEdit {
 		p := access.DefaultPolicy()
@@ -78,7 +99,7 @@ func (s rules) settingsPage(v *visit, typed *access.Policy, failed error) error 
 			p = *typed
 		}
 		f := formOf(v, p)
-		f.ID = "policy-"
+		f.ID, f.Unfolded = "policy-", true
 		b.Policies = append(b.Policies, f)
 	}
 	if b.TimeZone, err = s.Broker.Settings.Setting(v.ctx(), v.Person, broker.SettingTimeZone); err != nil {

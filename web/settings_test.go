@@ -25,6 +25,9 @@ func TestPolicyMenu(t *testing.T) {
 	if strings.Contains(string(found.body), "Night shift") {
 		t.Error("finds what does not match")
 	}
+	if want := `<summary>30 min, at most 1 h 30 min; needs a ticket; needs a reason</summary>`; !strings.Contains(all.body, want) || strings.Contains(all.body, `<details class="more" open>`) {
+		t.Errorf("policies are not folded to one line such as %s", want)
+	}
 	w.ask(t, ada, "/settings?q=nothing-like-it", nil).must(t, http.StatusOK, "No policy has", "Show all")
 
 	w.ask(t, ada, "/settings?add=policy&from=vendors", nil).must(t, http.StatusOK, "Copy of Vendor access", `value="90"`)
