@@ -3,11 +3,16 @@
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)"
+# Peers are required, and go vet is left to make verify.
+TEST    := JITNEY_TEST_REQUIRE=1 $(GO) test -vet=off
 TOOL     = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
 
 # The packages in which two goroutines meet; make race runs their tests under
-# the race detector.
+# the race detector, and make test runs them in no other way.
 CORE := ./access ./secret ./audit ./schedule/... ./store/... ./broker/... ./ticket/desk ./notify ./target/fake/...
+
+# The packages whose tests take longest, which begin first.
+SLOW := ./web ./cmd/jitney ./target/ad ./reconcile
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test need verify race crash desks proof bench screenshots css sqlc clean
@@ -24,7 +29,7 @@ demo: ## Try everything in a browser, with simulated systems; nothing to install
 	@exec ./jitney demo
 
 test: need verify race crash ## Run every test, against real peers (installs them as root where they are missing)
-	JITNEY_TEST_REQUIRE=1 $(GO) test -p 4 -timeout 9m ./... # most of them wait for a peer or a browser
+	$(TEST) -p 4 -timeout 11m $(SLOW) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CORE))") # most of them wait for a peer or a browser
 
 need: # Install the peers of the tests: Samba AD DC, PostgreSQL, Chromium
 	@lab/need
@@ -36,14 +41,14 @@ verify: ## Check format, go vet, staticcheck
 	$(call TOOL,staticcheck) ./...
 
 race: ## Run the tests of the core under the race detector
-	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m $(CORE)
-	JITNEY_TEST_REQUIRE=1 $(GO) test -race -timeout 6m -run 'Simulation$$|Matrix|Pass' ./reconcile -args -seeds 3 # hours of virtual time are slow under the detector
+	$(TEST) -race -timeout 9m $(CORE)
+	$(TEST) -race -timeout 9m -run 'Simulation$$|Matrix|Pass' ./reconcile -args -seeds 3 # hours of virtual time are slow under the detector
 
 desks: ## Run the ticket connectors against the real Request Tracker and Redmine (installs them as root; 5 minutes)
 	lab/rt install && lab/redmine install && JITNEY_TEST_REQUIRE=1 $(GO) test -tags desks -p 1 -timeout 9m -run Real ./ticket/...
 
 crash: ## kill -9 the real server at every crash point, on both databases
-	JITNEY_TEST_REQUIRE=1 $(GO) test -tags crashpoints -parallel 16 -timeout 6m -run 'Crash' ./cmd/jitney
+	$(TEST) -tags crashpoints -parallel 16 -timeout 9m -run 'Crash' ./cmd/jitney
 
 proof: ## Microsoft 365 and AWS at full size in virtual time, with faults, throttling and every answer lost; and a thousand hours of bad luck
 	$(GO) test -timeout 15m ./proof/entra ./proof/aws -args -full

@@ -85,7 +85,7 @@ func TestStreamResumes(t *testing.T) {
 	w.fill()
 	server := httptest.NewServer(w.handler)
 	defer server.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	open := func(last string) *http.Response {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/grants/active/events?after=1", nil)

@@ -51,7 +51,7 @@ func openConsole(t *testing.T) *console {
 // visited waits for the n-th visitor, who must not say where they came from.
 func (c *console) visited(t *testing.T, n int, from string) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		c.mu.Lock()
 		seen := append([]string(nil), c.seen...)
 		c.mu.Unlock()

@@ -182,7 +182,7 @@ func TestBounds(t *testing.T) {
 			_, _ = io.ReadAll(r.Body) // only then a server sees that its caller left
 			<-r.Context().Done()
 		}
-		c := client(t, http.HandlerFunc(slow), reach.Options{Timeout: 50 * time.Millisecond})
+		c := client(t, http.HandlerFunc(slow), reach.Options{Timeout: time.Second})
 		if _, err := c.Do(t.Context(), reach.Call{Method: "POST", Body: 1, Writes: true}); ticket.TroubleOf(err) != ticket.Doubtful {
 			t.Errorf("%v", err)
 		}

@@ -1,4 +1,4 @@
-async (withAxe) => {
+async (withAxe, rules) => {
   await new Promise((done) => setTimeout(done, 60));
   const out = { Overflow: Math.max(0, document.documentElement.scrollWidth - innerWidth), Wide: [], Weak: [], Faults: window.faults || [], Axe: [] };
   if (out.Overflow) {
@@ -37,7 +37,7 @@ async (withAxe) => {
     if (r < 3) out.Weak.push(`border of ${e.tagName}.${e.className}#${e.id} has ${r.toFixed(2)}:1`);
   }
   if (withAxe) {
-    const result = await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
+    const result = await axe.run(document, { runOnly: rules?.length ? { type: "rule", values: rules } : ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
     out.Axe = result.violations.map((v) => ({ ID: v.id, Help: v.help, Nodes: v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160) + " " + (n.any[0]?.message || "")) }));
   }
   return JSON.stringify(out);
