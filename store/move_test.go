@@ -144,7 +144,7 @@ func TestAMoveWaitsForARequestThatIsBeingStored(t *testing.T) {
 // is one, or done is closed.
 func waitsFor(t *testing.T, on *sql.DB, pid int, done <-chan struct{}) (waits int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		err := on.QueryRowContext(t.Context(), "SELECT pid FROM pg_stat_activity WHERE $1::int = ANY(pg_blocking_pids(pid)) LIMIT 1", pid).Scan(&waits)
 		if err == nil {
 			return waits
