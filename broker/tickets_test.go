@@ -275,4 +275,10 @@ func TestWhatCanBeChosenComesFromTheTicketSystem(t *testing.T) {
 	if err := c.RefreshChoices(w.ctx, w.auditor, saved.ID); access.KindOf(err) != access.NotFound {
 		t.Errorf("an auditor refreshes: %v", err)
 	}
+	in.ID, in.Version, in.Secrets = saved.ID, saved.Version, nil // it may be another system from now on
+	_, err = c.Save(w.ctx, w.admin, in)
+	check(t, err)
+	if all, err = c.Choices(w.ctx, w.admin, saved.ID); err != nil || len(all) != 0 {
+		t.Errorf("after the settings changed: %+v, %v", all, err)
+	}
 }

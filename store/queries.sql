@@ -527,6 +527,9 @@ WHERE ticket_lists.read_at <= excluded.read_at;
 -- name: DropTicketLists :exec
 DELETE FROM ticket_lists WHERE connection = @connection;
 
+-- name: DropTicketChoices :exec
+DELETE FROM ticket_choices WHERE connection = @connection;
+
 -- name: TicketChoices :many
 SELECT * FROM ticket_choices WHERE connection = @connection;
 

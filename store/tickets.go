@@ -48,11 +48,14 @@ func (s *Tickets) SetTicketList(ctx context.Context, l access.TicketList) error 
 	})
 }
 
-// DropTicketLists forgets what a system told, such as when it is another one
-// from now on.
+// DropTicketLists forgets what a system told, of its tickets and of what can be
+// chosen, such as when it is another one from now on.
 func (s *Tickets) DropTicketLists(ctx context.Context, connection string) error {
 	return s.core.write(ctx, "forget the tickets of connection "+connection, func(ctx context.Context, t *tx) error {
-		return t.DropTicketLists(ctx, connection)
+		if err := t.DropTicketLists(ctx, connection); err != nil {
+			return err
+		}
+		return t.DropTicketChoices(ctx, connection)
 	})
 }
 

@@ -65,6 +65,12 @@ func TestWhatTicketSystemsTold(t *testing.T) {
 		if all, err := s.Tickets.Choices(ctx, "rt1"); err != nil || len(all) != 1 || all[0].All[0].Title != "Closed" || !all[0].ReadAt.Equal(t0) {
 			t.Errorf("%+v, %v", all, err)
 		}
+		if err := s.Tickets.DropTicketLists(ctx, "rt1"); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := s.Tickets.Choices(ctx, "rt1"); err != nil || len(all) != 0 {
+			t.Errorf("after it was dropped: %+v, %v", all, err)
+		}
 	})
 }
 

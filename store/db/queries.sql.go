@@ -950,6 +950,15 @@ func (q *Queries) DropTargetSecret(ctx context.Context, arg DropTargetSecretPara
 	return err
 }
 
+const dropTicketChoices = `-- name: DropTicketChoices :exec
+DELETE FROM ticket_choices WHERE connection = $1
+`
+
+func (q *Queries) DropTicketChoices(ctx context.Context, connection string) error {
+	_, err := q.db.ExecContext(ctx, dropTicketChoices, connection)
+	return err
+}
+
 const dropTicketLists = `-- name: DropTicketLists :exec
 DELETE FROM ticket_lists WHERE connection = $1
 `
