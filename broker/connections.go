@@ -42,7 +42,7 @@ type ConnectionStore interface {
 type ConnectionSaver interface {
 	// SaveConnection stores c; each sealed setting in secrets replaces the one of that name, an empty one erases it.
 	SaveConnection(ctx context.Context, c access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error)
-	// MoveConnection is SaveConnection with settings that lead to another system; access.StillLive if something hangs on the one they lead to now.
+	// MoveConnection is SaveConnection with settings that lead to another system, and takes the mappings away; access.StillLive if something hangs on the one they lead to now.
 	MoveConnection(ctx context.Context, c access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error)
 }
 
@@ -194,10 +194,10 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 	if len(wrong) > 0 {
 		return access.Connection{}, &Invalid{Fields: wrong}
 	}
-	save := c.ports.Connections.SaveConnection
+	save, moves := c.ports.Connections.SaveConnection, ""
 	if in.ID != "" {
 		if wrong = movedDesk(kind, one.Settings, settings.Values); len(wrong) > 0 {
-			save = c.ports.Connections.MoveConnection
+			save, moves = c.ports.Connections.MoveConnection, " It leads to another system now, whose companies are to be mapped anew."
 		}
 	}
 	one.Settings = settings.Values
@@ -208,7 +208,7 @@ func (c *Connections) Save(ctx context.Context, who access.Person, in Connection
 		}
 	}
 	saved, err := save(ctx, one, sealed,
-		by(who, EventConnectionSaved, "", "", one.ID, choose(in.ID == "", "Added", "Changed")+" the connection to the ticket system "+one.Name+"."))
+		by(who, EventConnectionSaved, "", "", one.ID, choose(in.ID == "", "Added", "Changed")+" the connection to the ticket system "+one.Name+"."+moves))
 	if access.CodeOf(err) == access.StillLive {
 		return access.Connection{}, &Invalid{Fields: wrong}
 	}

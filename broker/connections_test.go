@@ -146,8 +146,15 @@ func TestAConnectionMovesNowhereWhileSomethingHangsOnIt(t *testing.T) {
 	check(t, err)
 	in.ID, in.Version, in.Secrets = saved.ID, saved.Version, nil
 	in.Name = "The bureau"
+	w.bureau.companies = []ticket.Company{{ID: "7", Name: "Aviary"}}
+	_, err = c.Refresh(w.ctx, w.admin, saved.ID)
+	check(t, err)
+	check(t, c.Map(w.ctx, w.admin, saved.ID, "aviary", "7"))
 	saved, err = c.Save(w.ctx, w.admin, in) // anything else may change
 	check(t, err)
+	if page, err := c.Mapping(w.ctx, w.admin, saved.ID); err != nil || page.Mapped != 1 || len(page.Companies) != 1 {
+		t.Errorf("%+v, %v", page, err)
+	}
 	in.Version, in.Values = saved.Version, map[string]string{"url": "https://other.example"}
 	in.Secrets = map[string]secret.Text{"token": secret.New("token-of-the-other")}
 	if _, err := c.Save(w.ctx, w.admin, in); len(broker.FieldsOf(err)) != 1 || broker.FieldsOf(err)[0].Field != "url" {
@@ -166,5 +173,8 @@ func TestAConnectionMovesNowhereWhileSomethingHangsOnIt(t *testing.T) {
 	}
 	if _, err = c.Save(w.ctx, w.admin, in); err != nil {
 		t.Errorf("nothing hangs on it any more: %v", err)
+	}
+	if page, err := c.Mapping(w.ctx, w.admin, saved.ID); err != nil || page.Mapped != 0 || len(page.Companies) != 0 { // 7 may be somebody else there
+		t.Errorf("customers are companies of the other system: %+v, %v", page, err)
 	}
 }

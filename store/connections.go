@@ -55,13 +55,21 @@ func (s *Connections) SaveConnection(ctx context.Context, n access.Connection, s
 	return s.save(ctx, n, secrets, events, nil)
 }
 
-// MoveConnection is SaveConnection with settings that lead to another system.
+// MoveConnection is SaveConnection with settings that lead to another system,
+// whose companies are not known yet: no customer is one of them.
 // If access is open whose ticket is of the connection, or a note for it waits to
 // be written, it is access.Conflict with the code access.StillLive, and nothing
 // is changed. Access that is asked for meanwhile waits until it is done.
 func (s *Connections) MoveConnection(ctx context.Context, n access.Connection, secrets map[string][]byte, events ...access.Event) (access.Connection, error) {
 	return s.save(ctx, n, secrets, events, func(ctx context.Context, t *tx) error {
-		return t.vacant(ctx, onConnection(n.ID), n.ID, t.OpenOnConnection)
+		if err := t.vacant(ctx, onConnection(n.ID), n.ID, t.OpenOnConnection); err != nil {
+			return err
+		}
+		now := time.Now().UnixMicro()
+		if err := t.MissCompanies(ctx, db.MissCompaniesParams{Connection: n.ID, GoneAt: now, SeenAt: now}); err != nil {
+			return err
+		}
+		return t.DropMappings(ctx, n.ID)
 	})
 }
 

@@ -406,6 +406,9 @@ ON CONFLICT (connection, customer) DO UPDATE SET company = excluded.company, nam
 -- name: DropMapping :exec
 DELETE FROM mappings WHERE connection = @connection AND customer = @customer;
 
+-- name: DropMappings :exec
+DELETE FROM mappings WHERE connection = @connection;
+
 -- name: CustomerDesk :one
 SELECT connection FROM customer_desks WHERE customer = @customer;
 

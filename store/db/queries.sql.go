@@ -892,6 +892,15 @@ func (q *Queries) DropMapping(ctx context.Context, arg DropMappingParams) error 
 	return err
 }
 
+const dropMappings = `-- name: DropMappings :exec
+DELETE FROM mappings WHERE connection = $1
+`
+
+func (q *Queries) DropMappings(ctx context.Context, connection string) error {
+	_, err := q.db.ExecContext(ctx, dropMappings, connection)
+	return err
+}
+
 const dropOffers = `-- name: DropOffers :exec
 DELETE FROM offers WHERE expires_at <= $1
 `

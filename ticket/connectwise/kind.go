@@ -51,7 +51,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 		Name: "connectwise", Title: "ConnectWise PSA", Company: "company",
 		Fields: []ticket.Field{
 			{Name: fieldURL, Place: true, Route: true, Title: "Address", Required: true, Example: "https://na.myconnectwise.net", Help: "Where people sign in to ConnectWise PSA, without anything after the host."},
-			{Name: fieldCompany, Title: "Company ID", Required: true, Example: "yourcompany", Help: "What people enter as the company when they sign in."},
+			{Name: fieldCompany, Place: true, Title: "Company ID", Required: true, Example: "yourcompany", Help: "What people enter as the company when they sign in."},
 			{Name: fieldPublic, Title: "Public key", Required: true, Help: "Of an API member made for Jitney alone, under System, Members, API Members, API Keys. Its role needs: service tickets, inquire all and edit all; companies, inquire all; and each board of your customers."},
 			{Name: fieldPrivate, Title: "Private key", Required: true, Secret: true, Help: "ConnectWise shows it once, when the keys are made."},
 			{Name: fieldClient, Title: "Client ID", Required: true, Secret: true, Example: "01234567-89ab-cdef-0123-456789abcdef", Help: "ConnectWise demands one on every call. Make your own at developer.connectwise.com; it is yours, and not to be shared."},

@@ -30,7 +30,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 		Fields: []ticket.Field{
 			{Name: fieldURL, Place: true, Route: true, Title: "Resource server", Required: true, Example: "https://yourcompany.halopsa.com/api", Help: "As Halo shows it under Configuration, Integrations, Halo API."},
 			{Name: fieldAuth, Title: "Authorisation server", Route: true, Example: "https://yourcompany.halopsa.com/auth", Help: "From the same page. Empty: the same host as the resource server."},
-			{Name: fieldTenant, Title: "Instance", Example: "yourcompany", Help: "What that page shows as Tenant. Empty for a server of your own."},
+			{Name: fieldTenant, Place: true, Title: "Instance", Example: "yourcompany", Help: "What that page shows as Tenant. Empty for a server of your own."},
 			{Name: fieldID, Title: "Client ID", Required: true, Help: "Of an API application made for Jitney alone: Client ID and Secret (Services), signed in as an agent of its own, with the permissions read:tickets, edit:tickets and read:customers. Add the agent to every team, and let it use all customers."},
 			{Name: fieldSecret, Title: "Client secret", Required: true, Secret: true, Help: "Halo shows it once, when the application is made."},
 			{Name: fieldOutcome, Title: "Outcome of notes", Picked: true, Example: "Private Note", Help: "The action by which notes are written; one that is private and changes no status. Empty: Private Note."},

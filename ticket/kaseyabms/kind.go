@@ -40,7 +40,7 @@ func Kind(rules reach.Rules) ticket.Kind {
 		Name: "kaseyabms", Title: "Kaseya BMS", Company: "account",
 		Fields: []ticket.Field{
 			{Name: fieldURL, Place: true, Route: true, Title: "Address of the interface", Required: true, Example: "https://api.bms.kaseya.com", Help: "api.bmsemea.kaseya.com or api.bmsapac.kaseya.com in those regions; for Pulseway PSA the address of your server."},
-			{Name: fieldCompany, Title: "Company name", Required: true, Example: "Your Company", Help: "As BMS shows it under My Settings."},
+			{Name: fieldCompany, Place: true, Title: "Company name", Required: true, Example: "Your Company", Help: "As BMS shows it under My Settings."},
 			{Name: fieldUser, Title: "Username", Required: true, Help: "Of an employee made for Jitney alone, who may see the accounts and tickets of your customers and add notes to them. BMS gives one-time codes to employees only, not to API users."},
 			{Name: fieldPassword, Title: "Password", Required: true, Secret: true},
 			{Name: fieldTOTP, Title: "Key of the one-time codes", Secret: true, Example: "JBSWY3DPEHPK3PXP", Help: "What BMS shows, beside the picture, when an authenticator app is set up for that employee. Empty if it signs in without codes."},
