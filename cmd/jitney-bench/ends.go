@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/pprof"
 	"time"
 )
 
@@ -105,20 +107,42 @@ func (o *options) stormOne(ctx context.Context, e *engine, n int) error {
 	if err != nil {
 		return err
 	}
+	time.Sleep(time.Until(ends.first))
+	cpu, theirs := cpuTime(), e.cpu()
+	unprofile, err := o.profiling()
+	if err != nil {
+		return err
+	}
 	limit := ends.first.Add(2 * time.Minute)
 	for got := 0; got < n && time.Now().Before(limit) && ctx.Err() == nil; got, _ = c.recorded.count() {
 		time.Sleep(5 * time.Millisecond)
 	}
 	got, last := c.recorded.count()
-	stats := c.accounts.Stats()
+	unprofile()
+	cpu, theirs = cpuTime()-cpu, e.cpu()-theirs
+	stats, notes := c.accounts.Stats(), c.work.Stats()
 	if err := c.stop(); err != nil {
 		return err
 	}
 	late := s.lateness(ends.end)
-	o.printf("  %6d ends: last removed at the target after %.2f s, last recorded after %.2f s   (started p50 %.2f s; %d claimed, %d lost, %d failed; %d removed twice)",
-		n, s.last().Sub(ends.first).Seconds(), last.Sub(ends.first).Seconds(), at(late, 0.5).Seconds(), stats.Claimed, stats.Lost, stats.Failed, s.twice)
+	o.printf("  %6d ends: last removed at the target after %.2f s, last recorded after %.2f s   (started p50 %.2f s; %d claimed, %d lost, %d failed; %d removed twice; %d notes begun; CPU %.2f s, database server %.2f s)",
+		n, s.last().Sub(ends.first).Seconds(), last.Sub(ends.first).Seconds(), at(late, 0.5).Seconds(), stats.Claimed, stats.Lost, stats.Failed, s.twice,
+		notes.Started, cpu.Seconds(), theirs.Seconds())
 	if got != n {
 		return fmt.Errorf("only %d of %d ends were recorded", got, n)
 	}
 	return nil
+}
+
+// profiling writes a profile of the processor's time, if that was asked for,
+// until the function that it reports is called.
+func (o *options) profiling() (stop func(), err error) {
+	if o.profile == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(o.profile)
+	if err != nil {
+		return nil, err
+	}
+	return func() { pprof.StopCPUProfile(); f.Close() }, pprof.StartCPUProfile(f)
 }

@@ -14,7 +14,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -61,17 +60,6 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(o.dir)
-	if o.profile != "" {
-		f, err := os.Create(o.profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
 	o.preface()
 	if o.wants("tickets") {
 		if err := measureTickets(ctx, o); err != nil {
@@ -101,7 +89,7 @@ func run(ctx context.Context, args []string) error {
 func parse(args []string) (*options, error) {
 	o := &options{out: os.Stdout, only: map[string]bool{}}
 	fs := flag.NewFlagSet("jitney-bench", flag.ContinueOnError)
-	profile := fs.String("cpuprofile", "", "write a CPU profile of this process to this file")
+	profile := fs.String("cpuprofile", "", "write a CPU profile of the last storm to this file")
 	quick := fs.Bool("quick", false, "small sizes: half a minute for each engine")
 	engines := fs.String("engines", "sqlite,postgres", "databases to measure")
 	only := fs.String("only", "", "parts to measure: insert,audit,steady,storm,bare,kill,idle,outage,m365,sessions,tickets; empty for all")

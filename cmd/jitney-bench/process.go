@@ -232,6 +232,23 @@ func cpuOf(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on Linux
 }
 
+// cpu is the processor time that the database server has used, where there is
+// one and it is on this machine.
+func (e *engine) cpu() (sum time.Duration) {
+	if !e.postgres {
+		return 0
+	}
+	all, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, path := range all {
+		if b, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(b)) == "postgres" {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				sum += cpuOf(pid)
+			}
+		}
+	}
+	return sum
+}
+
 // cpuTime is the processor time that this process has used.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
