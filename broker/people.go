@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"jitney/access"
@@ -23,7 +22,6 @@ type Staff struct {
 	ports  Ports
 	gate   gate
 	access *Access
-	last   sync.Mutex // one change of administrators at a time
 }
 
 // A PersonInput is a person as a form sends it.
@@ -83,14 +81,9 @@ func (s *Staff) Save(ctx context.Context, who access.Person, in PersonInput) (ac
 	if err := s.valid(ctx, p); err != nil {
 		return access.Person{}, err
 	}
-	s.last.Lock()
-	defer s.last.Unlock()
-	if err := s.keepsOne(ctx, p); err != nil {
-		return access.Person{}, err
-	}
 	e := by(who, EventPersonSaved, "", "", p.ID, choose(in.ID == "", "Added ", "Changed ")+p.Login+".")
 	e.Data = map[string]string{"roles": joinRoles(p.Roles), "customers": choose(p.AllCustomers, "all", strings.Join(p.Customers, " "))}
-	saved, err := s.ports.People.SavePerson(ctx, p, e)
+	saved, err := s.ports.People.SavePersonIf(ctx, p, keepsOne, e)
 	return saved, hide(err)
 }
 
@@ -134,17 +127,10 @@ func (s *Staff) valid(ctx context.Context, p access.Person) error {
 	return nil
 }
 
-// keepsOne demands that an administrator who can sign in is left if p is stored.
-func (s *Staff) keepsOne(ctx context.Context, p access.Person) error {
-	all, err := s.ports.People.People(ctx)
-	if err != nil {
-		return err
-	}
-	for _, o := range append(all[:len(all):len(all)], p) {
-		if o.ID == p.ID {
-			o = p
-		}
-		if o.Is(access.Administrator) && o.DisabledAt.IsZero() {
+// keepsOne demands that an administrator who can sign in is left.
+func keepsOne(everybody []access.Person) error {
+	for _, p := range everybody {
+		if p.Is(access.Administrator) && p.DisabledAt.IsZero() {
 			return nil
 		}
 	}
@@ -183,8 +169,6 @@ func (s *Staff) Enable(ctx context.Context, who access.Person, id string) error 
 }
 
 func (s *Staff) setDisabled(ctx context.Context, who access.Person, id string, at time.Time, e access.Event) error {
-	s.last.Lock()
-	defer s.last.Unlock()
 	p, err := s.ports.People.Person(ctx, id)
 	if err != nil {
 		return hide(err)
@@ -193,10 +177,7 @@ func (s *Staff) setDisabled(ctx context.Context, who access.Person, id string, a
 		return nil
 	}
 	p.DisabledAt = at
-	if err := s.keepsOne(ctx, p); err != nil {
-		return err
-	}
-	_, err = s.ports.People.SavePerson(ctx, p, e)
+	_, err = s.ports.People.SavePersonIf(ctx, p, keepsOne, e)
 	return hide(err)
 }
 

@@ -52,6 +52,9 @@ type People interface {
 	Person(ctx context.Context, id string) (access.Person, error)
 	People(ctx context.Context) ([]access.Person, error)
 	SavePerson(ctx context.Context, p access.Person, events ...access.Event) (access.Person, error) // Version 0 creates
+	// SavePersonIf stores p unless allowed, given everybody with p as it is to
+	// be, reports an error. No other such change comes in between, on any replica.
+	SavePersonIf(ctx context.Context, p access.Person, allowed func(everybody []access.Person) error, events ...access.Event) (access.Person, error)
 }
 
 // Customers keeps customers.

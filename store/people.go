@@ -42,9 +42,31 @@ func (p *People) People(ctx context.Context) ([]access.Person, error) {
 // SavePerson stores n; Version 0 creates. A login that somebody else has is
 // access.Invalid.
 func (p *People) SavePerson(ctx context.Context, n access.Person, events ...access.Event) (access.Person, error) {
+	return p.SavePersonIf(ctx, n, nil, events...)
+}
+
+// SavePersonIf is SavePerson for changes that count on what other people are:
+// allowed is given everybody as stored, n as it is to be, and nothing is stored
+// if it reports an error. No other such change comes in between, on any replica.
+func (p *People) SavePersonIf(ctx context.Context, n access.Person, allowed func([]access.Person) error, events ...access.Event) (access.Person, error) {
 	err := p.core.write(ctx, "save person "+n.ID, func(ctx context.Context, t *tx) error {
+		if allowed != nil {
+			if err := t.alone(ctx, "people"); err != nil {
+				return err
+			}
+		}
 		if err := savePerson(ctx, t, n); err != nil {
 			return err
+		}
+		if allowed != nil {
+			rows, err := t.People(ctx)
+			all, err := each(rows, err, personOf)
+			if err == nil {
+				err = allowed(all)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		return t.record(ctx, events)
 	})

@@ -248,6 +248,18 @@ func (m memPeople) SavePerson(_ context.Context, p access.Person, events ...acce
 	return p, err
 }
 
+func (m memPeople) SavePersonIf(ctx context.Context, p access.Person, allowed func([]access.Person) error, events ...access.Event) (access.Person, error) {
+	all, err := m.People(ctx)
+	if err != nil {
+		return p, err
+	}
+	all = append(slices.DeleteFunc(all, func(o access.Person) bool { return o.ID == p.ID }), p)
+	if err := allowed(all); err != nil {
+		return p, err
+	}
+	return m.SavePerson(ctx, p, events...)
+}
+
 type memPlaces struct{ *memory }
 
 func (m memPlaces) Customer(_ context.Context, id string) (access.Customer, error) {

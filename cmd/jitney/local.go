@@ -44,6 +44,11 @@ func (l localPeople) SavePerson(ctx context.Context, p access.Person, events ...
 	return l.people.SavePerson(ctx, p, events...)
 }
 
+// SavePersonIf stores a person; the one at the server counts for nobody.
+func (l localPeople) SavePersonIf(ctx context.Context, p access.Person, allowed func([]access.Person) error, events ...access.Event) (access.Person, error) {
+	return l.people.SavePersonIf(ctx, p, allowed, events...)
+}
+
 // actor is who acts on the server's own terminal: the administrator with the
 // login as, or, if that is empty, the user of the operating system.
 func actor(ctx context.Context, people broker.People, as string) (access.Person, error) {
