@@ -18,23 +18,23 @@ type Counts struct {
 }
 
 // grantStates computes the state of every open grant as access.Grant.State
-// does, except that it does not tell expiring from active. $1 is now, $2 the
-// time after which an end is overdue, in microseconds.
+// does. $1 is now, $2 the time after which an end is overdue, in microseconds.
 const grantStates = `
 SELECT state, COUNT(*), COALESCE(MIN(ends), 0) FROM (
     SELECT ends, CASE
         WHEN approved_at = 0 AND stopped_at = 0 THEN 'pending'
         WHEN blocked <> '' AND ends > 0 AND ends <= $1 THEN 'blocked'
-        WHEN ends > 0 AND $1 - ends > CASE WHEN patience > 0 THEN patience ELSE $2 END THEN 'overdue'
+        WHEN approved_at > 0 AND ends > 0 AND $1 - ends > CASE WHEN patience > 0 THEN patience ELSE $2 END THEN 'overdue'
         WHEN ends > 0 AND ends <= $1 THEN 'ending'
         WHEN verified_at = 0 THEN 'starting'
+        WHEN (ends - $1) * 2 < whole AND (ends - $1 < 600000000 OR (ends - $1) * 6 < whole) THEN 'expiring'
         ELSE 'active' END AS state
     FROM (
-        SELECT approved_at, stopped_at, verified_at, blocked, patience, CASE
+        SELECT approved_at, stopped_at, verified_at, blocked, patience, whole, CASE
             WHEN stopped_at > 0 AND (planned = 0 OR stopped_at < planned) THEN stopped_at
             WHEN approved_at = 0 THEN 0 ELSE planned END AS ends
         FROM (
-            SELECT approved_at, stopped_at, verified_at, blocked, patience,
+            SELECT approved_at, stopped_at, verified_at, blocked, patience, duration + extension AS whole,
                 CASE WHEN verified_at > 0 THEN verified_at + duration + extension ELSE start_by END AS planned
             FROM grants WHERE ended_at = 0
         ) AS planned_ends
