@@ -23,7 +23,7 @@ func (l scribe) settle(ctx context.Context, g access.Grant) {
 	if g.Ticket.ID == "" || g.Ticket.Unverified || g.VerifiedAt.IsZero() {
 		return
 	}
-	policy, err := l.r.Rules.Policy(ctx, g.Policy)
+	policy, err := l.r.policies.get(ctx, g.Policy)
 	if err != nil {
 		l.r.cfg.Log.Warn("could not read what a policy says of tickets", "grant", g.ID, "err", err)
 		return

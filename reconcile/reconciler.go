@@ -105,6 +105,8 @@ type Reconciler struct {
 	cfg   Config
 	sweep sweeper
 	turns turns
+
+	policies *recent[access.Policy] // for what follows an end, never for what is given
 }
 
 // New makes a Reconciler.
@@ -136,6 +138,9 @@ func New(p Ports, cfg Config) *Reconciler {
 		cfg.Count = func(Measure, time.Duration) {}
 	}
 	r := &Reconciler{Ports: p, cfg: cfg}
+	if p.Rules != nil {
+		r.policies = remember(p.Rules.Policy, time.Second)
+	}
 	if r.cfg.Person == nil {
 		r.cfg.Person = r.personName
 	}

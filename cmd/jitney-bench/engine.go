@@ -18,12 +18,13 @@ import (
 
 // An engine is one kind of database, and how to get empty ones.
 type engine struct {
-	title    string
-	postgres bool
-	server   string // URL of PostgreSQL
-	dir      string
-	n        int
-	stop     func()
+	title      string
+	postgres   bool
+	server     string // URL of PostgreSQL
+	postmaster string // its process, if we started it
+	dir        string
+	n          int
+	stop       func()
 }
 
 // engine starts or finds a database engine.
@@ -79,6 +80,9 @@ func (e *engine) start(ctx context.Context) error {
 		down := exec.Command("lab/postgres", "down")
 		down.Env = env
 		_ = down.Run() // its directory goes with ours
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "pg/data/postmaster.pid")); err == nil {
+		e.postmaster, _, _ = strings.Cut(string(b), "\n")
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
 		if url, ok := strings.CutPrefix(lines.Text(), "JITNEY_TEST_POSTGRES="); ok {

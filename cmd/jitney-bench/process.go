@@ -232,17 +232,23 @@ func cpuOf(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on Linux
 }
 
-// cpu is the processor time that the database server has used, where there is
-// one and it is on this machine.
+// cpu is the processor time that the processes of the database server that we
+// started have used; 0 if there is none.
 func (e *engine) cpu() (sum time.Duration) {
-	if !e.postgres {
+	if e.postmaster == "" {
 		return 0
 	}
-	all, _ := filepath.Glob("/proc/[0-9]*/comm")
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range all {
-		if b, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(b)) == "postgres" {
-			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
-				sum += cpuOf(pid)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		pid := filepath.Base(filepath.Dir(path))
+		if fields := strings.Fields(rest); pid == e.postmaster || len(fields) > 1 && fields[1] == e.postmaster {
+			if n, err := strconv.Atoi(pid); err == nil {
+				sum += cpuOf(n)
 			}
 		}
 	}
