@@ -155,9 +155,7 @@ func storeLooks(ctx context.Context, t *tx, batch []*attendee) error {
 	grants = byID(grants, func(p db.UpdateGrantParams) string { return p.ID })
 	drops = byID(drops, func(p db.DropCredentialsParams) string { return p.Account })
 	t.woke.work, t.woke.records = len(work) > 0, len(records) > 0
-	// The lists are short and found by key; a planner that has no statistics yet
-	// would rather read whole tables.
-	if _, err := t.exec(ctx, "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)"); err != nil {
+	if err := t.byKey(ctx); err != nil {
 		return err
 	}
 	for _, store := range []func() error{
@@ -172,6 +170,14 @@ func storeLooks(ctx context.Context, t *tx, batch []*attendee) error {
 		}
 	}
 	return nil
+}
+
+// byKey has PostgreSQL find what the rest of a transaction wants by key: its
+// lists are short, and a planner that has no statistics yet would rather read
+// whole tables.
+func (t *tx) byKey(ctx context.Context) error {
+	_, err := t.exec(ctx, "SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)")
+	return err
 }
 
 // storeList runs a statement on a list, which must touch want rows unless that

@@ -170,6 +170,9 @@ func (l *Log) Seal(ctx context.Context, limit int, fn func(int64, []audit.Entry,
 		if err := t.alone(ctx, "seal"); err != nil {
 			return err
 		}
+		if err := t.byKey(ctx); err != nil {
+			return err
+		}
 		return l.seal(ctx, t.Queries, t, limit, fn)
 	})
 }

@@ -110,7 +110,7 @@ func (o *options) stormOne(ctx context.Context, e *engine, n int) error {
 	}
 	time.Sleep(time.Until(ends.first))
 	cpu, theirs := cpuTime(), e.cpu()
-	unprofile, err := o.profiling()
+	unprofile, err := profiling(o.profile)
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,13 @@ func (o *options) stormOne(ctx context.Context, e *engine, n int) error {
 	return nil
 }
 
-// profiling writes a profile of the processor's time, if that was asked for,
+// profiling writes a profile of the processor's time to a file, if it has a name,
 // until the function that it reports is called.
-func (o *options) profiling() (stop func(), err error) {
-	if o.profile == "" {
+func profiling(path string) (stop func(), err error) {
+	if path == "" {
 		return func() {}, nil
 	}
-	f, err := os.Create(o.profile)
+	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
