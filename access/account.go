@@ -106,6 +106,13 @@ func (o Observation) Clean() bool {
 	return !o.At.IsZero() && !o.Enabled && len(o.Entitlements) == 0 && len(o.Parts) == 0 && len(o.Extra) == 0 && len(o.Left) == 0
 }
 
+// An Orphan is an account on a target that bears our mark, can be used, and
+// has no live grant. Its ID is the mark.
+type Orphan struct {
+	Account
+	FoundAt time.Time
+}
+
 // Issued sums up the sessions of one entitlement that an account was used for.
 type Issued struct {
 	Entitlement string

@@ -50,7 +50,8 @@ type Ports struct {
 	Shelf       Shelf   // nil if what ticket systems told is not kept
 	Backlog     Backlog // nil if there is nothing to be seen of it
 
-	Issued Issued
+	Issued  Issued
+	Orphans Orphans // nil if nobody looks for any
 }
 
 // A Broker holds the services of this package over one set of ports.

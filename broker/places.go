@@ -162,11 +162,31 @@ func (p *Places) page(ctx context.Context, t access.Target) (TargetPage, error) 
 	if err == nil {
 		out.Policy = policy.Title
 	}
+	orphans, err := p.orphans(ctx, t)
+	if err != nil {
+		return TargetPage{}, err
+	}
+	out.Target.Findings = slices.Concat(t.Findings, orphans)
 	out.Handover = out.Kind.Into(settingsOf(t))
 	if out.Kind.Entitlements != nil {
 		out.Offers = out.Kind.Entitlements(settingsOf(t))
 	}
 	return out, nil
+}
+
+// orphans are findings about accounts that have no live grant, for as long as
+// they are there.
+func (p *Places) orphans(ctx context.Context, t access.Target) (found []access.Finding, err error) {
+	if p.ports.Orphans == nil {
+		return nil, nil
+	}
+	all, err := p.ports.Orphans.Orphans(ctx, t.ID)
+	for _, o := range all {
+		found = append(found, access.Finding{Level: "warning",
+			What: "The account " + cmp.Or(o.Username, o.ID) + " bears Jitney's mark, can be used, and has no live grant. It was found at " + o.FoundAt.Format("2006-01-02 15:04 MST") + ".",
+			Fix:  "Take its access away on the target, or let the policy end such accounts. It is looked at again every few minutes."})
+	}
+	return found, err
 }
 
 // SaveTarget adds a target (without ID) or changes one. A customer and a kind

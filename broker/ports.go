@@ -77,6 +77,11 @@ type Targets interface {
 	TargetSecrets(ctx context.Context, id string) (map[string][]byte, error)
 }
 
+// Orphans keeps the accounts of targets that bear our mark and have no live grant.
+type Orphans interface {
+	Orphans(ctx context.Context, targetID string) ([]access.Orphan, error)
+}
+
 // Rules keeps policies and the few settings of the whole installation.
 type Rules interface {
 	Policy(ctx context.Context, name string) (access.Policy, error)

@@ -176,8 +176,8 @@ func newWorldOf(t testing.TB, more ...target.Kind) *world {
 	sealer := secret.NewSealer(keys, s.Keys)
 	w.Broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: countsLists{s.Customers, &w.listed}, Targets: s.Targets, Rules: s.Rules,
 		Log: s.Log, Notes: s.Outbox, Sealer: sealer, Desk: s.Desk, Records: s.Log, Kinds: w.kinds, Open: open, Desks: desks, Password: password,
-		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk, Shelf: s.Tickets, Backlog: s.Outbox, Issued: s.Issued})
-	w.reconciler = reconcile.New(reconcile.Ports{Cases: s.Accounts, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: sealer,
+		Connections: s.Connections, TicketKinds: []ticket.Kind{w.ticketKind()}, OpenDesk: w.openDesk, Shelf: s.Tickets, Backlog: s.Outbox, Issued: s.Issued, Orphans: s.Orphans})
+	w.reconciler = reconcile.New(reconcile.Ports{Cases: s.Accounts, Orphans: s.Orphans, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: sealer,
 		Open: open, Desks: desks, Kinds: w.kinds, Password: password}, reconcile.Config{})
 	w.populate()
 	return w

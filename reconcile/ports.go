@@ -29,6 +29,19 @@ type Cases interface {
 	Accounts(ctx context.Context, targetID string) ([]access.Account, error)
 }
 
+// Orphans is the part of the store that keeps accounts that bear our mark and
+// have no live grant, until that is dealt with.
+type Orphans interface {
+	Orphans(ctx context.Context, targetID string) ([]access.Orphan, error)
+	// SeeOrphan stores what one looks like; events only if it was not known.
+	SeeOrphan(ctx context.Context, o access.Orphan, events ...access.Event) (fresh bool, err error)
+	// DropOrphan forgets one that is none any more.
+	DropOrphan(ctx context.Context, targetID, mark string, events ...access.Event) error
+	// Stray has account a, of which no approved grant is open and the target
+	// shows seen, looked at, unless it is or was since it was read.
+	Stray(ctx context.Context, a access.Account, seen access.Observation) error
+}
+
 // Targets is the part of the store that keeps targets.
 type Targets interface {
 	Target(ctx context.Context, id string) (access.Target, error)

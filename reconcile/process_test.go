@@ -40,14 +40,14 @@ func (w *world) start() *process {
 	s := w.store
 	kinds := w.kinds()
 	password := func() secret.Text { return secret.Password(20) }
-	p.broker = broker.New(broker.Ports{Grants: gatedGrants{s.Grants, p}, Credentials: gatedCredentials{s.Credentials, p}, People: s.People, Customers: s.Customers,
+	p.broker = broker.New(broker.Ports{Orphans: s.Orphans, Grants: gatedGrants{s.Grants, p}, Credentials: gatedCredentials{s.Credentials, p}, People: s.People, Customers: s.Customers,
 		Targets: s.Targets, Rules: s.Rules, Log: s.Log, Notes: s.Outbox, Sealer: w.sealer, Desk: s.Desk, Records: s.Log,
 		Kinds: kinds, Open: p.open, Desks: w.desks, Password: password})
 	var mailer reconcile.Mailer
 	if w.mailer != nil {
 		mailer = w.mailer
 	}
-	p.reconciler = reconcile.New(reconcile.Ports{Mailer: mailer, Staff: s.People, Cases: gatedCases{s.Accounts, p}, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
+	p.reconciler = reconcile.New(reconcile.Ports{Mailer: mailer, Staff: s.People, Cases: gatedCases{s.Accounts, p}, Orphans: s.Orphans, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
 		Log: s.Log, Sealer: w.sealer, Open: p.open, Desks: w.desks, Tickets: p.tickets, Watch: s.Tickets, Grants: s.Grants, Kinds: kinds, Password: password},
 		reconcile.Config{Address: "https://jitney.example"})
 	look := p.reconciler.Look

@@ -32,6 +32,7 @@ import (
 // Ports are what the reconciler needs from the rest of the program.
 type Ports struct {
 	Cases    Cases
+	Orphans  Orphans
 	Targets  Targets
 	Rules    Rules
 	Outbox   Outbox

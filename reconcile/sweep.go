@@ -23,11 +23,8 @@ const EventOrphan = "orphan"
 // sweeper is what one process remembers between sweeps. Nothing depends on it
 // but how often the same thing is told.
 type sweeper struct {
-	mu   sync.Mutex
-	told map[string]bool // orphans that were reported, by target and mark
-	// settling are orphans that were ended, of which only another look can show that.
-	settling map[string]access.Account
-	after    string // ID of the last target that was asked, if time ran out
+	mu    sync.Mutex
+	after string // ID of the last target that was asked, if time ran out
 	// powerful is who was reported as powerful without a grant, by target.
 	powerful map[string]string
 }
@@ -96,7 +93,7 @@ func (r *Reconciler) sweepTargets(ctx context.Context, batch []access.Target) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.SweepTarget)
 	defer cancel()
 	var all sync.WaitGroup
-	var mu sync.Mutex // of r.sweep.told
+	var mu sync.Mutex // of r.sweep.powerful
 	for _, t := range batch {
 		all.Go(func() {
 			if err := r.sweepTarget(ctx, t, &mu); err != nil {
@@ -113,7 +110,7 @@ func (r *Reconciler) sweepTarget(ctx context.Context, t access.Target, mu *sync.
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.oversee(ctx, t, sys, mu), r.sweepOrphans(ctx, t, sys, mu), tidy(ctx, r.cfg.Log, t, sys))
+	return errors.Join(r.oversee(ctx, t, sys, mu), r.sweepOrphans(ctx, t, sys), tidy(ctx, r.cfg.Log, t, sys))
 }
 
 // tidy has the target remove what is of no use any more.
@@ -169,10 +166,10 @@ func (r *Reconciler) oversee(ctx context.Context, t access.Target, sys target.Sy
 	return nil
 }
 
-// sweepOrphans finds the orphans of one target. An account is one only if no
-// approved grant of it was open before the target was asked nor after, and a look
-// at it still shows access.
-func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys target.System, mu *sync.Mutex) error {
+// sweepOrphans finds the orphans of one target, and looks again at those that
+// were found before. An account is one only if no approved grant of it was open
+// before the target was asked nor after, and a look at it still shows access.
+func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys target.System) error {
 	lister, ok := target.As[target.Lister](sys)
 	if !ok {
 		return nil
@@ -188,36 +185,24 @@ func (r *Reconciler) sweepOrphans(ctx context.Context, t access.Target, sys targ
 	if err := r.live(ctx, t.ID, live); err != nil {
 		return err
 	}
-	failed := []error{r.settled(ctx, t, sys, mu)}
+	known, err := r.Orphans.Orphans(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	listed = slices.DeleteFunc(listed, func(a access.Account) bool {
+		return a.Seen.Clean() || slices.ContainsFunc(known, func(o access.Orphan) bool { return o.ID == a.ID })
+	})
 	for _, a := range listed {
-		if live[a.ID] || a.Seen.Clean() {
-			continue
-		}
-		seen, err := sys.Observe(ctx, a)
-		if err == nil && !seen.Clean() {
-			err = r.stray(ctx, t, sys, a, mu)
-		}
-		if err != nil {
-			failed = append(failed, fmt.Errorf("account with mark %s: %w", clean(a.ID, 80), err))
+		a.Target, a.Seen = t.ID, access.Observation{} // what a list shows is another kind of look
+		known = append(known, access.Orphan{Account: a})
+	}
+	var failed []error
+	for _, o := range known {
+		if err := (orphanage{r, t, sys}).look(ctx, o, live[o.ID]); err != nil {
+			failed = append(failed, fmt.Errorf("account with mark %s: %w", clean(o.ID, 80), err))
 		}
 	}
 	return errors.Join(failed...)
-}
-
-// stray deals with access that no open grant of t explains. The database has
-// the last word: an account of another target that leads to the same place, or
-// one that was asked for meanwhile, is none; one whose grants have all ended, or
-// wait for approval, is ours for sure, so its access is ended again whatever the
-// policy says.
-func (r *Reconciler) stray(ctx context.Context, t access.Target, sys target.System, a access.Account, mu *sync.Mutex) error {
-	c, err := r.Cases.Case(ctx, a.ID)
-	switch {
-	case err != nil && access.KindOf(err) != access.NotFound:
-		return err
-	case err == nil && (c.Account.Target != t.ID || slices.ContainsFunc(c.Grants, func(g access.Grant) bool { return !g.ApprovedAt.IsZero() })):
-		return nil
-	}
-	return r.orphan(ctx, t, sys, a, err == nil, mu)
 }
 
 func (r *Reconciler) live(ctx context.Context, targetID string, into map[string]bool) error {
@@ -228,97 +213,98 @@ func (r *Reconciler) live(ctx context.Context, targetID string, into map[string]
 	return err
 }
 
-// orphan reports access that nobody is known to hold, once for each start of
-// the process, and ends it where the policy of the target says so.
-func (r *Reconciler) orphan(ctx context.Context, t access.Target, sys target.System, a access.Account, known bool, mu *sync.Mutex) error {
-	key := t.ID + "/" + a.ID
-	mu.Lock()
-	told := r.sweep.told[key]
-	mu.Unlock()
-	policy, err := r.Rules.Policy(ctx, cmp.Or(t.Policy, access.DefaultPolicy().Name))
-	end := known || err == nil && policy.EndOrphans
-	name := clean(cmp.Or(a.Username, a.ID), 200)
-	if !told {
-		text := "The account " + name + " bears Jitney's mark, can be used, and has no live grant."
-		if end {
-			text += " It is being ended."
-		}
-		if err := r.report(ctx, t, a, text); err != nil {
-			return err
-		}
+// An orphanage deals with the orphans of one target.
+type orphanage struct {
+	*Reconciler
+	where access.Target
+	sys   target.System
+}
+
+// look looks at an account that bears our mark, reports it when it is found to
+// be an orphan and when it is none any more, and ends its access where the
+// policy of the target says so. The database has the last word on whose it is:
+// an account of another target that leads to the same place, or one that was
+// asked for meanwhile, is none; one whose grants have all ended, or wait for
+// approval, is ours for sure, so its access is ended again whatever the policy
+// says.
+func (r orphanage) look(ctx context.Context, o access.Orphan, live bool) error {
+	c, err := r.Cases.Case(ctx, o.ID)
+	ours := err == nil
+	switch {
+	case err != nil && access.KindOf(err) != access.NotFound:
+		return err
+	case live || ours && (c.Account.Target != r.where.ID || slices.ContainsFunc(c.Grants, func(g access.Grant) bool { return !g.ApprovedAt.IsZero() })):
+		return r.none(ctx, o, " has a live grant.")
+	case ours:
+		o.Account = c.Account
+	}
+	seen, err := r.sys.Observe(ctx, o.Account)
+	if err != nil {
+		return err
+	}
+	if seen.Clean() {
+		return r.none(ctx, o, ", which had no live grant, was read back as clean.")
+	}
+	o.Seen, o.Username, o.ObjectID = seen, cmp.Or(seen.Username, o.Username), cmp.Or(seen.ObjectID, o.ObjectID)
+	end, err := r.found(ctx, o, ours)
+	switch {
+	case err != nil || !end:
+		return err
+	case ours: // only who holds its lease may touch an account of ours: it may be asked for any moment
+		return r.Orphans.Stray(ctx, c.Account, seen)
+	case seen.Settling > 0 && !seen.Enabled && len(seen.Entitlements) == 0:
+		return nil // only another look can show that it is gone
+	}
+	return r.end(ctx, o)
+}
+
+// found notes an orphan, tells of it once, and reports whether to end it.
+func (r orphanage) found(ctx context.Context, o access.Orphan, ours bool) (end bool, err error) {
+	policy, err := r.Rules.Policy(ctx, cmp.Or(r.where.Policy, access.DefaultPolicy().Name))
+	end = ours || err == nil && policy.EndOrphans
+	text := " bears Jitney's mark, can be used, and has no live grant."
+	if end {
+		text += " It is being ended."
+	}
+	if o.FoundAt.IsZero() {
+		o.FoundAt = time.Now().UTC()
+	}
+	fresh, err := r.Orphans.SeeOrphan(ctx, o, r.event(o, text))
+	if fresh {
 		r.cfg.Count(CountOrphan, 0)
-		mu.Lock()
-		if r.sweep.told == nil {
-			r.sweep.told = map[string]bool{}
-		}
-		r.sweep.told[key] = true
-		mu.Unlock()
 	}
-	if !end {
-		return nil
-	}
-	if err := sys.Remove(ctx, a); err != nil {
+	return end, err
+}
+
+// end ends the access of an account that no database of ours knows, so that
+// nobody else looks at it.
+func (r orphanage) end(ctx context.Context, o access.Orphan) error {
+	if err := r.sys.Remove(ctx, o.Account); err != nil {
 		return fmt.Errorf("remove orphan: %w", err)
 	}
-	seen, err := sys.Observe(ctx, a)
+	seen, err := r.sys.Observe(ctx, o.Account)
 	switch {
 	case err != nil:
 		return err
-	case seen.Settling > 0 && !seen.Clean():
-		a.Seen = seen
-		mu.Lock()
-		if r.sweep.settling == nil {
-			r.sweep.settling = map[string]access.Account{}
-		}
-		r.sweep.settling[key] = a
-		mu.Unlock()
+	case seen.Clean():
+		return r.none(ctx, o, ", which had no live grant, was read back as clean.")
+	}
+	o.Seen = seen
+	if _, err := r.Orphans.SeeOrphan(ctx, o); err != nil {
+		return err
+	}
+	if seen.Settling > 0 {
 		return nil
-	case !seen.Clean():
-		return errNotYet
 	}
-	return r.cleaned(ctx, t, a, mu)
+	return errNotYet
 }
 
-// settled looks again at the orphans of t that were ended a sweep ago or more.
-// One that shows access again is left to the list.
-func (r *Reconciler) settled(ctx context.Context, t access.Target, sys target.System, mu *sync.Mutex) error {
-	mu.Lock()
-	waiting := map[string]access.Account{}
-	for key, a := range r.sweep.settling {
-		if key == t.ID+"/"+a.ID {
-			waiting[key] = a
-		}
-	}
-	mu.Unlock()
-	var failed []error
-	for key, a := range waiting {
-		seen, err := sys.Observe(ctx, a)
-		if err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		a.Seen = seen
-		mu.Lock()
-		r.sweep.settling[key] = a
-		if seen.Settling <= 0 || seen.Clean() {
-			delete(r.sweep.settling, key)
-		}
-		mu.Unlock()
-		if seen.Clean() {
-			failed = append(failed, r.cleaned(ctx, t, a, mu))
-		}
-	}
-	return errors.Join(failed...)
+// none forgets an orphan, if it was known as one, and tells why.
+func (r orphanage) none(ctx context.Context, o access.Orphan, why string) error {
+	return r.Orphans.DropOrphan(ctx, r.where.ID, o.ID, r.event(o, why))
 }
 
-func (r *Reconciler) cleaned(ctx context.Context, t access.Target, a access.Account, mu *sync.Mutex) error {
-	mu.Lock()
-	delete(r.sweep.told, t.ID+"/"+a.ID)
-	mu.Unlock()
-	return r.report(ctx, t, a, "The account "+clean(cmp.Or(a.Username, a.ID), 200)+", which had no live grant, was read back as clean.")
-}
-
-func (r *Reconciler) report(ctx context.Context, t access.Target, a access.Account, text string) error {
-	return r.Log.Write(ctx, access.Event{At: time.Now().UTC(), Kind: access.EventFinding, Actor: "jitney", Customer: t.Customer, Subject: t.ID,
-		Text: text, Data: map[string]string{EventOrphan: clean(a.ID, 80)}})
+func (r orphanage) event(o access.Orphan, text string) access.Event {
+	return access.Event{At: time.Now().UTC(), Kind: access.EventFinding, Actor: "jitney", Customer: r.where.Customer, Subject: r.where.ID,
+		Text: "The account " + clean(cmp.Or(o.Username, o.ID), 200) + text, Data: map[string]string{EventOrphan: clean(o.ID, 80)}}
 }

@@ -597,3 +597,25 @@ SELECT id FROM grants WHERE ended_at = 0 AND target = @target LIMIT 1;
 -- name: OpenOnConnection :many
 SELECT g.id FROM grants g WHERE g.ended_at = 0 AND g.ticket_system = @connection
 UNION ALL SELECT w.id FROM work w WHERE w.group_name = @connection AND w.kind = 'note' AND w.done_at = 0 AND w.parked_at = 0 LIMIT 1;
+
+-- Accounts that bear our mark and have no live grant.
+
+-- name: Orphans :many
+SELECT * FROM orphans WHERE target = @target ORDER BY found_at, mark;
+
+-- name: InsertOrphan :execrows
+INSERT INTO orphans (target, mark, username, object_id, seen, found_at)
+VALUES (@target, @mark, @username, @object_id, @seen, @found_at)
+ON CONFLICT (target, mark) DO NOTHING;
+
+-- name: SeeOrphan :exec
+UPDATE orphans SET username = @username, object_id = @object_id, seen = @seen WHERE target = @target AND mark = @mark;
+
+-- name: DropOrphan :execrows
+DELETE FROM orphans WHERE target = @target AND mark = @mark;
+
+-- StrayAccount leaves alone what is leased, was changed, or has an approved grant.
+-- name: StrayAccount :execrows
+UPDATE accounts SET seen = @seen, version = version + 1
+WHERE accounts.id = @id AND accounts.version = @version AND lease_owner = ''
+AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.account = accounts.id AND g.ended_at = 0 AND g.approved_at > 0);

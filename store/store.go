@@ -49,6 +49,7 @@ type Store struct {
 	Tokens      *Tokens
 	Pairings    *Pairings
 	Issued      *Issued
+	Orphans     *Orphans
 
 	core *core
 }
@@ -86,6 +87,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	s.Tokens = &Tokens{c}
 	s.Pairings = &Pairings{c}
 	s.Issued = &Issued{c}
+	s.Orphans = &Orphans{core: c, accounts: s.Accounts}
 	return s, nil
 }
 

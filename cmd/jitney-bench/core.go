@@ -51,7 +51,7 @@ func startCore(ctx context.Context, name string, s *sink, workers int) (*core, e
 	tickets := desk.System{Store: opened.Desk}
 	places := reconcile.Recent(opened.Targets, time.Second)
 	r := reconcile.New(reconcile.Ports{
-		Cases: c.recorded, Targets: places, Rules: opened.Rules, Outbox: opened.Outbox, Log: opened.Log,
+		Cases: c.recorded, Orphans: opened.Orphans, Targets: places, Rules: opened.Rules, Outbox: opened.Outbox, Log: opened.Log,
 		Sealer: secret.NewSealer(keys, opened.Keys), Kinds: []target.Kind{s.kind()},
 		Open: func(ctx context.Context, id string) (target.System, error) {
 			if _, err := places.Target(ctx, id); err != nil { // as the server's opener does

@@ -208,7 +208,7 @@ func (m *microsoft) reconcile(ctx context.Context, o *options, e *engine, s *sto
 	w := &watch365{Cases: s.Accounts}
 	tickets := desk.System{Store: s.Desk}
 	r := reconcile.New(reconcile.Ports{
-		Cases: w, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: secret.NewSealer(keys, s.Keys), Kinds: []target.Kind{m.kind},
+		Cases: w, Orphans: s.Orphans, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox, Log: s.Log, Sealer: secret.NewSealer(keys, s.Keys), Kinds: []target.Kind{m.kind},
 		Open:     m.system,
 		Password: func() secret.Text { return secret.Password(24) },
 		Desks: func(_ context.Context, customer string) (ticket.System, string, string, error) {

@@ -76,7 +76,7 @@ func (p *program) brokers(people broker.People) *broker.Broker {
 		Targets: p.store.Targets, Rules: p.store.Rules, Log: p.store.Log, Notes: p.store.Outbox, Sealer: p.sealer,
 		Desk: p.store.Desk, Records: p.store.Log, Proof: p.proof(), Kinds: p.kinds, Open: p.opener.system,
 		Desks: p.tickets.of, Password: newPassword,
-		Connections: p.store.Connections, TicketKinds: p.tickets.kinds, OpenDesk: p.tickets.system, Issued: p.store.Issued, Shelf: p.store.Tickets, Backlog: p.store.Outbox,
+		Connections: p.store.Connections, TicketKinds: p.tickets.kinds, OpenDesk: p.tickets.system, Issued: p.store.Issued, Shelf: p.store.Tickets, Backlog: p.store.Outbox, Orphans: p.store.Orphans,
 	})
 }
 
@@ -97,7 +97,7 @@ func (p *program) reconciler(base string) *reconcile.Reconciler {
 	}
 	return reconcile.New(reconcile.Ports{
 		Mailer: mailer, Staff: p.store.People,
-		Cases: p.store.Accounts, Targets: targets, Rules: p.store.Rules, Outbox: p.store.Outbox, Log: p.store.Log,
+		Cases: p.store.Accounts, Orphans: p.store.Orphans, Targets: targets, Rules: p.store.Rules, Outbox: p.store.Outbox, Log: p.store.Log,
 		Sealer: p.sealer, Open: open, Desks: p.tickets.of, Tickets: p.tickets.system, Watch: p.store.Tickets, Grants: p.store.Grants, Kinds: p.kinds, Password: newPassword,
 	}, cfg)
 }

@@ -178,7 +178,7 @@ func (w *world) start() *process {
 	p.broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers,
 		Targets: s.Targets, Rules: s.Rules, Log: s.Log, Notes: s.Outbox, Sealer: w.sealer, Desk: s.Desk, Records: s.Log,
 		Kinds: kinds, Open: p.system, Desks: desks, Password: password, Issued: s.Issued})
-	p.reconciler = reconcile.New(reconcile.Ports{Cases: watched{s.Accounts, p}, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox,
+	p.reconciler = reconcile.New(reconcile.Ports{Cases: watched{s.Accounts, p}, Orphans: s.Orphans, Targets: s.Targets, Rules: s.Rules, Outbox: s.Outbox,
 		Log: s.Log, Sealer: w.sealer, Open: p.system, Desks: desks,
 		Tickets: func(context.Context, string) (ticket.System, error) { return w.desk, nil }, Kinds: kinds, Password: password},
 		reconcile.Config{Address: "https://jitney.example"})

@@ -52,7 +52,7 @@ func (w *world) start() *process {
 	p.broker = broker.New(broker.Ports{Grants: s.Grants, Pulses: s.Grants, Credentials: s.Credentials, People: s.People, Customers: s.Customers,
 		Targets: s.Targets, Rules: s.Rules, Log: s.Log, Notes: s.Outbox, Sealer: w.sealer, Desk: s.Desk, Records: s.Log,
 		Kinds: kinds, Open: p.system, Desks: w.desks, Password: password})
-	p.reconciler = reconcile.New(reconcile.Ports{Cases: gatedCases{s.Accounts, p}, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
+	p.reconciler = reconcile.New(reconcile.Ports{Cases: gatedCases{s.Accounts, p}, Orphans: s.Orphans, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
 		Log: s.Log, Sealer: w.sealer, Open: p.system, Desks: w.desks,
 		Tickets: func(context.Context, string) (ticket.System, error) { return w.desk, nil }, Kinds: kinds, Password: password},
 		reconcile.Config{Address: "https://jitney.example"})

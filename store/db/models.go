@@ -219,6 +219,15 @@ type Offer struct {
 	ExpiresAt int64  `json:"expires_at"`
 }
 
+type Orphan struct {
+	Target   string `json:"target"`
+	Mark     string `json:"mark"`
+	Username string `json:"username"`
+	ObjectID string `json:"object_id"`
+	Seen     string `json:"seen"`
+	FoundAt  int64  `json:"found_at"`
+}
+
 type Pairing struct {
 	ID          string `json:"id"`
 	Application string `json:"application"`

@@ -910,6 +910,23 @@ func (q *Queries) DropOffers(ctx context.Context, now int64) error {
 	return err
 }
 
+const dropOrphan = `-- name: DropOrphan :execrows
+DELETE FROM orphans WHERE target = $1 AND mark = $2
+`
+
+type DropOrphanParams struct {
+	Target string `json:"target"`
+	Mark   string `json:"mark"`
+}
+
+func (q *Queries) DropOrphan(ctx context.Context, arg DropOrphanParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropOrphan, arg.Target, arg.Mark)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const dropPairings = `-- name: DropPairings :exec
 DELETE FROM pairings WHERE expires_at < $1
 `
@@ -1576,6 +1593,36 @@ func (q *Queries) InsertIssued(ctx context.Context, arg InsertIssuedParams) erro
 		arg.ExpiresAt,
 	)
 	return err
+}
+
+const insertOrphan = `-- name: InsertOrphan :execrows
+INSERT INTO orphans (target, mark, username, object_id, seen, found_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (target, mark) DO NOTHING
+`
+
+type InsertOrphanParams struct {
+	Target   string `json:"target"`
+	Mark     string `json:"mark"`
+	Username string `json:"username"`
+	ObjectID string `json:"object_id"`
+	Seen     string `json:"seen"`
+	FoundAt  int64  `json:"found_at"`
+}
+
+func (q *Queries) InsertOrphan(ctx context.Context, arg InsertOrphanParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, insertOrphan,
+		arg.Target,
+		arg.Mark,
+		arg.Username,
+		arg.ObjectID,
+		arg.Seen,
+		arg.FoundAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const insertPairing = `-- name: InsertPairing :exec
@@ -2245,6 +2292,42 @@ func (q *Queries) OpenOnTarget(ctx context.Context, target string) ([]string, er
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const orphans = `-- name: Orphans :many
+
+SELECT target, mark, username, object_id, seen, found_at FROM orphans WHERE target = $1 ORDER BY found_at, mark
+`
+
+// Accounts that bear our mark and have no live grant.
+func (q *Queries) Orphans(ctx context.Context, target string) ([]Orphan, error) {
+	rows, err := q.db.QueryContext(ctx, orphans, target)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Orphan
+	for rows.Next() {
+		var i Orphan
+		if err := rows.Scan(
+			&i.Target,
+			&i.Mark,
+			&i.Username,
+			&i.ObjectID,
+			&i.Seen,
+			&i.FoundAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -3029,6 +3112,29 @@ func (q *Queries) SealedRecords(ctx context.Context, arg SealedRecordsParams) ([
 	return items, nil
 }
 
+const seeOrphan = `-- name: SeeOrphan :exec
+UPDATE orphans SET username = $1, object_id = $2, seen = $3 WHERE target = $4 AND mark = $5
+`
+
+type SeeOrphanParams struct {
+	Username string `json:"username"`
+	ObjectID string `json:"object_id"`
+	Seen     string `json:"seen"`
+	Target   string `json:"target"`
+	Mark     string `json:"mark"`
+}
+
+func (q *Queries) SeeOrphan(ctx context.Context, arg SeeOrphanParams) error {
+	_, err := q.db.ExecContext(ctx, seeOrphan,
+		arg.Username,
+		arg.ObjectID,
+		arg.Seen,
+		arg.Target,
+		arg.Mark,
+	)
+	return err
+}
+
 const session = `-- name: Session :one
 SELECT session_key, person, data, address, browser, begun_at, seen_at, expires_at FROM sessions WHERE session_key = $1
 `
@@ -3274,6 +3380,27 @@ func (q *Queries) Setting(ctx context.Context, name string) (string, error) {
 	var value string
 	err := row.Scan(&value)
 	return value, err
+}
+
+const strayAccount = `-- name: StrayAccount :execrows
+UPDATE accounts SET seen = $1, version = version + 1
+WHERE accounts.id = $2 AND accounts.version = $3 AND lease_owner = ''
+AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.account = accounts.id AND g.ended_at = 0 AND g.approved_at > 0)
+`
+
+type StrayAccountParams struct {
+	Seen    string `json:"seen"`
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
+}
+
+// StrayAccount leaves alone what is leased, was changed, or has an approved grant.
+func (q *Queries) StrayAccount(ctx context.Context, arg StrayAccountParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, strayAccount, arg.Seen, arg.ID, arg.Version)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const takeCredential = `-- name: TakeCredential :execrows
