@@ -75,7 +75,7 @@ func (r *Reconciler) Look(ctx context.Context, item schedule.Item[access.Case]) 
 		}
 		return schedule.Result{}, err
 	}
-	return schedule.Recorded(), nil
+	return schedule.RecordedUntil(again), nil
 }
 
 // forget drops the password of an account that no grant is for any more,

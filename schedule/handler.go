@@ -55,6 +55,10 @@ func Never() Result { return Result{kind: resultNever} }
 // the error still counts for the group's circuit breaker.
 func Recorded() Result { return Result{kind: resultRecorded} }
 
+// RecordedUntil is Recorded of a row that is due again at t; zero for never. A
+// loop that was told starts it on time also when that is very soon.
+func RecordedUntil(t time.Time) Result { return Result{kind: resultRecorded, at: t} }
+
 // ErrLost says that a row is not leased any more by who thought so. It is the
 // cause with which a handler's context then ends, and what the store answers
 // to a fenced write of such a one.

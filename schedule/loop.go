@@ -29,8 +29,9 @@ type Loop[T any] struct {
 	returns  []giveBack[T]
 	counting int  // running handlers that count towards Global
 	running  int  // all running handlers
-	alive    bool // other replicas can see that we live, or there are none
-	backlog  bool // the last claim came back full
+	asks     time.Time // when dispatch asks the table at the latest
+	alive    bool      // other replicas can see that we live, or there are none
+	backlog  bool      // the last claim came back full
 	stopping bool
 	stats    Stats
 }
@@ -105,7 +106,23 @@ func (l *Loop[T]) dispatch(ctx context.Context) {
 		}
 		breakers[T]{l}.probeOpen(ctx)
 		breakers[T]{l}.hastenTroubled(ctx)
-		timer.Reset(l.fill(ctx))
+		l.asksIn(l.cfg.MaxSleep) // until we know better: what is given back while we ask may be due sooner
+		d := l.fill(ctx)
+		l.asksIn(d)
+		timer.Reset(d)
+	}
+}
+
+func (l *Loop[T]) asksIn(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asks = time.Now().Add(d)
+}
+
+// due has the table asked in time for a row that is due at at; l.mu is held.
+func (l *Loop[T]) due(at time.Time) {
+	if !at.IsZero() && at.Before(l.asks) {
+		signal(l.wake)
 	}
 }
 

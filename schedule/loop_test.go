@@ -272,6 +272,44 @@ func TestAWakeUpIsHeardAtOnce(t *testing.T) {
 	})
 }
 
+func TestWhatIsDueSoonAgainStartsOnTime(t *testing.T) {
+	const soon = 30 * time.Millisecond
+	for name, back := range map[string]func(*scheduletest.Memory, schedule.Item[string]) schedule.Result{
+		"in a moment": func(*scheduletest.Memory, schedule.Item[string]) schedule.Result { return schedule.In(soon) },
+		"at an instant": func(*scheduletest.Memory, schedule.Item[string]) schedule.Result {
+			return schedule.At(time.Now().Add(soon))
+		},
+		"given back itself": func(m *scheduletest.Memory, it schedule.Item[string]) schedule.Result {
+			at := time.Now().Add(soon)
+			if lost, err := m.Return(context.Background(), []schedule.Return{{Lease: it.Lease, At: at}}); err != nil || len(lost) > 0 {
+				return schedule.In(time.Hour)
+			}
+			return schedule.RecordedUntil(at)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := scheduletest.NewMemory()
+				m.Add("r", "g", 0)
+				starts := make(chan time.Time, 50)
+				start(t, m, func(_ context.Context, it schedule.Item[string]) (schedule.Result, error) {
+					starts <- time.Now()
+					time.Sleep(100 * time.Millisecond) // long enough for the loop to sleep
+					return back(m, it), nil
+				}, schedule.Config{})
+				last := <-starts
+				for range 20 {
+					next := <-starts
+					if took := next.Sub(last); took > 100*time.Millisecond+soon+10*time.Millisecond {
+						t.Errorf("started %s after the last time, want %s", took, 100*time.Millisecond+soon)
+					}
+					last = next
+				}
+			})
+		})
+	}
+}
+
 func TestRowsOfOthersAreSeenWithinHalfASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, r := scheduletest.NewMemory(), newRecord()

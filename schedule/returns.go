@@ -88,6 +88,13 @@ func (l writer[T]) writeBatch(ctx context.Context) (more bool) {
 		if b.row != nil {
 			l.drop(b.row)
 		}
+		switch {
+		case b.Never:
+		case b.At.IsZero():
+			l.due(time.Now().Add(b.In))
+		default:
+			l.due(b.At)
+		}
 	}
 	return len(l.returns) > 0
 }

@@ -152,6 +152,7 @@ func (l worker[T]) settle(h *held[T], res Result, err error) {
 	switch {
 	case res.kind == resultRecorded:
 		l.drop(h)
+		l.due(res.at)
 		return
 	case err != nil:
 		l.cfg.Log.Warn("will try again", "id", h.item.ID, "group", h.item.Group, "failures", ret.Attempts, "in", ret.In, "err", err)
