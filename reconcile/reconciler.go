@@ -165,11 +165,16 @@ func (r *Reconciler) kind(name string) (target.Kind, bool) {
 	return target.Kind{}, false
 }
 
-// keep gives a context for recording what became of a look whose own time is
-// over, unless the look is not ours any more.
+// keep gives a context for recording what became of a look: for the rest of
+// its time, because many may be waiting for the database, and for a while also
+// when that is over, unless the look is not ours any more.
 func (r *Reconciler) keep(ctx context.Context) (context.Context, context.CancelFunc) {
 	if errors.Is(context.Cause(ctx), schedule.ErrLost) {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(context.WithoutCancel(ctx), r.cfg.Keep)
+	until := time.Now().Add(r.cfg.Keep)
+	if own, ok := ctx.Deadline(); ok && ctx.Err() == nil && own.After(until) {
+		until = own
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), until)
 }
