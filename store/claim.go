@@ -160,6 +160,9 @@ func (r *rows[T]) claimed(ctx context.Context, owner string, claim int64, query 
 	var items []schedule.Item[T]
 	err := r.core.write(ctx, "claim what is due", func(ctx context.Context, t *tx) error {
 		args[0] = r.core.engine.clock()
+		if err := r.inOrder(ctx, t); err != nil {
+			return err
+		}
 		found, err := t.query(ctx, often, query, args...)
 		if err != nil {
 			return err
@@ -189,6 +192,16 @@ func (r *rows[T]) claimed(ctx context.Context, owner string, claim int64, query 
 		}
 	}
 	return items, nil
+}
+
+// inOrder has PostgreSQL read due rows in their order until it has enough, where
+// being due is costly to find out. Without statistics it would look at all.
+func (r *rows[T]) inOrder(ctx context.Context, t *tx) error {
+	if r.free == "" || !r.core.engine.postgres {
+		return nil
+	}
+	_, err := t.exec(ctx, "SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)")
+	return err
 }
 
 // leases reads what a claim returned, the longest due first, and what time it
