@@ -27,8 +27,8 @@ type Loop[T any] struct {
 	ring     []*group[T] // groups that have a row which could start, next first
 	held     map[string]*held[T]
 	returns  []giveBack[T]
-	counting int  // running handlers that count towards Global
-	running  int  // all running handlers
+	counting int       // running handlers that count towards Global
+	running  int       // all running handlers
 	asks     time.Time // when dispatch asks the table at the latest
 	alive    bool      // other replicas can see that we live, or there are none
 	backlog  bool      // the last claim came back full
