@@ -145,11 +145,3 @@ func upcoming(k target.Kind, p GrantPage, now time.Time) []Upcoming {
 		return nil
 	}
 }
-
-// Remaining is how long g still lasts at now; 0 if it is over or its clock does not run.
-func Remaining(g access.Grant, now time.Time) time.Duration {
-	if !g.Wanted(now) || g.VerifiedAt.IsZero() {
-		return 0
-	}
-	return g.EndsAt().Sub(now)
-}
