@@ -44,9 +44,12 @@ func (l localPeople) SavePerson(ctx context.Context, p access.Person, events ...
 	return l.people.SavePerson(ctx, p, events...)
 }
 
-// SavePersonIf stores a person; the one at the server counts for nobody.
+// SavePersonIf stores a person. The one at the server counts as well: they can
+// add the first people, and make another administrator at any time.
 func (l localPeople) SavePersonIf(ctx context.Context, p access.Person, allowed func([]access.Person) error, events ...access.Event) (access.Person, error) {
-	return l.people.SavePersonIf(ctx, p, allowed, events...)
+	return l.people.SavePersonIf(ctx, p, func(stored []access.Person) error {
+		return allowed(append(stored[:len(stored):len(stored)], l.local))
+	}, events...)
 }
 
 // actor is who acts on the server's own terminal: the administrator with the
