@@ -260,8 +260,11 @@ func (r orphanage) look(ctx context.Context, o access.Orphan, live bool) error {
 
 // found notes an orphan, tells of it once, and reports whether to end it.
 func (r orphanage) found(ctx context.Context, o access.Orphan, ours bool) (end bool, err error) {
-	policy, err := r.Rules.Policy(ctx, cmp.Or(r.where.Policy, access.DefaultPolicy().Name))
-	end = ours || err == nil && policy.EndOrphans
+	policy, unread := r.Rules.Policy(ctx, cmp.Or(r.where.Policy, access.DefaultPolicy().Name))
+	if ours {
+		unread = nil
+	}
+	end = ours || unread == nil && policy.EndOrphans
 	text := " bears Jitney's mark, can be used, and has no live grant."
 	if end {
 		text += " It is being ended."
@@ -273,7 +276,7 @@ func (r orphanage) found(ctx context.Context, o access.Orphan, ours bool) (end b
 	if fresh {
 		r.cfg.Count(CountOrphan, 0)
 	}
-	return end, err
+	return end, errors.Join(err, unread)
 }
 
 // end ends the access of an account that no database of ours knows, so that
