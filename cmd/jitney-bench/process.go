@@ -82,7 +82,14 @@ func (o *options) killOne(ctx context.Context, e *engine, n int, replica bool) e
 		return err
 	}
 	defer e.drop(ctx, name)
-	file := filepath.Join(o.dir, fmt.Sprintf("done%d", e.n))
+	done, err := os.CreateTemp(o.dir, "done") // of this storm, on this engine
+	if err != nil {
+		return err
+	}
+	file := done.Name()
+	if err := done.Close(); err != nil {
+		return err
+	}
 	core := []string{"-db", name, "-done", file, "-workers", strconv.Itoa(o.workers)}
 	first, err := spawn(ctx, core...)
 	if err != nil {
