@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"jitney/ticket"
@@ -62,28 +61,22 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	if err != nil {
 		return err
 	}
-	var same []int64
-	for id, name := range names {
-		if strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(status)) {
-			same = append(same, id)
-		}
-	}
-	name := reach.Clean(status, 60)
-	if len(same) != 1 {
-		return trouble(ticket.Rejected, fmt.Sprintf("Freshdesk has %d statuses that are called %s; there must be one.", len(same), name), nil)
-	}
-	var now record
-	if _, err := s.get(ctx, "tickets/"+ticketID, nil, &now); err != nil || now.Status == same[0] {
+	wanted, err := reach.StatusNamed(names, status, "Freshdesk")
+	if err != nil {
 		return err
 	}
-	if _, err := s.do(ctx, reach.Call{Method: http.MethodPut, Path: "tickets/" + ticketID, Body: map[string]int64{"status": same[0]}, Writes: true}); err != nil {
+	var now record
+	if _, err := s.get(ctx, "tickets/"+ticketID, nil, &now); err != nil || now.Status == wanted {
+		return err
+	}
+	if _, err := s.do(ctx, reach.Call{Method: http.MethodPut, Path: "tickets/" + ticketID, Body: map[string]int64{"status": wanted}, Writes: true}); err != nil {
 		return err
 	}
 	if _, err := s.get(ctx, "tickets/"+ticketID, nil, &now); err != nil {
 		return err
 	}
-	if now.Status != same[0] {
-		return trouble(ticket.Rejected, "Freshdesk did not give the ticket the status "+name+"; an automation may have changed it.", nil)
+	if now.Status != wanted {
+		return trouble(ticket.Rejected, "Freshdesk did not give the ticket the status "+reach.Clean(status, 60)+"; an automation may have changed it.", nil)
 	}
 	return nil
 }

@@ -2,9 +2,7 @@ package kaseyabms
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"jitney/ticket"
 	"jitney/ticket/reach"
@@ -33,29 +31,23 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	if err != nil {
 		return err
 	}
-	var same []int64
-	for id, name := range names {
-		if strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(status)) {
-			same = append(same, id)
-		}
-	}
-	name := reach.Clean(status, 60)
-	if len(same) != 1 {
-		return trouble(ticket.Rejected, fmt.Sprintf("Kaseya BMS has %d statuses that are called %s; there must be one.", len(same), name), nil)
+	wanted, err := reach.StatusNamed(names, status, "Kaseya BMS")
+	if err != nil {
+		return err
 	}
 	now, err := s.read(ctx, ticketID)
-	if err != nil || now.StatusID == same[0] {
+	if err != nil || now.StatusID == wanted {
 		return err
 	}
 	var changed record
-	if _, err := s.do(ctx, reach.Call{Method: http.MethodPatch, Path: "v2/servicedesk/tickets/" + ticketID, Body: []change{{"replace", "/StatusId", same[0]}}, Into: &changed, Writes: true}); err != nil {
+	if _, err := s.do(ctx, reach.Call{Method: http.MethodPatch, Path: "v2/servicedesk/tickets/" + ticketID, Body: []change{{"replace", "/StatusId", wanted}}, Into: &changed, Writes: true}); err != nil {
 		return err
 	}
 	if now, err = s.read(ctx, ticketID); err != nil {
 		return err
 	}
-	if now.StatusID != same[0] {
-		return trouble(ticket.Rejected, "Kaseya BMS did not give the ticket the status "+name+"; a workflow may have changed it.", nil)
+	if now.StatusID != wanted {
+		return trouble(ticket.Rejected, "Kaseya BMS did not give the ticket the status "+reach.Clean(status, 60)+"; a workflow may have changed it.", nil)
 	}
 	return nil
 }
