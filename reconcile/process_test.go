@@ -33,7 +33,7 @@ type process struct {
 	accounts   *schedule.Loop[access.Case]
 }
 
-// start starts the program.
+// start starts the program, unless the world is over; then it reports nil.
 func (w *world) start() *process {
 	ctx, kill := context.WithCancel(w.t.Context())
 	p := &process{w: w, ctx: ctx, kill: kill}
@@ -62,6 +62,11 @@ func (w *world) start() *process {
 	s.Accounts.OnChange(p.accounts.Wake)
 	s.Outbox.OnChange(p.work.Wake)
 	w.mu.Lock()
+	if w.over {
+		w.mu.Unlock()
+		kill()
+		return nil
+	}
 	w.process, w.lastStart = p, time.Now()
 	w.restarts++
 	w.mu.Unlock()

@@ -46,6 +46,7 @@ type world struct {
 	ended     map[string]int          // how often each was stored as ended
 	faults    []string                // what should never happen, and did
 	restarts  int
+	over      bool // no process may start any more
 	lastStart time.Time
 	running   sync.WaitGroup
 }
@@ -109,7 +110,11 @@ func newWorld(t testing.TB, policy access.Policy) *world {
 	return w
 }
 
+// close ends the world; what would start in it later does not.
 func (w *world) close() {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
 	w.stop()
 	w.running.Wait()
 	w.paper.late.Wait()
