@@ -268,6 +268,23 @@ func TestAWSSettings(t *testing.T) {
 	}
 }
 
+func TestANewTargetGetsAnExternalIDByChance(t *testing.T) {
+	w := newAWSWorld(t, "")
+	form := regexp.MustCompile(`name="field-external_id" value="([^"]*)"`)
+	made := map[string]bool{}
+	for range 2 {
+		found := form.FindStringSubmatch(w.ask(t, ada, "/customers/kprod/targets/new?kind="+fake.Sessions, nil).must(t, 200).body)
+		if found == nil || len(found[1]) < 20 {
+			t.Fatalf("the form offers %q", found)
+		}
+		made[found[1]] = true
+	}
+	if len(made) != 2 {
+		t.Errorf("two forms offer the same: %v", made)
+	}
+	w.ask(t, ada, "/targets/aws-kprod", nil).must(t, 200, `name="field-external_id" value=""`)
+}
+
 func TestPoliciesOfATargetWithSessions(t *testing.T) {
 	w := newAWSWorld(t, "")
 	w.ask(t, ada, "/targets/aws-kprod", nil).must(t, 200, "Policy of the admin level", `value="aws-admin" selected`, "Open AWS console")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
 
@@ -41,7 +42,13 @@ type targetBody struct {
 
 // newTarget shows the form to connect a target of a kind.
 func (s places) newTarget(v *visit) error {
-	in := broker.TargetInput{Customer: v.r.PathValue("id"), Kind: v.form("kind")}
+	in := broker.TargetInput{Customer: v.r.PathValue("id"), Kind: v.form("kind"), Values: map[string]string{}}
+	kind, _ := s.kind(in.Kind)
+	for _, f := range kind.Fields {
+		if f.Random {
+			in.Values[f.Name] = rand.Text()
+		}
+	}
 	return s.targetPage(v, http.StatusOK, in, broker.TargetPage{}, nil)
 }
 

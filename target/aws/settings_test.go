@@ -2,6 +2,8 @@ package aws
 
 import (
 	"context"
+	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +19,7 @@ func TestSettings(t *testing.T) {
 		text   string // of the error; empty means it is good
 	}{
 		{name: "as few as there can be"},
+		{name: "the external ID that forms offer", change: []string{fieldExternal, rand.Text()}},
 		{name: "everything", change: []string{fieldAdmin, "arn:aws:iam::123456789012:role/a/b/Admin", fieldWay, wayKeys, fieldKeyID, "AKIAIOSFODNN7EXAMPLE", fieldManager, "/jitney/roles", fieldConsole, "https://console.aws.amazon.com/s3/"}},
 		{name: "an account of eleven digits", change: []string{fieldAccount, "12345678901"}, text: "account ID"},
 		{name: "an account in letters", change: []string{fieldAccount, "northwindacc"}, text: "account ID"},
@@ -76,6 +79,9 @@ func TestKind(t *testing.T) {
 	k := Kind(Options{})
 	if !k.Sessions || k.Shared || k.Handover != nil || k.Into(target.Settings{}).Word != "" {
 		t.Error("it is not what its accounts are")
+	}
+	if !slices.ContainsFunc(k.Fields, func(f target.Field) bool { return f.Name == fieldExternal && f.Random }) {
+		t.Error("no external ID is offered")
 	}
 	s := target.Settings{Values: map[string]string{fieldAdmin: "Admin"}}
 	if e, ok := k.Find(s, Admin); !ok || !e.Admin {

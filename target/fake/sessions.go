@@ -63,7 +63,7 @@ func (b *Bank) Fail(err error) {
 // that is opened, with the ID of its target.
 func SessionKind(bank func(targetID string) *Bank) target.Kind {
 	return target.Kind{Name: Sessions, Title: "Practice account", Icon: "cloud", Sessions: true,
-		Fields: []target.Field{{Name: "account", Title: "Account ID", Required: true, Place: true}, {Name: "region", Title: "Region", Required: true},
+		Fields: []target.Field{{Name: "account", Title: "Account ID", Required: true, Place: true}, {Name: "region", Title: "Region", Required: true}, {Name: "external_id", Title: "External ID", Random: true},
 			{Name: "admin_role", Title: "Admin role"}, {Name: "endpoint", Title: "Endpoint", Help: "Where consoles open."}},
 		Entitlements: func(s target.Settings) []target.Entitlement {
 			all := []target.Entitlement{{Name: Tenant, Title: "AWS tenant", Help: "What the tenant owns."}}
