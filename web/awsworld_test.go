@@ -99,7 +99,8 @@ func newAWSWorld(t testing.TB, endpoint string) *world {
 	return w
 }
 
-// today gives Maya and Ada grants of today in many states.
+// today gives Maya and Ada grants of today in many states, also when today has
+// only begun.
 func (w *world) today() {
 	now := time.Now().UTC()
 	session := func(id, who, customer, right string, change func(*access.Grant)) {
@@ -116,7 +117,7 @@ func (w *world) today() {
 			if !g.ApprovedAt.IsZero() {
 				w.issued = append(w.issued, access.Session{ID: id + string(rune('a'+i)), Grant: id, Account: a.ID, Customer: customer, Target: g.Target, Entitlement: right, Person: who,
 					For: what, Via: []string{access.ViaPage, access.ViaCLI, access.ViaToken}[i], Application: []string{"Firefox on Linux", "jitney", "ci"}[i], Machine: []string{"", "maya-laptop", "runner-7"}[i],
-					Address: "192.0.2.7", Name: "maya.okafor-7k2m9x", KeyID: "ASIA2EXAMPLE7K2M9X", IssuedAt: now.Add(-time.Duration(i*4+1) * time.Minute), EndsAt: g.EndsAt(), ExpiresAt: g.EndsAt()})
+					Address: "192.0.2.7", Name: "maya.okafor-7k2m9x", KeyID: "ASIA2EXAMPLE7K2M9X", IssuedAt: now.Add(-time.Duration(i*4) * time.Minute), EndsAt: g.EndsAt(), ExpiresAt: g.EndsAt()})
 			}
 		}
 	}
@@ -125,9 +126,9 @@ func (w *world) today() {
 		g.ApprovedAt, g.ApprovedBy, g.VerifiedAt, g.StartBy = time.Time{}, "", time.Time{}, time.Time{}
 	})
 	session("s-ending", maya, "kdev", "tenant", func(g *access.Grant) {
-		g.StoppedAt, g.StoppedBy, g.StopCause = now.Add(-5*time.Second), maya, access.ByHolder
+		g.StoppedAt, g.StoppedBy, g.StopCause, g.Patience = now.Add(-5*time.Second), maya, access.ByHolder, unhurried
 	})
-	session("s-expiring", maya, "kdev", "tenant", func(g *access.Grant) { g.VerifiedAt = now.Add(-57 * time.Minute) })
+	session("s-expiring", maya, "kdev", "tenant", func(g *access.Grant) { g.VerifiedAt = now.Add(-51 * time.Minute) })
 	session("s-ended", maya, "kdev", "tenant", func(g *access.Grant) {
 		g.VerifiedAt, g.EndedAt = now.Add(-70*time.Minute), now.Add(-10*time.Minute)
 	})

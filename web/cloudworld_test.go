@@ -154,7 +154,7 @@ func (w *world) fillCloud(now time.Time) {
 		o.At, o.Exists, o.Enabled, o.Entitlements, o.Settling = now.Add(-3*time.Second), false, false, nil, 20*time.Second
 		o.Left = []string{"deleted and purged; reading back again until it is certain"}
 	}
-	cloud("settling", func(g *access.Grant) { over(g); g.StoppedAt = now.Add(-20 * time.Second) }, settling)
+	cloud("settling", func(g *access.Grant) { over(g); g.StoppedAt, g.Patience = now.Add(-20*time.Second), unhurried }, settling)
 	cloud("settlinglong", over, settling)
 	cloud("told", func(g *access.Grant) { over(g); g.EndedAt = now.Add(-4 * time.Minute) }, func(o *access.Observation) { o.Enabled, o.Entitlements, o.Exists = false, nil, false })
 	for at, e := range []access.Event{{Kind: access.EventHistory, Text: "Added the user intern9 to the role Exchange Administrator, and left it there."},

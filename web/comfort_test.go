@@ -85,9 +85,11 @@ func TestWhatUnfoldsCanBeRead(t *testing.T) {
 	b.open(t, "/customers/aviary")
 	b.until(t, `Math.min(...[...document.querySelectorAll("dl.kv dd")].map((e) => e.clientWidth)) > 120`)
 
+	b.mu.Lock() // a page that was left may be served still
 	ada := b.people[ada]
 	ada.TimeZone = "" // then it is the browser's
 	b.people[ada.ID] = ada
+	b.mu.Unlock()
 	b.open(t, "/me")
 	b.until(t, `document.documentElement.dataset.zone === "Asia/Tokyo" && document.querySelector("main").innerText.includes("Asia/Tokyo")`)
 }

@@ -305,6 +305,8 @@ func (m memPlaces) Targets(_ context.Context, customer string) (out []access.Tar
 func (m memPlaces) SaveTarget(_ context.Context, t access.Target, secrets map[string][]byte, events ...access.Event) (access.Target, error) {
 	err := put(m.memory, m.targets, t.ID, &t.Version, &t, func(o access.Target) int64 { return o.Version }, events)
 	if err == nil && len(secrets) > 0 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		m.secrets[t.ID] = secrets
 	}
 	return t, err

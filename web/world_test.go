@@ -219,6 +219,10 @@ func (fakeAccounts) Sessions(context.Context, access.Person) ([]Session, error) 
 
 func (fakeAccounts) End(context.Context, access.Person, string, string) error { return nil }
 
+// unhurried is the patience with ends that are under way: however slow the
+// machine, they are not overdue before the test is over.
+const unhurried = time.Hour
+
 // fill puts people, customers, tickets and a grant in every state into w.
 func (w *world) fill() {
 	now := time.Now().UTC()
@@ -241,11 +245,12 @@ func (w *world) fill() {
 		{ID: "t4", Number: "13258", Customer: "aviary", Title: "Closed one", OpenedBy: maya, OpenedAt: now.Add(-90 * time.Hour), ClosedAt: now.Add(-80 * time.Hour), Version: 1}}
 	w.notes = []access.DeskNote{{ID: "n1", Ticket: "t2", Subject: "Access granted", Body: "The tech account maya.okafor-pedroaviary is now enabled\nReason: install security patches", At: now.Add(-13 * time.Minute)}}
 	w.grantIn("active", "t2", now, func(g *access.Grant) { g.VerifiedAt = now.Add(-13 * time.Minute) })
-	w.grantIn("expiring", "t1", now, func(g *access.Grant) { g.VerifiedAt = now.Add(-57 * time.Minute) })
+	w.grantIn("expiring", "t1", now, func(g *access.Grant) { g.VerifiedAt = now.Add(-51 * time.Minute) })
 	w.grantIn("starting", "t1", now, func(*access.Grant) {})
 	w.grantIn("pending", "t1", now, func(g *access.Grant) { g.ApprovedAt, g.ApprovedBy, g.StartBy = time.Time{}, "", time.Time{} })
 	w.grantIn("ending", "t1", now, func(g *access.Grant) {
 		g.VerifiedAt, g.StoppedAt, g.StoppedBy, g.StopCause = now.Add(-20*time.Minute), now.Add(-10*time.Second), maya, access.ByHolder
+		g.Patience = unhurried
 	})
 	w.grantIn("overdue", "t2", now, func(g *access.Grant) {
 		g.VerifiedAt, g.SubmittedAt = now.Add(-130*time.Minute), now.Add(-131*time.Minute)
