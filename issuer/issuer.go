@@ -140,7 +140,7 @@ func Fit(address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Port() != "" || u.RawQuery != "" || len(address) > 255 {
 		return &access.Error{Kind: access.Invalid, Text: "AWS takes tokens only from an issuer with an https address without a port, and this installation is at " + address + ".",
-			Hint: "Start the server with --address https://…, or publish the two documents elsewhere (\"jitney issuer export\") and name that address with --issuer."}
+			Hint: "Start the server with --base-url https://…, or publish the two documents elsewhere (\"jitney issuer export\") and name that address with --issuer."}
 	}
 	return nil
 }

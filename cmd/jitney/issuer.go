@@ -20,6 +20,15 @@ type minter struct{ *issuer.Issuer }
 
 // Mint implements aws.Minter.
 func (m minter) Mint(ctx context.Context, ask aws.MintAsk) (secret.Text, error) {
+	if ask.Real {
+		address, err := m.Address(ctx)
+		if err == nil {
+			err = issuer.Fit(address)
+		}
+		if err != nil {
+			return secret.Text{}, err
+		}
+	}
 	return m.Issuer.Mint(ctx, issuer.Claims{Audience: ask.Audience, Subject: ask.Subject, SourceIdentity: ask.SourceIdentity, Tags: ask.Tags, Lifetime: ask.Lifetime})
 }
 

@@ -77,7 +77,7 @@ func (s *client) assumeByToken(ctx context.Context, q request) (issued, error) {
 	if q.foreign {
 		subject = "jitney-check-of-another-subject"
 	}
-	token, err := s.opt.Issuer.Mint(ctx, MintAsk{Audience: s.audience, Subject: subject, Tags: q.tags, SourceIdentity: q.source, Lifetime: tokenLife})
+	token, err := s.opt.Issuer.Mint(ctx, MintAsk{Audience: s.audience, Subject: subject, Tags: q.tags, SourceIdentity: q.source, Lifetime: tokenLife, Real: s.endpoint == ""})
 	if err != nil {
 		if _, ok := errors.AsType[*access.Error](err); ok {
 			return issued{}, err

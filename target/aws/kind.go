@@ -34,6 +34,7 @@ type MintAsk struct {
 	Tags           map[string]string // principal_tags of https://aws.amazon.com/tags, one value each; may be empty
 	SourceIdentity string            // https://aws.amazon.com/source_identity; empty means none
 	Lifetime       time.Duration     // some minutes
+	Real           bool              // AWS itself is asked, which takes tokens only from an issuer with an https address without a port
 }
 
 // Kind describes AWS accounts. Nothing stands there for a grant but the

@@ -127,7 +127,7 @@ func TestAWebIdentityNeedsNoKey(t *testing.T) {
 			t.Errorf("it lasts %v; notices %q", time.Until(k.EndsAt), k.Notices)
 		}
 		got := i.asked[len(i.asked)-1]
-		if got.Audience != "jitney-northwind" || got.Subject != extID || got.SourceIdentity != "ada.lovelace@msp.example" || got.Tags["jitney:grant"] != "grant-1" || got.Lifetime != 5*time.Minute {
+		if got.Audience != "jitney-northwind" || got.Subject != extID || got.SourceIdentity != "ada.lovelace@msp.example" || got.Tags["jitney:grant"] != "grant-1" || got.Lifetime != 5*time.Minute || !got.Real {
 			t.Errorf("asked for %+v", got)
 		}
 		w.settle(a, 2*time.Minute)

@@ -60,12 +60,5 @@ func (u *Unreliable) AddNote(ctx context.Context, ticketID string, n ticket.Note
 	}
 }
 
-// Calls reports how many times AddNote was called.
-func (u *Unreliable) Calls() int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.calls
-}
-
 // Wait returns when every late request has landed.
 func (u *Unreliable) Wait() { u.pending.Wait() }
