@@ -14,15 +14,25 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// Times and sizes that bound what a slow or hostile server can do.
+// Sizes that bound what a hostile server can do.
 const (
-	dialTimeout = 5 * time.Second  // reach, TLS and bind, each
-	callTimeout = 10 * time.Second // one request
-	pageSize    = 500
-	maxEntries  = 20_000
-	maxBytes    = 16 << 20 // of answers to one request
-	maxValues   = 100_000  // of one attribute
+	pageSize   = 500
+	maxEntries = 20_000
+	maxBytes   = 16 << 20 // of answers to one request
+	maxValues  = 100_000  // of one attribute
 )
+
+// limits bound what a slow server can do.
+type limits struct {
+	dial     time.Duration // reach and TLS, each
+	call     time.Duration // one request
+	patience time.Duration // with a preferred domain controller, before the next is tried beside it: hung ones must not use up the time of a whole look
+}
+
+// usual are the limits, but in tests of something else on a slow machine.
+func usual() limits {
+	return limits{dial: 5 * time.Second, call: 10 * time.Second, patience: time.Second}
+}
 
 var (
 	errBudget  = errors.New("the answer is larger than any honest one")
@@ -50,20 +60,21 @@ type conn struct {
 	ep   endpoint
 	dc   string // for people
 	tls  tls.ConnectionState
+	limits
 }
 
 // dial connects to e with TLS. The connection is anonymous. It dies with ctx.
 func dial(ctx context.Context, e endpoint, s *settings) (*conn, error) {
-	d := net.Dialer{Timeout: dialTimeout}
+	d := net.Dialer{Timeout: s.limits.dial}
 	tcp, err := d.DialContext(ctx, "tcp", net.JoinHostPort(e.host, e.port))
 	if err != nil {
 		return nil, explain(err, "reach the domain controller", e.String())
 	}
-	raw := &budgetConn{Conn: tcp}
+	raw := &budgetConn{Conn: tcp, patience: s.call}
 	raw.left.Store(maxBytes)
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: s.roots, ServerName: e.host}
-	c := &conn{raw: raw, ep: e, dc: e.String()}
-	_ = tcp.SetDeadline(time.Now().Add(dialTimeout)) // the handshake's; each request has its own
+	c := &conn{raw: raw, ep: e, dc: e.String(), limits: s.limits}
+	_ = tcp.SetDeadline(time.Now().Add(s.limits.dial)) // the handshake's; each request has its own
 	if s.startTLS {
 		err = c.startTLS(ctx, cfg)
 	} else {
@@ -85,14 +96,14 @@ func (c *conn) ldaps(ctx context.Context, cfg *tls.Config) error {
 	c.tls = t.ConnectionState()
 	c.ldap = ldap.NewConn(t, true)
 	c.ldap.Start()
-	c.ldap.SetTimeout(callTimeout)
+	c.ldap.SetTimeout(c.call)
 	return nil
 }
 
 func (c *conn) startTLS(ctx context.Context, cfg *tls.Config) error {
 	c.ldap = ldap.NewConn(c.raw, false)
 	c.ldap.Start()
-	c.ldap.SetTimeout(dialTimeout)
+	c.ldap.SetTimeout(c.limits.dial)
 	if err := c.do(ctx, func() error { return c.ldap.StartTLS(cfg) }); err != nil {
 		return err
 	}
@@ -101,7 +112,7 @@ func (c *conn) startTLS(ctx context.Context, cfg *tls.Config) error {
 		return errors.New("StartTLS left the connection open")
 	}
 	c.tls = state
-	c.ldap.SetTimeout(callTimeout)
+	c.ldap.SetTimeout(c.call)
 	return nil
 }
 
@@ -160,7 +171,7 @@ func (c *conn) delete(ctx context.Context, dn string) error {
 // read reads one object by DN, <SID=…> or <GUID=…>. It is nil, without an
 // error, if there is no such object.
 func (c *conn) read(ctx context.Context, base string, controls []ldap.Control, attrs ...string) (*ldap.Entry, error) {
-	r := ldap.NewSearchRequest(base, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 2, int(callTimeout/time.Second), false, "(objectClass=*)", attrs, controls)
+	r := ldap.NewSearchRequest(base, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 2, int(c.call/time.Second), false, "(objectClass=*)", attrs, controls)
 	var got *ldap.SearchResult
 	err := c.do(ctx, func() (err error) { got, err = c.ldap.Search(r); return err })
 	switch {
@@ -181,7 +192,7 @@ func (c *conn) read(ctx context.Context, base string, controls []ldap.Control, a
 func (c *conn) search(ctx context.Context, base string, scope int, filter string, attrs ...string) ([]*ldap.Entry, error) {
 	paging := ldap.NewControlPaging(pageSize)
 	domainOnly := ldap.NewControlString(ldap.ControlTypeMicrosoftDomainScope, false, "")
-	r := ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, 0, int(callTimeout/time.Second), false, filter, attrs, []ldap.Control{paging, domainOnly})
+	r := ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, 0, int(c.call/time.Second), false, filter, attrs, []ldap.Control{paging, domainOnly})
 	var all []*ldap.Entry
 	for {
 		var got *ldap.SearchResult
@@ -251,7 +262,8 @@ func rangeOf(e *ldap.Entry, attr string) (values []string, last int, more bool) 
 // does not take what is sent to it.
 type budgetConn struct {
 	net.Conn
-	left atomic.Int64
+	patience time.Duration // with one write
+	left     atomic.Int64
 }
 
 func (b *budgetConn) Read(p []byte) (int, error) {
@@ -263,6 +275,6 @@ func (b *budgetConn) Read(p []byte) (int, error) {
 }
 
 func (b *budgetConn) Write(p []byte) (int, error) {
-	_ = b.Conn.SetWriteDeadline(time.Now().Add(callTimeout))
+	_ = b.Conn.SetWriteDeadline(time.Now().Add(b.patience))
 	return b.Conn.Write(p)
 }

@@ -256,7 +256,7 @@ func TestWrongServicePasswordIsTriedOnce(t *testing.T) {
 	set.Secrets[fieldBindPass] = secret.New("Wrong-Password-42")
 	sys, err := Kind().Open(t.Context(), "t", set)
 	must(t, err)
-	_, err = sys.Observe(t.Context(), d.newAccount(t))
+	_, err = patient(sys).Observe(t.Context(), d.newAccount(t))
 	if access.KindOf(err) != access.Denied || strings.Contains(err.Error(), "Wrong-Password-42") {
 		t.Errorf("got %v", err)
 	}

@@ -132,7 +132,7 @@ func (d *doctor) plain(ctx context.Context, sv *server) error {
 	if err != nil {
 		return nil // closed is best
 	}
-	raw := &budgetConn{Conn: tcp}
+	raw := &budgetConn{Conn: tcp, patience: 2 * time.Second}
 	c := &conn{raw: raw, dc: sv.dc, ldap: ldap.NewConn(raw, false)}
 	c.ldap.Start()
 	c.ldap.SetTimeout(2 * time.Second)

@@ -102,6 +102,18 @@ func (p *proxy) hit() bool {
 	return p.n > 0 && p.seen >= p.n
 }
 
+// hold runs act until a change of it is kept back.
+func (p *proxy) hold(t *testing.T, act func() error) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- act() }()
+	select {
+	case <-p.held:
+	case err := <-done:
+		t.Fatalf("it was over before a change could be kept back: %v", err)
+	}
+}
+
 // strike counts a change and reports whether it is the one, or comes after it.
 func (p *proxy) strike(tag ber.Tag) (now, after bool) {
 	p.mu.Lock()

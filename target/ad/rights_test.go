@@ -77,7 +77,7 @@ func (d delegate) system(t *testing.T, values map[string]string) *system {
 	set.Secrets[fieldBindPass] = secret.New(d.pass)
 	sys, err := Kind().Open(t.Context(), "t", set)
 	must(t, err)
-	return sys.(*system)
+	return patient(sys)
 }
 
 // grantACE is one entry that allows mask on an object type.

@@ -3,6 +3,7 @@ package ad
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -43,20 +44,32 @@ func (d domain) open(t *testing.T, values map[string]string) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sys.(*system)
+	return patient(sys)
+}
+
+// patient gives a system more time than any machine needs: what is not about
+// slow servers must not take a slow machine for one.
+func patient(sys target.System) *system {
+	s := sys.(*system)
+	s.limits = limits{dial: time.Minute, call: time.Minute, patience: time.Minute}
+	return s
+}
+
+// dial is a connection that has not signed in.
+func (d domain) dial(t *testing.T) *conn {
+	t.Helper()
+	s := d.open(t, nil).settings
+	c, err := dial(context.Background(), s.controllers[0], s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // connect is an administrator's own connection, to play the world.
 func (d domain) connect(t *testing.T) *conn {
 	t.Helper()
-	s, err := parseSettings(d.settings(nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := dial(context.Background(), s.controllers[0], s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := d.dial(t)
 	if err := c.bind(context.Background(), d.admin, d.pass); err != nil {
 		t.Fatal(err)
 	}

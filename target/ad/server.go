@@ -177,10 +177,6 @@ func (s *system) first(ctx context.Context) (*server, []endpoint, []string, erro
 	return s.race(ctx, listed)
 }
 
-// patience is how long a preferred domain controller may take before the next
-// is tried beside it: hung ones must not use up the time of a whole look.
-const patience = time.Second
-
 // race connects to the first of listed that answers, trying one after the other.
 func (s *system) race(ctx context.Context, listed []endpoint) (*server, []endpoint, []string, error) {
 	type answer struct {
@@ -211,7 +207,7 @@ func (s *system) race(ctx context.Context, listed []endpoint) (*server, []endpoi
 			}
 		}(pending)
 	}
-	timer := time.NewTicker(patience)
+	timer := time.NewTicker(s.patience)
 	defer timer.Stop()
 	failed, failure := make([]bool, len(listed)), error(nil)
 	for next(); pending > 0; {

@@ -59,6 +59,7 @@ type settings struct {
 	domainAdmin bool     // whether Domain Admin may be given at all
 	groups      []string // SIDs of the delegated groups
 	protected   bool     // whether accounts join Protected Users
+	limits
 }
 
 // parseSettings checks s and reports the first thing that is wrong with it.
@@ -72,7 +73,7 @@ func parseSettings(s target.Settings) (*settings, error) {
 	out := &settings{
 		domain: strings.ToLower(strings.TrimSuffix(v(fieldDomain), ".")), startTLS: v(fieldProtocol) == protocolStartTLS,
 		bindName: v(fieldBindName), bindPass: s.Secrets[fieldBindPass], ou: v(fieldOU), prefix: v(fieldPrefix),
-		domainAdmin: v(fieldDomainAdmin) != no, protected: v(fieldProtected) == yes,
+		domainAdmin: v(fieldDomainAdmin) != no, protected: v(fieldProtected) == yes, limits: usual(),
 	}
 	for _, step := range []func(func(string) string) error{out.parseDomain, out.parseControllers, out.parseCA, out.parsePlaces} {
 		if err := step(v); err != nil {
