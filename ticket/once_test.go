@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -28,11 +29,14 @@ type lossy struct {
 	late   time.Duration
 	writes func(*http.Request) bool
 	proxy  *httputil.ReverseProxy
+	over   chan struct{} // closed when nobody writes any more
 
 	mu      sync.Mutex
 	count   int
 	lost    int
 	delayed int
+	again   map[string]chan struct{} // by key, closed when another request with it comes
+	owed    map[string]int           // by key, requests that can still take effect
 	pending sync.WaitGroup
 }
 
@@ -42,7 +46,7 @@ func newLossy(t *testing.T, upstream string, late time.Duration, writes func(*ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &lossy{late: late, writes: writes, proxy: httputil.NewSingleHostReverseProxy(u)}
+	l := &lossy{late: late, writes: writes, proxy: httputil.NewSingleHostReverseProxy(u), over: make(chan struct{}), again: map[string]chan struct{}{}, owed: map[string]int{}}
 	srv := httptest.NewServer(l)
 	t.Cleanup(func() { l.pending.Wait(); srv.Close() })
 	return l, srv.URL
@@ -62,41 +66,85 @@ func (l *lossy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.Body = io.NopCloser(bytes.NewReader(body))
 		return c
 	}
+	fate, key, again := l.judge(body)
+	switch {
+	case fate < 3: // it takes effect, and nobody learns
+		defer l.paid(key)
+		l.proxy.ServeHTTP(httptest.NewRecorder(), copied())
+		panic(http.ErrAbortHandler)
+	case fate < 6: // it takes effect late
+		late := copied()
+		l.pending.Go(func() {
+			select {
+			case <-time.After(l.late):
+			case <-again:
+			case <-l.over:
+			}
+			defer l.paid(key)
+			l.proxy.ServeHTTP(httptest.NewRecorder(), late)
+		})
+		panic(http.ErrAbortHandler)
+	case fate == 6: // it never arrives
+		l.paid(key)
+		panic(http.ErrAbortHandler)
+	default:
+		defer l.paid(key)
+		l.proxy.ServeHTTP(w, copied())
+	}
+}
+
+// keyOnTrial is the key of a note of the trial.
+var keyOnTrial = regexp.MustCompile(`jitney:trial-[\w-]+:[a-z]+:\d+`)
+
+// judge draws the fate of a request, and finds the key that it bears.
+func (l *lossy) judge(body []byte) (fate int, key string, again chan struct{}) {
+	if key = keyOnTrial.FindString(string(body)); key == "" {
+		form, _ := url.QueryUnescape(string(body))
+		key = keyOnTrial.FindString(form)
+	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.count++
-	fate := l.count * 7 % 10 // 7, 4, 1, 8, …: every ten in the same mixed order
+	fate = l.count * 7 % 10 // 7, 4, 1, 8, …: every ten in the same mixed order
 	if fate < 3 {
 		l.lost++
 	} else if fate < 6 {
 		l.delayed++
 	}
-	l.mu.Unlock()
-	switch {
-	case fate < 3: // it takes effect, and nobody learns
-		l.proxy.ServeHTTP(httptest.NewRecorder(), copied())
-		panic(http.ErrAbortHandler)
-	case fate < 6: // it takes effect late
-		late, came := copied(), time.Now()
-		l.pending.Go(func() {
-			<-time.After(l.late)
-			if time.Since(came) < 2*l.late { // else the machine is so busy that it would come after the grace, which no request does
-				l.proxy.ServeHTTP(httptest.NewRecorder(), late)
-			}
-		})
-		panic(http.ErrAbortHandler)
-	case fate == 6: // it never arrives
-		panic(http.ErrAbortHandler)
-	default:
-		l.proxy.ServeHTTP(w, copied())
+	l.owed[key]++
+	if before := l.again[key]; before != nil {
+		close(before)
 	}
+	again = make(chan struct{})
+	l.again[key] = again
+	return fate, key, again
 }
 
-// A patient is a System with a grace as long as the trial's late requests
-// need.
+// paid says that a request with the key takes no effect any more.
+func (l *lossy) paid(key string) {
+	l.mu.Lock()
+	l.owed[key]--
+	l.mu.Unlock()
+}
+
+// owes reports whether a request with the key can still take effect, or one
+// that does not show its key.
+func (l *lossy) owes(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.owed[key]+l.owed[""] > 0
+}
+
+// A patient is a System with another grace. It is over when no request can take
+// effect any more, which is what a grace is meant for (see write): what passes
+// on the clock before that is the machine's affair.
 type patient struct {
 	ticket.System
 	grace time.Duration
 }
+
+// waits is a grace that the clock does not end.
+const waits = time.Hour
 
 func (p patient) Limits() ticket.Limits {
 	return ticket.Limits{Body: p.System.Limits().Body, Grace: p.grace}
@@ -120,6 +168,15 @@ func (s *slip) Tried(context.Context, schedule.Lease) error {
 	return nil
 }
 
+// age lets the grace of what was tried pass.
+func (s *slip) age() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.work.TriedAt.IsZero() {
+		s.work.TriedAt = time.Now().Add(-2 * waits)
+	}
+}
+
 func (s *slip) Finish(_ context.Context, _ schedule.Lease, result string, parked bool, _ ...access.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,10 +195,10 @@ func (s *slip) Update(context.Context, string, func(*access.Grant) ([]access.Eve
 }
 
 // once is the trial: n notes on each of the tickets, and each is there once.
-func once(t *testing.T, l *lossy, sys, witness ticket.System, grace time.Duration, tickets []string, n int) {
+func once(t *testing.T, l *lossy, sys, witness ticket.System, tickets []string, n int) {
 	t.Helper()
 	began := time.Now()
-	counts := deliver(t, l, sys, witness, grace, tickets, n)
+	counts := deliver(t, l, sys, witness, waits, tickets, n)
 	all := len(tickets) * n
 	t.Logf("%d notes in %v: %d requests, of which %d were not answered and %d came late; once on the ticket: %d", all, time.Since(began).Round(time.Millisecond), l.count, l.lost, l.delayed, counts[1])
 	if counts[1] != all {
@@ -162,11 +219,12 @@ func deliver(t *testing.T, l *lossy, sys, witness ticket.System, grace time.Dura
 	for _, id := range tickets {
 		workers.Go(func() {
 			for i := range n {
-				write(t, reconcile.WorkNote, patient{sys, grace}, id, key(id, i))
+				write(t, l, reconcile.WorkNote, patient{sys, grace}, id, key(id, i))
 			}
 		})
 	}
 	workers.Wait()
+	close(l.over)
 	l.pending.Wait()
 	counts := map[int]int{}
 	var mu sync.Mutex
@@ -189,7 +247,7 @@ func deliver(t *testing.T, l *lossy, sys, witness ticket.System, grace time.Dura
 
 // write brings one note, or entry of time, to its ticket as the reconciler
 // does, looking again sooner than that.
-func write(t *testing.T, kind string, sys ticket.System, id, key string) {
+func write(t *testing.T, l *lossy, kind string, sys ticket.System, id, key string) {
 	payload, err := json.Marshal(access.Note{Minutes: 15, From: time.Now().Add(-15 * time.Minute), To: time.Now(), Key: key, Grant: "g", Ticket: access.TicketRef{System: "x", ID: id}, Subject: "Access", Body: "The tech account is now enabled\n[" + key + "]"})
 	if err != nil {
 		t.Error(err)
@@ -202,6 +260,9 @@ func write(t *testing.T, kind string, sys ticket.System, id, key string) {
 	}
 	r := reconcile.New(reconcile.Ports{Outbox: s, Grants: s, Desks: company, Tickets: func(context.Context, string) (ticket.System, error) { return sys, nil }}, reconcile.Config{})
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); <-time.After(30 * time.Millisecond) {
+		if !l.owes(key) {
+			s.age()
+		}
 		_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: s.work})
 		if s.done {
 			if s.parked != "" {

@@ -29,7 +29,7 @@ func TestEachNoteIsThereOnceOnKaseyaBMS(t *testing.T) {
 	l, proxied := newLossy(t, srv.URL, late, func(r *http.Request) bool {
 		return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/notes")
 	})
-	once(t, l, d.at(t, proxied), d.at(t, srv.URL), 5*late, tickets, 5)
+	once(t, l, d.at(t, proxied), d.at(t, srv.URL), tickets, 5)
 	if texts, internal := d.sim.(*simkaseya.Server).Notes("[jitney:trial-"); len(texts) != 15 || !internal {
 		t.Errorf("the desk holds %d notes, internal %v; want 15", len(texts), internal)
 	}

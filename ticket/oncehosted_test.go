@@ -32,7 +32,6 @@ type hosted struct {
 	add     func(title string) string
 	notes   func(part string) ([]string, bool)
 	tickets int
-	grace   time.Duration // in units of how late requests are
 }
 
 func hostedDesks() []hosted {
@@ -42,14 +41,14 @@ func hostedDesks() []hosted {
 	a, b, c, d, e := cw.AddCompany("Aviary"), at.AddCompany("Aviary", 1), ha.AddClient("Aviary"), fr.AddCompany("Aviary"), sn.AddCompany("Aviary")
 	return []hosted{
 		{"ConnectWise PSA", cw, connectwise.Kind(here), map[string]string{"company": simconnectwise.Company, "public_key": simconnectwise.PublicKey},
-			map[string]secret.Text{"private_key": key, "client_id": secret.New(simconnectwise.ClientID)}, func(title string) string { return cw.AddTicket(a, 1, title) }, cw.Notes, 40, 10},
+			map[string]secret.Text{"private_key": key, "client_id": secret.New(simconnectwise.ClientID)}, func(title string) string { return cw.AddTicket(a, 1, title) }, cw.Notes, 40},
 		{"Autotask PSA", at, autotask.Kind(here), map[string]string{"user": simautotask.User},
-			map[string]secret.Text{"secret": key, "code": secret.New(simautotask.Code)}, func(title string) string { return at.AddTicket(b, title) }, at.Notes, 8, 4},
+			map[string]secret.Text{"secret": key, "code": secret.New(simautotask.Code)}, func(title string) string { return at.AddTicket(b, title) }, at.Notes, 8},
 		{"HaloPSA", ha, halo.Kind(here), map[string]string{"tenant": simhalo.Tenant, "client_id": simhalo.ClientID},
-			map[string]secret.Text{"client_secret": key}, func(title string) string { return ha.AddTicket(c, title) }, ha.Notes, 40, 10},
-		{"Freshdesk", fr, freshdesk.Kind(here), nil, map[string]secret.Text{"key": key}, func(title string) string { return fr.AddTicket(d, title) }, fr.Notes, 40, 10},
+			map[string]secret.Text{"client_secret": key}, func(title string) string { return ha.AddTicket(c, title) }, ha.Notes, 40},
+		{"Freshdesk", fr, freshdesk.Kind(here), nil, map[string]secret.Text{"key": key}, func(title string) string { return fr.AddTicket(d, title) }, fr.Notes, 40},
 		{"ServiceNow", sn, servicenow.Kind(here), map[string]string{"user": simservicenow.User}, map[string]secret.Text{"password": key},
-			func(title string) string { return sn.AddTicket(e, title) }, sn.Notes, 40, 10},
+			func(title string) string { return sn.AddTicket(e, title) }, sn.Notes, 40},
 	}
 }
 
@@ -87,7 +86,7 @@ func TestEachNoteIsThereOnceOnHostedDesks(t *testing.T) {
 			}
 			const late = 200 * time.Millisecond
 			l, proxied := newLossy(t, srv.URL, late, writes)
-			once(t, l, h.open(t, proxied), h.open(t, srv.URL), h.grace*late, tickets, 5)
+			once(t, l, h.open(t, proxied), h.open(t, srv.URL), tickets, 5)
 			if texts, internal := h.notes("[jitney:trial-"); len(texts) != 5*h.tickets || !internal {
 				t.Errorf("the desk holds %d notes, internal %v; want %d", len(texts), internal, 5*h.tickets)
 			}

@@ -40,7 +40,7 @@ func TestEachNoteIsThereOnceOnTheRealRedmine(t *testing.T) {
 		}
 		tickets = append(tickets, strconv.Itoa(made.Issue.ID))
 	}
-	const late = 2 * time.Second // and the grace longer than a busy server needs for what it was late for
+	const late = 2 * time.Second
 	l, proxied := newLossy(t, real.URL, late, isUpdate)
-	once(t, l, openRedmine(t, proxied, real.Key), openRedmine(t, real.URL, real.Key), 10*late, tickets, 5)
+	once(t, l, openRedmine(t, proxied, real.Key), openRedmine(t, real.URL, real.Key), tickets, 5)
 }

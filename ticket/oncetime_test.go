@@ -62,7 +62,7 @@ func TestTimeIsBookedOnce(t *testing.T) {
 			for _, id := range tickets {
 				workers.Go(func() {
 					for i := range n {
-						write(t, reconcile.WorkTime, patient{sys, 6 * late}, id, key(id, i))
+						write(t, l, reconcile.WorkTime, patient{sys, waits}, id, key(id, i))
 					}
 				})
 			}
