@@ -54,7 +54,9 @@ func (s wire) fields(w http.ResponseWriter, entity string) {
 	case "Tickets":
 		statuses := []hosted.Object{choice(StatusNew, "New", true, true), choice(StatusComplete, "Complete", true, false), choice(StatusInvoiced, "Invoiced", false, false)}
 		if s.switches.TwoWaiting {
-			statuses = append(statuses, choice(30, "Waiting", false, false), choice(31, "waiting ", false, false))
+			old := choice(32, "complete", false, false)
+			old["isActive"] = false
+			statuses = append(statuses, choice(30, "Waiting", false, false), choice(31, "waiting ", false, false), old)
 		}
 		hosted.Send(w, http.StatusOK, hosted.Object{"fields": []hosted.Object{pick("status", statuses...)}})
 	case "TicketNotes":

@@ -48,7 +48,7 @@ type Switches struct {
 	TwoInside     bool          // two choices of Publish are called internal
 	Zone          string        // address that the finder names instead of its own
 	Slow          time.Duration // of every call
-	TwoWaiting    bool          // two statuses are called so
+	TwoWaiting    bool          // two statuses are called so, and one that is not in use any more is called Complete
 	Hidden        bool          // resources may not be read
 	NoTime        bool          // entries of time may not be read
 	KeepStatus    bool          // a changed status is answered as if it were kept, and is not

@@ -38,6 +38,7 @@ type Switches struct {
 	NoNotes       bool          // the role does not allow to write notes, or anything
 	NoTime        bool          // the role does not allow to see entries of time
 	KeepStatus    bool          // changes of a status are answered as if they were made, and are not
+	TwoNew        bool          // boards are made with two statuses that are called New
 	Elsewhere     string        // every call is redirected there
 	Bare          bool          // tickets come without closedFlag
 }
@@ -161,6 +162,9 @@ func (s *Server) AddBoard(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.boards = append(s.boards, &board{id: len(s.boards) + 1, name: name, statuses: []status{{name: "New"}, {name: ">Closed", closed: true}, {name: "Cancelled", closed: true}, {name: "Waiting", inactive: true}, {name: "In Progress"}, {name: "On Hold", noTime: true}}})
+	if b := s.boards[len(s.boards)-1]; s.switches.TwoNew {
+		b.statuses = append(b.statuses, status{name: "new "})
+	}
 	return len(s.boards)
 }
 

@@ -35,7 +35,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, u *user) {
 	case get && path == "projects":
 		listProjects(s, w, r, u)
 	case get && path == "issue_statuses":
-		send(w, http.StatusOK, object{"issue_statuses": []object{{"id": 1, "name": "New", "is_closed": false}, {"id": 5, "name": "Closed", "is_closed": true}}})
+		listStatuses(s, w)
 	case get && path == "issues":
 		listIssues(s, w, r, u, 0)
 	case get && len(parts) == 3 && parts[0] == "projects" && parts[2] == "issues":
@@ -74,6 +74,19 @@ func showUser(s *Server, w http.ResponseWriter, u *user) {
 		members = append(members, object{"project": object{"id": p, "name": s.projects[p-1].name}, "roles": []object{{"id": role, "name": u.login}}})
 	}
 	send(w, http.StatusOK, object{"user": object{"id": u.id, "login": u.login, "admin": u.admin, "api_key": "not for anybody", "memberships": members}})
+}
+
+// names are those of the statuses that tickets can have, by number.
+var names = map[string]string{"1": "New", "3": "Waiting", "4": "waiting ", "5": "Closed"}
+
+func listStatuses(s *Server, w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := []object{{"id": 1, "name": "New", "is_closed": false}, {"id": 5, "name": "Closed", "is_closed": true}}
+	if s.switches.TwoWaiting {
+		all = append(all, object{"id": 3, "name": names["3"], "is_closed": false}, object{"id": 4, "name": names["4"], "is_closed": false})
+	}
+	send(w, http.StatusOK, object{"issue_statuses": all})
 }
 
 func showRole(s *Server, w http.ResponseWriter, id string) {
@@ -252,7 +265,7 @@ func (s *Server) update(w http.ResponseWriter, r *http.Request, u *user, id stri
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if i != nil && body.Issue.StatusID != "" && s.may(u, i.project, EditIssues) { // without the right nothing says so
-			i.status = map[string]string{"1": "New", "5": "Closed"}[body.Issue.StatusID]
+			i.status = names[body.Issue.StatusID]
 		}
 		if i != nil && !sw.DropNotes && body.Issue.Notes != "" {
 			s.journals = append(s.journals, &journal{id: len(s.journals) + 1, issue: i.id, text: body.Issue.Notes, author: u, created: time.Now().UTC(),

@@ -31,6 +31,7 @@ type Switches struct {
 	SignIn        bool              // something in front answers every call with its sign-in page and 200
 	DropNotes     bool              // a note is answered as if it were stored, and is not
 	IgnoreCompany bool              // a list holds tickets of every project
+	TwoWaiting    bool              // two statuses are called so
 	NoClosed      bool              // tickets do not tell whether their status closes them, as before version 5
 	Swap          map[string]string // reading the one ticket answers with the other
 }

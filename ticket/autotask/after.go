@@ -109,16 +109,17 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	if err != nil {
 		return err
 	}
-	var same []int64
+	names := map[int64]string{}
 	for _, c := range p.status {
-		if n, ok := parseID(c.Value); ok && c.IsActive && strings.EqualFold(strings.TrimSpace(c.Label), strings.TrimSpace(status)) {
-			same = append(same, n)
+		if n, ok := parseID(c.Value); ok && c.IsActive {
+			names[n] = c.Label
 		}
 	}
-	name := reach.Clean(status, 60)
-	if len(same) != 1 {
-		return &ticket.Trouble{Kind: ticket.Rejected, Text: fmt.Sprintf("Autotask has %d statuses in use that are called %s; there must be one.", len(same), name)}
+	wanted, err := reach.StatusNamed(names, status, "Autotask")
+	if err != nil {
+		return err
 	}
+	name := reach.Clean(status, 60)
 	now, err := s.Find(ctx, ticketID)
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	} else if strings.EqualFold(t.Status, name) {
 		return nil
 	}
-	if _, err := s.write(ctx, ticketID, http.MethodPatch, "V1.0/Tickets", map[string]any{"id": id, "status": same[0]}); err != nil {
+	if _, err := s.write(ctx, ticketID, http.MethodPatch, "V1.0/Tickets", map[string]any{"id": id, "status": wanted}); err != nil {
 		return err
 	}
 	if now, err = s.Find(ctx, ticketID); err != nil {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"jitney/ticket"
@@ -118,16 +117,17 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	if err := s.get(ctx, "service/boards/"+number(r.Board.ID)+"/statuses", url.Values{"pageSize": {"1000"}, "page": {"1"}}, &known); err != nil {
 		return err
 	}
-	id := int64(0)
+	names := map[int64]string{}
 	for _, st := range known {
-		if strings.EqualFold(strings.TrimSpace(st.Name), strings.TrimSpace(status)) && !st.Inactive && st.ID > 0 {
-			id = st.ID
+		if !st.Inactive && st.ID > 0 {
+			names[st.ID] = st.Name
 		}
 	}
-	name := reach.Clean(status, 60)
-	if id == 0 {
-		return &ticket.Trouble{Kind: ticket.Rejected, Text: "The board " + reach.Clean(r.Board.Name, 60) + " of ConnectWise PSA has no status in use that is called " + name + "."}
+	id, err := reach.StatusNamed(names, status, "The board "+reach.Clean(r.Board.Name, 60)+" of ConnectWise PSA")
+	if err != nil {
+		return err
 	}
+	name := reach.Clean(status, 60)
 	if r.Status.ID == id {
 		return nil
 	}

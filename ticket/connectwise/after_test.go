@@ -120,6 +120,16 @@ func TestStatusAfterAnAccess(t *testing.T) {
 	}
 }
 
+func TestAStatusThatIsThereTwiceIsRefused(t *testing.T) {
+	s, url := serve(t, sim.Switches{TwoNew: true})
+	id := s.AddTicket(s.AddCompany("Aviary"), s.AddBoard("Projects"), "Printer")
+	s.SetStatus(id, "In Progress")
+	mover, _ := ticket.As[ticket.Mover](connect(t, url))
+	if err := mover.SetStatus(t.Context(), id, "new"); ticket.TroubleOf(err) != ticket.Rejected || !strings.Contains(err.Error(), "Projects of ConnectWise PSA has 2 statuses") || s.Status(id) != "In Progress" {
+		t.Errorf("%s: %v", s.Status(id), err)
+	}
+}
+
 func TestWorkTypesCanBeChosen(t *testing.T) {
 	_, url := serve(t, sim.Switches{})
 	picker := connect(t, url).(ticket.Picker)

@@ -2,9 +2,7 @@ package halo
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"jitney/ticket"
 	"jitney/ticket/reach"
@@ -38,21 +36,16 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	if err != nil {
 		return err
 	}
-	var same []int64
-	for n, name := range names {
-		if n > 0 && strings.EqualFold(strings.TrimSpace(name), strings.TrimSpace(status)) {
-			same = append(same, n)
-		}
-	}
-	name := reach.Clean(status, 60)
-	if len(same) != 1 {
-		return trouble(ticket.Rejected, fmt.Sprintf("Halo has %d statuses that are called %s; there must be one.", len(same), name), nil)
-	}
-	now, err := s.read(ctx, ticketID) // so that nothing is made of a number that is none
-	if err != nil || now.StatusID == same[0] {
+	wanted, err := reach.StatusNamed(names, status, "Halo")
+	if err != nil {
 		return err
 	}
-	a, err := s.do(ctx, reach.Call{Method: http.MethodPost, Path: "api/Tickets", Body: []map[string]int64{{"id": id, "status_id": same[0]}}, Writes: true})
+	name := reach.Clean(status, 60)
+	now, err := s.read(ctx, ticketID) // so that nothing is made of a number that is none
+	if err != nil || now.StatusID == wanted {
+		return err
+	}
+	a, err := s.do(ctx, reach.Call{Method: http.MethodPost, Path: "api/Tickets", Body: []map[string]int64{{"id": id, "status_id": wanted}}, Writes: true})
 	switch {
 	case err != nil && ticket.TroubleOf(err) == ticket.Rejected && a.Status >= 400:
 		return trouble(ticket.Rejected, "Halo does not take the status "+name+": "+reach.Clean(string(a.Body), 200), err)
@@ -62,7 +55,7 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	if now, err = s.read(ctx, ticketID); err != nil {
 		return err
 	}
-	if now.StatusID != same[0] {
+	if now.StatusID != wanted {
 		return trouble(ticket.Rejected, "Halo did not give the ticket the status "+name+"; its kind of ticket may not have it.", nil)
 	}
 	return nil

@@ -64,7 +64,9 @@ func (s *system) statuses(ctx context.Context) (map[int64]string, error) {
 	}
 	names = map[int64]string{}
 	for _, st := range found.items {
-		names[st.ID] = reach.Clean(st.Name, 60)
+		if st.ID > 0 {
+			names[st.ID] = reach.Clean(st.Name, 60)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

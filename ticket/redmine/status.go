@@ -3,7 +3,6 @@ package redmine
 import (
 	"context"
 	"net/http"
-	"strings"
 
 	"jitney/ticket"
 	"jitney/ticket/reach"
@@ -21,16 +20,17 @@ func (s *system) SetStatus(ctx context.Context, ticketID, status string) error {
 	if _, err := s.get(ctx, "issue_statuses.json", nil, &known); err != nil {
 		return before(err)
 	}
-	id := ""
+	names := map[string]string{}
 	for _, one := range known.IssueStatuses {
-		if strings.EqualFold(strings.TrimSpace(one.Name), strings.TrimSpace(status)) && isID(string(one.ID)) {
-			id = string(one.ID)
+		if isID(string(one.ID)) {
+			names[string(one.ID)] = one.Name
 		}
 	}
-	if id == "" {
-		return &ticket.Trouble{Kind: ticket.Rejected, Text: "Redmine has no status that is called " + reach.Clean(status, 60) + "."}
+	id, err := reach.StatusNamed(names, status, "Redmine")
+	if err != nil {
+		return err
 	}
-	_, err := s.client.Do(ctx, reach.Call{Method: http.MethodPut, Path: "issues/" + ticketID + ".json", Body: map[string]any{"issue": map[string]any{"status_id": id}}, Writes: true})
+	_, err = s.client.Do(ctx, reach.Call{Method: http.MethodPut, Path: "issues/" + ticketID + ".json", Body: map[string]any{"issue": map[string]any{"status_id": id}}, Writes: true})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package redmine_test
 
 import (
+	"strings"
 	"testing"
 
 	sim "jitney/sim/redmine"
@@ -21,6 +22,10 @@ func TestStatusAfterAnAccess(t *testing.T) {
 	}
 	if err := able.SetStatus(t.Context(), id, "Nonsense"); ticket.TroubleOf(err) != ticket.Rejected {
 		t.Errorf("a status that is none: %v", err)
+	}
+	s.Set(sim.Switches{TwoWaiting: true})
+	if err := able.SetStatus(t.Context(), id, "Waiting"); ticket.TroubleOf(err) != ticket.Rejected || !strings.Contains(err.Error(), "Redmine has 2 statuses") {
+		t.Errorf("a status that is there twice: %v", err)
 	}
 	for range 2 {
 		if err := able.SetStatus(t.Context(), id, "closed"); err != nil {
