@@ -82,7 +82,7 @@ var names = map[string]string{"1": "New", "3": "Waiting", "4": "waiting ", "5": 
 func listStatuses(s *Server, w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := []object{{"id": 1, "name": "New", "is_closed": false}, {"id": 5, "name": "Closed", "is_closed": true}}
+	all := []object{{"id": 1, "name": "New", "is_closed": false}, {"id": 5, "name": "Closed", "is_closed": !s.switches.NeverClosed}}
 	if s.switches.TwoWaiting {
 		all = append(all, object{"id": 3, "name": names["3"], "is_closed": false}, object{"id": 4, "name": names["4"], "is_closed": false})
 	}

@@ -32,6 +32,7 @@ type Switches struct {
 	DropNotes     bool              // a note is answered as if it were stored, and is not
 	IgnoreCompany bool              // a list holds tickets of every project
 	TwoWaiting    bool              // two statuses are called so
+	NeverClosed   bool              // no status closes a ticket
 	NoClosed      bool              // tickets do not tell whether their status closes them, as before version 5
 	Swap          map[string]string // reading the one ticket answers with the other
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"jitney/access"
 	"jitney/lab"
 	"jitney/ticket"
 	"jitney/ticket/tickettest"
@@ -117,6 +118,11 @@ func TestTheRealOneIsAsTheSimulatedOne(t *testing.T) {
 		found, err := sys.(ticket.Checker).Check(t.Context())
 		if err != nil || len(found) < 3 || !strings.Contains(found[0].What, "signed in as jitney") || found[len(found)-1].Level != "ok" {
 			t.Errorf("%+v, %v", found, err)
+		}
+		if !slices.ContainsFunc(found, func(f access.Finding) bool {
+			return strings.HasPrefix(f.What, "Closed are tickets with the status Closed") && strings.HasPrefix(f.Fix, "Statuses: New")
+		}) {
+			t.Errorf("which statuses are closed is not told: %+v", found)
 		}
 		all, err := sys.(ticket.Importer).Companies(t.Context())
 		if err != nil || len(all) < 60 || !slices.ContainsFunc(all, func(c ticket.Company) bool { return c.Name == "Customer 01 O'Brien & Sons" && !c.Closed }) {

@@ -115,8 +115,8 @@ func (s *system) Companies(ctx context.Context) (all []ticket.Company, err error
 	return all, nil
 }
 
-// Check reports who we are in Redmine, what we see there, and whether notes
-// will be private.
+// Check reports who we are in Redmine, what we see there, which statuses
+// are closed, and whether notes will be private.
 func (s *system) Check(ctx context.Context) (found []access.Finding, err error) {
 	add := func(level, what, fix string) {
 		found = append(found, access.Finding{Level: level, What: what, Fix: fix})
@@ -146,6 +146,11 @@ func (s *system) Check(ctx context.Context) (found []access.Finding, err error) 
 		return append(found, finding(err)), ctx.Err()
 	}
 	found = append(found, after...)
+	statuses, err := checkStatuses(ctx, s)
+	if err != nil {
+		return append(found, finding(err)), ctx.Err()
+	}
+	found = append(found, statuses)
 	if s.public {
 		add("warning", "Notes are public: everybody on the project reads them.", "Choose private notes, unless your customers have no access to Redmine.")
 		return found, ctx.Err()

@@ -168,19 +168,14 @@ func (s *system) closed(ctx context.Context, i issue) (bool, error) {
 	if known {
 		return closed, nil
 	}
-	var found struct {
-		IssueStatuses []struct {
-			ID       ident
-			IsClosed bool `json:"is_closed"`
-		} `json:"issue_statuses"`
-	}
-	if _, err := s.get(ctx, "issue_statuses.json", nil, &found); err != nil {
+	all, err := allStatuses(ctx, s)
+	if err != nil {
 		return false, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.statuses = map[string]bool{}
-	for _, st := range found.IssueStatuses {
+	for _, st := range all {
 		s.statuses[string(st.ID)] = st.IsClosed
 	}
 	closed, known = s.statuses[string(i.Status.ID)]

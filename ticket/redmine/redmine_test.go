@@ -297,6 +297,15 @@ func TestCheckAndCompanies(t *testing.T) {
 	if got := check(s.Key("worker", []string{sim.LogTime, sim.ViewTime, sim.EditIssues}, all[0])); !strings.Contains(got, "time can be booked in 1 of the 1 projects that were looked at, and a status be set in 1") {
 		t.Error(got)
 	}
+	s.Set(sim.Switches{TwoWaiting: true})
+	if got := check(key); !strings.Contains(got, "Closed are tickets with the status Closed. Statuses: New, Closed, Waiting, waiting.") {
+		t.Error(got)
+	}
+	s.Set(sim.Switches{NeverClosed: true})
+	if got := check(key); !strings.Contains(got, "{warning No status of Redmine closes a ticket") {
+		t.Error(got)
+	}
+	s.Set(sim.Switches{})
 	if got := check(s.Key("loud", []string{sim.AddNotes}, all[0])); !strings.Contains(got, "error") || !strings.Contains(got, "Customer 0") {
 		t.Error(got)
 	}
