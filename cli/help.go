@@ -25,7 +25,9 @@ kept until shortly before their end.
 
   jitney aws --host https://jitney.example.net --tenant dev01
 
-Every flag can be set by the environment: --host is JITNEY_HOST, or DUPLO_HOST.
+These can be set by the environment: --host, --tenant, --tenant-id, --token,
+--token-file, --grant, --browser, --context, --config, --cache, --output. For
+--host it is JITNEY_HOST, or DUPLO_HOST.
 Exit codes: 0 ok, 1 other, 2 usage, 3 sign-in needed, 4 refused, 5 no such
 tenant or grant, 6 Jitney not reached, 7 the grant is over.`},
 		{Path: "aws console", Short: "Open the AWS console in the browser", Flags: append([]string{"print", "logout-first", "destination", "region"}, scope...),

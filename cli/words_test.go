@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +52,22 @@ func TestWordsOfOtherProgramsWork(t *testing.T) {
 		}
 		if program := programOf(c.program); ask["application"] != program {
 			t.Errorf("%s is called %v", program, ask["application"])
+		}
+	}
+}
+
+func TestOtherNamesOfOurCommands(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).as("JITNEY_TOKEN=jat_ada")
+	for _, c := range []struct{ line, want string }{
+		{"aws creds --tenant dev01", `{"Version":1,"AccessKeyId":"ASIA`},
+		{"aws credentials --tenant dev01", `{"Version":1,"AccessKeyId":"ASIA`},
+		{"aws web --tenant dev01 --print", "https://signin.aws.amazon.com/federation"},
+		{"aws configure first --tenant dev01 --region eu-west-1", "aws profile named first was successfully added"},
+		{"aws update_aws_config second --tenant dev01 --region eu-west-1", "aws profile named second was successfully added"},
+	} {
+		if r := b.run(strings.Fields(c.line)...); r.code != exit.OK || !strings.HasPrefix(r.out, c.want) {
+			t.Errorf("jitney %s: exit %d\n%s%s", c.line, r.code, r.out, r.err)
 		}
 	}
 }
@@ -110,6 +128,29 @@ func TestHelpAndVersion(t *testing.T) {
 		if r := b.called(program).run(line); r.code != 0 || !strings.Contains(r.out, "jitney test") {
 			t.Errorf("%s: %v", program, r)
 		}
+	}
+}
+
+func TestHelpNamesTheFlagsThatTheEnvironmentSets(t *testing.T) {
+	t.Parallel()
+	set := []string{}
+	for _, o := range options() {
+		if o.usage == "" {
+			continue
+		}
+		without, _ := flags{}.resolve(env{})
+		with, err := flags{}.resolve(env{"JITNEY_" + strings.ToUpper(strings.ReplaceAll(o.names[0], "-", "_")): "true"})
+		if err != nil || !reflect.DeepEqual(with, without) {
+			set = append(set, "--"+o.names[0])
+		}
+	}
+	_, list, _ := strings.Cut(Commands()[0].Long, "These can be set by the environment: ")
+	list, _, _ = strings.Cut(list, ".")
+	said := strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' || c == '\n' })
+	slices.Sort(said)
+	slices.Sort(set)
+	if !slices.Equal(said, set) {
+		t.Errorf("the help says that the environment sets\n%v, and it sets\n%v", said, set)
 	}
 }
 

@@ -40,8 +40,9 @@ Try it:             jitney demo
 Run it:             jitney serve --base-url https://jitney.example.net --tls-cert … --tls-key …
 See what is open:   jitney grants ls
 
-Every flag can be set by the environment: --base-url is JITNEY_BASE_URL, or
-JITNEY_BASE_URL_FILE for a file that holds the value.`,
+Every flag of the server's commands can be set by the environment: --base-url is
+JITNEY_BASE_URL, or JITNEY_BASE_URL_FILE for a file that holds the value. "jitney
+aws --help" says which of the others can.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
