@@ -57,9 +57,8 @@ func (l scribe) queue(kind string, n access.Note) {
 // they are booked exactly once by the same steps.
 type timesheet struct {
 	ticket.System
-	timer   ticket.Timer
-	note    access.Note
-	settler settler
+	timer ticket.Timer
+	note  access.Note
 }
 
 func (s timesheet) Notes(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
@@ -67,21 +66,6 @@ func (s timesheet) Notes(ctx context.Context, ticketID, key string) ([]ticket.No
 }
 
 func (s timesheet) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ticket.NoteRef, error) {
-	found, err := s.Find(ctx, ticketID)
-	if err != nil {
-		return ticket.NoteRef{}, err
-	}
-	t, ok := found[ticketID]
-	if !ok {
-		return ticket.NoteRef{}, &ticket.Trouble{Kind: ticket.Gone, Text: "The ticket is not there any more."}
-	}
-	why, err := s.settler.foreign(ctx, s.note, t)
-	if err != nil {
-		return ticket.NoteRef{}, err
-	}
-	if why != "" {
-		return ticket.NoteRef{}, &ticket.Trouble{Kind: ticket.Rejected, Text: why + ", so no time was booked on it."}
-	}
 	return s.timer.BookTime(ctx, ticketID, ticket.TimeEntry{Key: n.Key, Text: n.Body, Minutes: s.note.Minutes, From: s.note.From, To: s.note.To})
 }
 

@@ -78,7 +78,7 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 		if !ok {
 			return settler{r}.quietly(ctx, item, "This ticket system takes no time.")
 		}
-		sys = timesheet{sys, timer, n, settler{r}}
+		sys = timesheet{sys, timer, n}
 	}
 	crashpoint.At("note.begun")
 	began := time.Now() // what lands while the system is being asked, the answer may not show
@@ -95,6 +95,9 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 			return schedule.In(min(left, readAgain(item.Attempts))), nil
 		}
 	}
+	if result, ours, err := r.ours(ctx, item, sys, n); !ours {
+		return result, err
+	}
 	crashpoint.At("note.looked")
 	if err := r.Outbox.Tried(ctx, item.Lease); err != nil {
 		return schedule.Result{}, fmt.Errorf("record that a note is about to be written: %w", err)
@@ -106,6 +109,33 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	}
 	crashpoint.At("note.added")
 	return r.written(ctx, item, n, []ticket.NoteRef{ref})
+}
+
+// lookedFor is how often a ticket is looked for in vain before it is gone: what
+// a system finds by searching may be missing for a moment.
+const lookedFor = 3
+
+// ours reports whether the ticket of n is there and the customer's still. If it
+// is not, what is to become of the row is said: nothing of one customer is
+// written where another one may read it.
+func (r *Reconciler) ours(ctx context.Context, item schedule.Item[access.Work], sys ticket.System, n access.Note) (result schedule.Result, ours bool, err error) {
+	found, err := sys.Find(ctx, n.Ticket.ID)
+	if err != nil {
+		result, err = r.noteTrouble(ctx, item, n, err, false)
+		return result, false, err
+	}
+	t, ok := found[n.Ticket.ID]
+	if !ok && item.Attempts+1 < lookedFor {
+		return result, false, fmt.Errorf("find the ticket of %s: %w", n.Key, &access.Error{Kind: access.Conflict, Text: "The ticket is not there."})
+	}
+	why := "The ticket is not there any more"
+	if ok {
+		if why, err = (settler{r}).foreign(ctx, n, t); err != nil || why == "" {
+			return result, err == nil, err
+		}
+	}
+	result, err = r.park(ctx, item, n, why+".")
+	return result, false, err
 }
 
 // readAgain is how soon a note whose fate is not known is looked for again.
@@ -169,7 +199,7 @@ func (r *Reconciler) park(ctx context.Context, item schedule.Item[access.Work], 
 	kctx, cancel := r.keep(ctx)
 	defer cancel()
 	e := access.Event{At: time.Now().UTC(), Kind: EventNoteParked, Actor: "jitney", Grant: item.Value.Grant, Subject: n.Ticket.ID,
-		Text: "The ticket system does not take the note " + n.Key + ": " + reason}
+		Text: "The note " + n.Key + " is not written to the ticket: " + reason}
 	if err := r.Outbox.Finish(kctx, item.Lease, reason, true, e); err != nil {
 		return schedule.Result{}, fmt.Errorf("park note %s: %w", n.Key, err)
 	}

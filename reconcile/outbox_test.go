@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,8 @@ type slip struct {
 	addIs  error
 	limit  int
 	slow   time.Duration // how long looking for a note takes
+	gone   bool          // the ticket is not found
+	whose  string        // company of the ticket, if not c
 
 	added  []ticket.Note
 	tried  int
@@ -33,8 +36,19 @@ type slip struct {
 
 func (s *slip) Tickets(context.Context, ticket.Query) (ticket.Page, error) { return ticket.Page{}, nil }
 func (s *slip) Find(context.Context, ...string) (map[string]ticket.Ticket, error) {
-	return map[string]ticket.Ticket{"1": {ID: "1", Company: "c", Open: true}}, nil
+	if s.gone {
+		return nil, nil
+	}
+	return map[string]ticket.Ticket{"1": {ID: "1", Company: cmp.Or(s.whose, "c"), Open: true}}, nil
 }
+
+// reconciler is one with this outbox and this ticket system, in which the
+// customer's company is c.
+func (s *slip) reconciler() *reconcile.Reconciler {
+	return reconcile.New(reconcile.Ports{Outbox: s, Grants: s, Tickets: func(context.Context, string) (ticket.System, error) { return s, nil },
+		Desks: func(context.Context, string) (ticket.System, string, string, error) { return s, "paper", "c", nil }}, reconcile.Config{})
+}
+
 func (s *slip) Times(ctx context.Context, ticketID, key string) ([]ticket.NoteRef, error) {
 	return s.Notes(ctx, ticketID, key)
 }
@@ -90,12 +104,15 @@ func TestWritingANote(t *testing.T) {
 		{"the ticket takes no notes", slip{addIs: trouble(ticket.Closed)}, 0, 1, true, true, false},
 		{"a right is missing", slip{addIs: trouble(ticket.Forbidden)}, 0, 1, true, true, false},
 		{"it will never be taken", slip{addIs: trouble(ticket.Rejected)}, 0, 1, true, true, false},
+		{"the ticket is not found for a moment", slip{gone: true}, 0, 0, false, false, true},
+		{"the ticket is another company's now", slip{whose: "other"}, 0, 0, true, true, false},
+		{"the ticket is another company's, and has it already", slip{whose: "other", finds: []ticket.NoteRef{{ID: "3"}}}, 0, 0, true, false, false},
 		{"the settings are wrong, which people mend", slip{findIs: trouble(ticket.Misconfigured)}, 0, 0, false, false, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := tt.slip
-			r := reconcile.New(reconcile.Ports{Outbox: &s, Tickets: func(context.Context, string) (ticket.System, error) { return &s, nil }}, reconcile.Config{})
+			r := s.reconciler()
 			payload, err := json.Marshal(access.Note{Key: "jitney:g:granted:1", Grant: "g", Ticket: access.TicketRef{System: "paper", ID: "1"}, Body: "Text\n[jitney:g:granted:1]"})
 			check(t, err)
 			work := access.Work{Kind: reconcile.WorkNote, Payload: payload}
@@ -123,8 +140,7 @@ func TestWhatFailsForADayIsParked(t *testing.T) {
 				if kind == reconcile.WorkStatus && s.addIs == nil {
 					continue
 				}
-				r := reconcile.New(reconcile.Ports{Outbox: s, Grants: s, Tickets: func(context.Context, string) (ticket.System, error) { return s, nil },
-					Desks: func(context.Context, string) (ticket.System, string, string, error) { return s, "paper", "c", nil }}, reconcile.Config{})
+				r := s.reconciler()
 				payload, err := json.Marshal(access.Note{Key: "jitney:g:x:1", Grant: "g", Ticket: access.TicketRef{System: "paper", ID: "1"}, Minutes: 1, Status: "Done"})
 				check(t, err)
 				s.parked = false
@@ -137,10 +153,20 @@ func TestWhatFailsForADayIsParked(t *testing.T) {
 	}
 }
 
+func TestANoteToATicketThatStaysAwayIsParked(t *testing.T) {
+	s := slip{gone: true}
+	payload, err := json.Marshal(access.Note{Key: "jitney:g:granted:1", Ticket: access.TicketRef{System: "paper", ID: "1"}, Body: "Text"})
+	check(t, err)
+	_, err = s.reconciler().Work(t.Context(), schedule.Item[access.Work]{Lease: schedule.Lease{Attempts: 2}, Value: access.Work{Kind: reconcile.WorkNote, Payload: payload}})
+	if err != nil || !s.parked || !strings.Contains(s.result, "not there any more") || s.tried > 0 {
+		t.Errorf("parked %v, %q, tried %d times: %v", s.parked, s.result, s.tried, err)
+	}
+}
+
 func TestALongNoteKeepsItsKey(t *testing.T) {
 	s := slip{limit: 60}
-	r := reconcile.New(reconcile.Ports{Outbox: &s, Tickets: func(context.Context, string) (ticket.System, error) { return &s, nil }}, reconcile.Config{})
-	payload, err := json.Marshal(access.Note{Key: "jitney:g:ended:1", Ticket: access.TicketRef{ID: "1"}, Body: strings.Repeat("ü", 100) + "\n[jitney:g:ended:1]"})
+	r := s.reconciler()
+	payload, err := json.Marshal(access.Note{Key: "jitney:g:ended:1", Ticket: access.TicketRef{System: "paper", ID: "1"}, Body: strings.Repeat("ü", 100) + "\n[jitney:g:ended:1]"})
 	check(t, err)
 	_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: access.Work{Kind: reconcile.WorkNote, Payload: payload}})
 	check(t, err)
@@ -157,7 +183,7 @@ func TestANoteThatLandsDuringASlowLookIsNotWrittenTwice(t *testing.T) {
 		n := access.Note{Key: "jitney:g:granted:1", Ticket: access.TicketRef{System: "slip", ID: "1"}, Body: "x"}
 		payload, err := json.Marshal(n)
 		check(t, err)
-		r := reconcile.New(reconcile.Ports{Outbox: s, Tickets: func(context.Context, string) (ticket.System, error) { return s, nil }}, reconcile.Config{})
+		r := s.reconciler()
 		item := schedule.Item[access.Work]{Value: access.Work{Kind: reconcile.WorkNote, Key: n.Key, Payload: payload, TriedAt: time.Now().Add(-57 * time.Second)}}
 		_, err = r.Work(t.Context(), item)
 		if err != nil || len(s.added) != 0 {

@@ -42,7 +42,7 @@ type Ports struct {
 	Desks    Desks
 	Tickets  Tickets
 	Watch    Watch  // nil if nobody watches tickets
-	Grants   Grants // needed with Watch
+	Grants   Grants // needed with Watch, and for notes
 	Kinds    []target.Kind
 	Password func() secret.Text // makes a password that was never made before
 	Mailer   Mailer             // nil if no mail can be sent

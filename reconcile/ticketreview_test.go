@@ -128,7 +128,8 @@ func TestAListedTicketIsVerifiedByItsCompanyToo(t *testing.T) {
 }
 
 // TestNothingIsDoneToATicketOfSomebodyElse moves the ticket to another company
-// while access hangs on it that its closing does not end.
+// while access hangs on it that its closing does not end. When it is back, what
+// was parked can be written.
 func TestNothingIsDoneToATicketOfSomebodyElse(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
 		w.ruled(access.TicketRules{Status: "Resolved", TimeEntry: true})
@@ -139,14 +140,48 @@ func TestNothingIsDoneToATicketOfSomebodyElse(t *testing.T) {
 		work, err := w.store.Outbox.WorkOf(t.Context(), g.ID)
 		check(t, err)
 		for _, one := range work {
-			if (one.Kind == reconcile.WorkTime || one.Kind == reconcile.WorkStatus) && (!strings.Contains(one.Result, "another company") || one.ParkedAt.IsZero() != (one.Kind == reconcile.WorkStatus)) {
-				t.Errorf("%s: %q, parked %v", one.Kind, one.Result, one.ParkedAt)
+			if one.Key != "jitney:"+g.ID+":granted:1" && (!strings.Contains(one.Result, "another company") || one.ParkedAt.IsZero() != (one.Kind == reconcile.WorkStatus)) {
+				t.Errorf("%s: %q, parked %v", one.Key, one.Result, one.ParkedAt)
 			}
 		}
-		if w.paper.moved("1001") || slices.Contains(w.paper.keys("1001"), "jitney:"+g.ID+":time:1") {
-			t.Errorf("time was booked on it, or it got another status: %q", w.paper.keys("1001"))
+		if keys := w.paper.keys("1001"); w.paper.moved("1001") || !slices.Equal(keys, []string{"jitney:" + g.ID + ":granted:1"}) {
+			t.Errorf("something was written to it, or it got another status: %q", keys)
+		}
+		w.paper.set("1001", func(t *ticket.Ticket) { t.Company = w.customer.ID })
+		w.retryParked()
+		time.Sleep(time.Minute)
+		if keys := w.paper.keys("1001"); len(keys) != 3 || keys[1] != "jitney:"+g.ID+":ended:1" {
+			t.Errorf("when it is back it has %q", keys)
 		}
 	})
+}
+
+// TestARefusalIsNotToldToSomebodyElse moves the ticket before access is given.
+func TestARefusalIsNotToldToSomebodyElse(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
+		w.realms["t1"].DownBetween(time.Now(), time.Now().Add(time.Minute))
+		g, err := w.submit(w.people[0], "t1", fake.Admin, "1001", 30)
+		check(t, err)
+		w.paper.set("1001", func(t *ticket.Ticket) { t.Company = "other" })
+		w.until(g.ID, access.NotGiven, 5*time.Minute)
+		time.Sleep(time.Minute)
+		if keys := w.paper.keys("1001"); len(keys) != 0 {
+			t.Errorf("it was told %q\n%s", keys, w.story(g.ID))
+		}
+		if parked, err := w.store.Outbox.Parked(t.Context(), "paper", 10); err != nil || len(parked) != 1 || !strings.Contains(parked[0].Result, "another company") {
+			t.Errorf("parked: %+v, %v", parked, err)
+		}
+	})
+}
+
+// retryParked starts all parked notes again.
+func (w *world) retryParked() {
+	w.t.Helper()
+	parked, err := w.store.Outbox.Parked(w.t.Context(), "paper", 100)
+	check(w.t, err)
+	for _, one := range parked {
+		check(w.t, w.store.Outbox.Retry(w.t.Context(), one.ID))
+	}
 }
 
 // moved reports whether somebody set the status of a ticket.

@@ -51,7 +51,7 @@ func startCore(ctx context.Context, name string, s *sink, workers int) (*core, e
 	tickets := desk.System{Store: opened.Desk}
 	places := reconcile.Recent(opened.Targets, time.Second)
 	r := reconcile.New(reconcile.Ports{
-		Cases: c.recorded, Orphans: opened.Orphans, Targets: places, Rules: opened.Rules, Outbox: opened.Outbox, Log: opened.Log,
+		Cases: c.recorded, Orphans: opened.Orphans, Targets: places, Rules: opened.Rules, Outbox: opened.Outbox, Grants: opened.Grants, Log: opened.Log,
 		Sealer: secret.NewSealer(keys, opened.Keys), Kinds: []target.Kind{s.kind()},
 		Open: func(ctx context.Context, id string) (target.System, error) {
 			if _, err := places.Target(ctx, id); err != nil { // as the server's opener does
@@ -59,8 +59,8 @@ func startCore(ctx context.Context, name string, s *sink, workers int) (*core, e
 			}
 			return s, nil
 		},
-		Desks: func(context.Context, string) (ticket.System, string, string, error) {
-			return tickets, desk.Connection, "", nil
+		Desks: func(_ context.Context, customer string) (ticket.System, string, string, error) {
+			return tickets, desk.Connection, customer, nil
 		},
 		Tickets: func(context.Context, string) (ticket.System, error) { return tickets, nil },
 	}, reconcile.Config{Address: "https://jitney.example"})

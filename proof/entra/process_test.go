@@ -54,6 +54,7 @@ func (w *world) start() *process {
 		Kinds: kinds, Open: p.system, Desks: w.desks, Password: password})
 	p.reconciler = reconcile.New(reconcile.Ports{Cases: gatedCases{s.Accounts, p}, Orphans: s.Orphans, Targets: s.Targets, Rules: s.Rules, Outbox: gatedOutbox{s.Outbox, p},
 		Log: s.Log, Sealer: w.sealer, Open: p.system, Desks: w.desks,
+		Grants:  s.Grants,
 		Tickets: func(context.Context, string) (ticket.System, error) { return w.desk, nil }, Kinds: kinds, Password: password},
 		reconcile.Config{Address: "https://jitney.example"})
 	look := func(ctx context.Context, item schedule.Item[access.Case]) (schedule.Result, error) {
