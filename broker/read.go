@@ -52,9 +52,11 @@ type GrantPage struct {
 	Observation access.Observation // the same as Account.Seen
 	Version     string             // changes whenever anything on the page does; the same as Access.Pulse
 	Schedule    Schedule
-	Waits       bool // everything was done for the end; only another look can show the rest, which Observation.Left names
-	Sessions    bool // sessions are issued from it
-	Admin       bool // and they are an administrator's
+	Waits       bool      // everything was done for the end; only another look can show the rest, which Observation.Left names
+	Sessions    bool      // sessions are issued from it
+	Keeps       bool      // and go on until their own limit if it is ended early
+	Kept        time.Time // until when what was issued works, if nothing can end it sooner; zero if nothing works, or the end ends it
+	Admin       bool      // and they are an administrator's
 }
 
 // A Schedule is how the account of a grant is looked after.
@@ -183,7 +185,11 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 	}
 	p.Waits = waits(p.State, p.Observation)
 	p.Rows = compare(p.Entitlement, g, c, now)
-	p.Next = upcoming(b.kind(g.Target), p, now)
+	atTheEnd, keeps := b.kind(g.Target).End(settingsOf(b.targets[g.Target]))
+	if p.Keeps = keeps; keeps {
+		p.Kept = lives(c.Account, g, now)
+	}
+	p.Next = upcoming(atTheEnd, p)
 	p.Password = credentialState(b.handover(g.Target), g, c.Credential, now)
 	p.May = rights(who, p, c.Credential, now)
 	p.Version = fmt.Sprintf("%d.%d.%d.%d.%s.%s", g.Version, c.Account.Seen.At.UnixMicro(), len(p.Timeline), c.Credential.Seq, p.Password, p.State)
@@ -198,6 +204,17 @@ func (a *Access) Grant(ctx context.Context, who access.Person, grantID string) (
 		}
 	}
 	return p, nil
+}
+
+// lives is until when what was issued from g works by its own limit; zero if
+// nothing does.
+func lives(a access.Account, g access.Grant, now time.Time) (last time.Time) {
+	for _, i := range a.Issued {
+		if i.Entitlement == g.Entitlement && g.EndedAt.IsZero() && i.EndsAt.After(now) && i.EndsAt.After(last) {
+			last = i.EndsAt
+		}
+	}
+	return last
 }
 
 func markOf(p access.Pulse, state access.State) string { return p.Mark + "." + string(state) }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"jitney/access"
-	"jitney/target"
 )
 
 // noteKind reads the kind of a note from its key: "jitney:<grant>:<kind>:<n>".
@@ -110,9 +109,8 @@ func stamp(t time.Time) string {
 }
 
 // upcoming tells what will happen, as far as it is decided.
-func upcoming(k target.Kind, p GrantPage, now time.Time) []Upcoming {
+func upcoming(atTheEnd string, p GrantPage) []Upcoming {
 	g := p.Grant
-	atTheEnd := k.AtTheEnd
 	if atTheEnd == "" {
 		atTheEnd = "The access is taken away."
 	}
@@ -137,6 +135,9 @@ func upcoming(k target.Kind, p GrantPage, now time.Time) []Upcoming {
 		return []Upcoming{{Text: "A person removes what keeps the end back: " + clip(g.Blocked, 60) + "."},
 			{Text: "Jitney keeps trying meanwhile, and goes on by itself as soon as it can."}, ends[1]}
 	case access.Ending, access.Overdue:
+		if !p.Kept.IsZero() {
+			return []Upcoming{{At: p.Kept, Text: "The last of the keys and consoles that were fetched ends. Nothing can end it sooner."}, ends[1]}
+		}
 		if p.Waits {
 			return []Upcoming{{At: p.Observation.At.Add(p.Observation.Settling), Text: "Jitney looks again. Nothing is left to be changed; it is only not certain yet."}, ends[1]}
 		}

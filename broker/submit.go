@@ -44,6 +44,8 @@ type Preview struct {
 	Username    string    // of the temporary account
 	Approval    bool      // somebody must approve
 	Shares      bool      // live access of the same person uses the same account
+	AtTheEnd    string    // what happens then; may be empty
+	Keeps       bool      // sessions go on until their own limit if it is ended early
 }
 
 // checked is a Submission of which everything was looked up.
@@ -184,6 +186,7 @@ func (a clerk) checkTarget(ctx context.Context, s Submission, c *checked) error 
 	}
 	c.target, c.Target, c.Kind = t, t.Name, kind
 	c.Handover = kind.Into(settingsOf(t))
+	c.AtTheEnd, c.Keeps = kind.End(settingsOf(t))
 	if err := a.checkEntitlement(ctx, s, c); err != nil {
 		return err
 	}

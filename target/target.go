@@ -216,9 +216,14 @@ type Kind struct {
 
 	Sessions bool   // the System is a Sessioner
 	Shared   bool   // grants of one person share one account; else every grant has its own
-	AtTheEnd string // what happens at the end, one sentence for the form
+	AtTheEnd string // what happens at the end, one sentence for the form; see End
 	Outlives string // what may outlive the end, one honest sentence; may be empty
 	ByHand   string // how to end it without jitney, steps one a line, for {account} with {right}; may be empty
+
+	// Keeps says, in place of AtTheEnd, what happens at the end on a target with
+	// settings s on which nothing ends a session sooner than its own limit does.
+	// It is empty where Remove ends them; nil if it always does.
+	Keeps func(s Settings) string
 
 	// Valid reports what is wrong with settings, as *access.Error; nil if nothing.
 	Valid func(Settings) error
@@ -290,6 +295,17 @@ func Offer(all ...Entitlement) func(Settings) []Entitlement {
 // Password is a Handover by passwords that jitney draws.
 func Password(signIn string) func(Settings) Handover {
 	return func(Settings) Handover { return Handover{Word: "password", SignIn: signIn} }
+}
+
+// End says what happens at the end on a target with settings s, and whether
+// sessions go on until their own limit if access is ended before that.
+func (k Kind) End(s Settings) (text string, keeps bool) {
+	if k.Keeps != nil {
+		if text := k.Keeps(s); text != "" {
+			return text, true
+		}
+	}
+	return k.AtTheEnd, false
 }
 
 // Into says how people get into an account on a target with settings s.

@@ -226,6 +226,30 @@ func TestWhatThePolicyDemands(t *testing.T) {
 	w.ask(t, ada, "/aws/keys", at("aws-kprod", "admin")).must(t, 200, "AWS_SECRET_ACCESS_KEY")
 }
 
+// Where nothing ends a session before its own limit, no page promises that.
+func TestPagesSayWhatNothingEndsSooner(t *testing.T) {
+	w := newAWSWorld(t, "")
+	w.today()
+	for i := range w.issued { // what was fetched does not know of an early end
+		w.issued[i].EndsAt = time.Now().Add(time.Hour)
+	}
+	const form = "/request?kind=fake-sessions&customer=kdev"
+	promise, limit := "denied everything: within seconds as a rule", "nothing can end them sooner"
+	w.ask(t, maya, "/grants/s-active", nil).must(t, 200, promise, "Every session is denied everything.").mustNot(t, limit, "at once, and")
+	w.ask(t, maya, "/grants/s-ending", nil).must(t, 200, "Rights are being taken away.").mustNot(t, limit)
+	w.ask(t, maya, form, nil).must(t, 200, "It is read back to be sure.", "<dt>Keys and consoles</dt><dd>Made when you ask for them", "Every session is for this access only").
+		mustNot(t, "temporary credential", "None is needed")
+	for _, id := range []string{"aws-kprod", "aws-kdev"} {
+		w.targets[id].Settings["edit_role"] = "no"
+	}
+	w.ask(t, maya, "/grants/s-active", nil).must(t, 200, limit, "nothing ends it sooner").mustNot(t, "denied everything")
+	w.ask(t, maya, "/grants/s-ending", nil).must(t, 200, limit, "It counts as ended after that.", "The last of the keys and consoles that were fetched ends.").
+		mustNot(t, "denied everything", "being taken away", "keeps removing")
+	w.ask(t, maya, form, nil).must(t, 200, "nothing ends it sooner").mustNot(t, "denied everything", "read back to be sure")
+	w.issued = nil
+	w.ask(t, maya, "/grants/s-active", nil).must(t, 200, "<p>No new session is made.</p>").mustNot(t, limit)
+}
+
 func TestAWSSettings(t *testing.T) {
 	w := newAWSWorld(t, "")
 	save := func(name string, more ...string) answer {

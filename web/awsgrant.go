@@ -12,6 +12,7 @@ import (
 type awsGrant struct {
 	Target, Level, Grant string
 	CanOpen              bool
+	EndWords             string // what ending it early does
 	Name                 string // as the account's own log shows its sessions
 	Rows                 []issuedRow
 }
@@ -44,6 +45,13 @@ func (s grantPages) awsOf(v *visit, p broker.GrantPage, b *grantBody) error {
 		}
 		g.Rows = append(g.Rows, row)
 	}
+	g.EndWords = "No new session is made, and every one of it is denied everything: within seconds as a rule, but AWS may take a minute or two."
+	if p.Keeps {
+		g.EndWords = "No new session is made."
+	}
+	if !p.Kept.IsZero() {
+		g.EndWords = kept(v, p)
+	}
 	b.Username = "" // nobody signs in with it
 	if p.State == access.Starting {
 		b.PhaseText = "Sessions can be had already. The clock starts when Jitney has tried the role and read that back."
@@ -55,6 +63,11 @@ func (s grantPages) awsOf(v *visit, p broker.GrantPage, b *grantBody) error {
 	}
 	b.AWS = g
 	return nil
+}
+
+// kept says until when that works which nothing can end sooner.
+func kept(v *visit, p broker.GrantPage) string {
+	return "No new session is made. Keys and consoles that were fetched work until " + v.Second(p.Kept) + " " + v.ZoneName() + "; nothing can end them sooner."
 }
 
 func whatFor(what string) string {

@@ -104,10 +104,14 @@ func phaseText(v *visit, p broker.GrantPage) string {
 		return "An approver of this customer decides. Nothing is given before that."
 	case access.Starting:
 		return "The account is being made ready. The clock starts when access was read back as usable."
-	case access.Ending:
+	case access.Ending, access.Overdue:
+		if !p.Kept.IsZero() {
+			return kept(v, p) + " It counts as ended after that."
+		}
+		if p.State == access.Overdue {
+			return "The target still shows access, or does not answer."
+		}
 		return "Rights are being taken away. It counts as ended when the target was read back without them."
-	case access.Overdue:
-		return "The target still shows access, or does not answer."
 	case access.Ended:
 		return "Read back as gone at " + v.Zoned(g.EndedAt) + "."
 	case access.Continued:

@@ -159,6 +159,12 @@ func (m memGrants) Case(_ context.Context, id string) (access.Case, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := access.Case{Account: m.accounts[id], Credential: m.credentials[id]}
+	c.Account.Issued = nil
+	for _, s := range m.issued {
+		if s.Account == id {
+			c.Account.Issued = append(c.Account.Issued, access.Issued{Entitlement: s.Entitlement, Count: 1, EndsAt: s.EndsAt, ExpiresAt: s.ExpiresAt})
+		}
+	}
 	for _, g := range m.grants {
 		if g.Account == id && g.EndedAt.IsZero() {
 			c.Grants = append(c.Grants, g)

@@ -60,6 +60,7 @@ type requestBody struct {
 	TargetName    string
 	CanOpen       bool   // the page of the target
 	Word          string // what the credential is called
+	Sessions      bool   // sessions are issued from it, so there is no credential
 	Tickets       []option
 	TicketPrompt  string
 	TicketsHint   string

@@ -41,6 +41,7 @@ func (s requests) requestView(v *visit, sub broker.Submission, kind string) (req
 	b.Length = durationChips(sub.Minutes, v.form("other"), []int64{15, 30, 60, 120, 240}, min(policy.Max, access.Ceiling))
 	b.EndsAt = v.now.Add(time.Duration(min(max(sub.Minutes, 0), 1440)) * time.Minute)
 	b.Offered, b.Word = b.chosen.OnForm, wordFor(f, b.chosen, kind)
+	b.Sessions = slices.ContainsFunc(f.Kinds, func(k target.Kind) bool { return k.Name == kind && k.Sessions })
 	b.CanOpen = v.Person.Is(access.Administrator) || v.Person.Is(access.Auditor)
 	b.sub = sub
 	return b, s.foresee(v, &b)
@@ -214,7 +215,7 @@ func (s requests) foresee(v *visit, b *requestBody) error {
 		return err
 	}
 	out := &preview{Username: p.Username, Entitlement: p.Entitlement.Title, Help: p.Entitlement.Help, Target: p.Target, Policy: p.Policy.Title,
-		AtTheEnd: p.Kind.AtTheEnd, Outlives: p.Kind.Outlives, Approval: p.Approval, Shares: p.Shares, EndsAt: p.EndsAt,
+		AtTheEnd: p.AtTheEnd, Outlives: p.Kind.Outlives, Approval: p.Approval, Shares: p.Shares, EndsAt: p.EndsAt,
 		Password: "Shown once, on the next page, when the account is ready", Word: b.Word}
 	if p.Ticket.Number != "" {
 		out.Ticket, out.TicketNote = ticketLabel(p.Ticket.Number, p.Ticket.Title), p.TicketNote
@@ -222,7 +223,12 @@ func (s requests) foresee(v *visit, b *requestBody) error {
 	if p.Duration > 0 {
 		out.Length = access.Length(p.Duration)
 	}
+	if out.AtTheEnd != "" && !p.Keeps {
+		out.AtTheEnd += " It is read back to be sure."
+	}
 	switch {
+	case p.Kind.Sessions:
+		out.Word, out.Password = "keys and consoles", "Made when you ask for them, on the next page or at the command line"
 	case p.Handover.Word == "":
 		out.Password = "None is needed"
 	case p.Handover.Issued:

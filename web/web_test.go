@@ -40,6 +40,16 @@ func (w *world) ask(t testing.TB, who, path string, form url.Values) answer {
 	return answer{rec.Result(), rec.Body.String()}
 }
 
+// mustNot demands that the body has none of parts.
+func (a answer) mustNot(t testing.TB, parts ...string) {
+	t.Helper()
+	for _, p := range parts {
+		if strings.Contains(a.body, p) {
+			t.Errorf("body has %q", p)
+		}
+	}
+}
+
 func (a answer) must(t testing.TB, status int, parts ...string) answer {
 	t.Helper()
 	if a.StatusCode != status {

@@ -50,6 +50,7 @@ func Kind(o Options) target.Kind {
 		Patience:     patience,
 		Sessions:     true,
 		AtTheEnd:     "A policy on the role denies the grant's own sessions everything, which is proved by trying; other sessions of the role go on.",
+		Keeps:        keeps,
 		Outlives:     outlives,
 		ByHand: "In the AWS console open IAM, Roles, and the role of {right}.\n" +
 			"Only this session: add an inline policy that denies Action * on Resource * if aws:userid is like *:{account} (StringLike).\n" +
@@ -82,6 +83,15 @@ const patience = 5 * time.Minute
 // outlives is what no end of a session takes back.
 const outlives = "What a session made in the account stays: machines that run, keys, users and roles it was allowed to make, links that it signed in advance. " +
 	"Keys that were issued exist until they expire, and are denied everything."
+
+// keeps is what happens at the end where roles may not be edited.
+func keeps(s target.Settings) string {
+	if s.Values[fieldEdit] != no {
+		return ""
+	}
+	return "Each session ends by a limit of its own, at the grant's end or before. Nothing ends it sooner, as Jitney may not edit the roles: " +
+		"if access is ended early, keys and consoles that were fetched work until then."
+}
 
 func entitlements(s target.Settings) []target.Entitlement {
 	all := []target.Entitlement{{Name: Tenant, Title: "AWS tenant", Help: "Console and keys of the role of this customer environment."}}

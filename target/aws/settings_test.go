@@ -11,6 +11,15 @@ import (
 	"jitney/target"
 )
 
+func TestWhatHappensAtTheEnd(t *testing.T) {
+	for edit, words := range map[string]string{"": "A policy on the role denies", yes: "A policy on the role denies", no: "Nothing ends it sooner"} {
+		text, keeps := Kind(Options{}).End(target.Settings{Values: map[string]string{fieldEdit: edit}})
+		if !strings.Contains(text, words) || keeps != (edit == no) {
+			t.Errorf("where roles may be edited is %q, it says %q, keeps %v", edit, text, keeps)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	good := map[string]string{fieldAccount: "1234-5678-9012", fieldRegion: "eu-west-1", fieldTenant: "northwind", fieldExternal: extID}
 	for _, row := range []struct {

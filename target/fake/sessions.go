@@ -73,6 +73,12 @@ func SessionKind(bank func(targetID string) *Bank) target.Kind {
 			return all
 		},
 		AtTheEnd: "Every session is denied everything.",
+		Keeps: func(s target.Settings) string {
+			if s.Values["edit_role"] != "no" {
+				return ""
+			}
+			return "Each session ends by a limit of its own; nothing ends it sooner."
+		},
 		Username: func(_ target.Settings, h access.Holder) string { return username("", h) },
 		Open: func(_ context.Context, targetID string, s target.Settings) (target.System, error) {
 			return &SessionSystem{bank: bank(targetID), settings: s.Values}, nil
