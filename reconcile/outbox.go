@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"jitney/access"
 	"jitney/crashpoint"
@@ -103,7 +101,7 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 		return schedule.Result{}, fmt.Errorf("record that a note is about to be written: %w", err)
 	}
 	crashpoint.At("note.tried")
-	ref, err := sys.AddNote(ctx, n.Ticket.ID, ticket.Note{Key: n.Key, Subject: n.Subject, Body: fit(n.Body, limits.Body)})
+	ref, err := sys.AddNote(ctx, n.Ticket.ID, ticket.Note{Key: n.Key, Subject: n.Subject, Body: ticket.Fit(n.Body, limits.Body)})
 	if err != nil {
 		return r.noteTrouble(ctx, item, n, err, true)
 	}
@@ -205,22 +203,4 @@ func (r *Reconciler) park(ctx context.Context, item schedule.Item[access.Work], 
 	}
 	r.cfg.Count(CountNoteParked, 0)
 	return schedule.Recorded(), nil
-}
-
-// fit shortens a note to at most limit bytes, keeping its last line, which
-// holds the key.
-func fit(body string, limit int) string {
-	if limit <= 0 || len(body) <= limit {
-		return body
-	}
-	i := strings.LastIndexByte(body, '\n')
-	tail := "\n…" + body[i:]
-	if i < 0 || len(tail) > limit {
-		return body[:min(len(body), limit)]
-	}
-	head := body[:max(min(i, limit-len(tail)), 0)]
-	for len(head) > 0 && !utf8.ValidString(head) {
-		head = head[:len(head)-1]
-	}
-	return head + tail
 }

@@ -1,6 +1,9 @@
 package ticket
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // MaxKey is the most bytes that the key of a note may have.
 const MaxKey = 200
@@ -39,6 +42,24 @@ func Marked(body, key string) string {
 		return body
 	}
 	return body + "\n[" + key + "]"
+}
+
+// Fit shortens a note to at most limit bytes, keeping its last line, which
+// holds the key.
+func Fit(body string, limit int) string {
+	if limit <= 0 || len(body) <= limit {
+		return body
+	}
+	i := max(strings.LastIndexByte(body, '\n'), 0)
+	tail := "\n…" + body[i:]
+	if len(tail) > limit {
+		i, tail = limit, ""
+	}
+	head := body[:min(i, limit-len(tail))]
+	for len(head) > 0 && !utf8.ValidString(head) {
+		head = head[:len(head)-1]
+	}
+	return head + tail
 }
 
 func keyRune(r rune) bool {

@@ -52,3 +52,25 @@ func TestValidKey(t *testing.T) {
 		}
 	}
 }
+
+func TestFit(t *testing.T) {
+	tests := []struct {
+		name, body string
+		limit      int
+		want       string
+	}{
+		{"short enough", "one\ntwo\n[k]", 11, "one\ntwo\n[k]"},
+		{"no limit", "one\ntwo\n[k]", 0, "one\ntwo\n[k]"},
+		{"the last line stays", "one two three\n[k]", 15, "one two\n…\n[k]"},
+		{"no letter is cut in two", "ää ää ää\n[k]", 10, "ä\n…\n[k]"},
+		{"the last line alone is too long", "one\n[long key]", 5, "one\n["},
+		{"one line", "one two", 3, "one"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := ticket.Fit(tt.body, tt.limit); got != tt.want || tt.limit > 0 && len(got) > tt.limit {
+				t.Errorf("%q; want %q", got, tt.want)
+			}
+		})
+	}
+}

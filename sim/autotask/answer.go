@@ -1,12 +1,14 @@
 package autotask
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"jitney/sim/hosted"
 )
@@ -66,7 +68,7 @@ func (s wire) fields(w http.ResponseWriter, entity string) {
 		}
 		hosted.Send(w, http.StatusOK, hosted.Object{"fields": []hosted.Object{
 			pick("publish", inside...), pick("noteType", choice(13, "Workflow Rule Note", true, false), choice(NoteSummary, "Task Notes", false, false)),
-			{"name": "description", "dataType": "string", "length": 32000}}})
+			{"name": "description", "dataType": "string", "length": s.switches.longest()}}})
 	default:
 		fail(w, http.StatusNotFound, "No such entity")
 	}
@@ -215,6 +217,8 @@ func (s wire) addNote(w http.ResponseWriter, r *http.Request, id string) {
 		case s.refused(w, there):
 		case in.Title == "" || len(in.Title) > 250 || in.Publish == 0 || in.NoteType == 0:
 			fail(w, http.StatusInternalServerError, "Field: title is required.")
+		case utf8.RuneCountInString(in.Description) > sw.longest():
+			fail(w, http.StatusInternalServerError, "Field: description exceeds maximum length.")
 		case sw.Refused200:
 			hosted.Send(w, http.StatusOK, hosted.Object{"itemId": nil, "errors": []string{"Value is not in the picklist: publish"}})
 		default:
@@ -223,6 +227,8 @@ func (s wire) addNote(w http.ResponseWriter, r *http.Request, id string) {
 		}
 	})
 }
+
+func (sw Switches) longest() int { return cmp.Or(sw.NoteLength, 32000) }
 
 // refused reports whether a ticket cannot be written to, and says so in
 // Autotask's way.

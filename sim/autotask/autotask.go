@@ -52,6 +52,7 @@ type Switches struct {
 	Hidden        bool          // resources may not be read
 	NoTime        bool          // entries of time may not be read
 	KeepStatus    bool          // a changed status is answered as if it were kept, and is not
+	NoteLength    int           // characters of the longest note, instead of 32000
 	Moody         bool          // notes fail with status 500 and words that say nothing
 }
 

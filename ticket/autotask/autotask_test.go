@@ -120,31 +120,55 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+func TestANoteIsAsLongAsThisAutotaskTakes(t *testing.T) {
+	key := tickettest.Key(t, "granted")
+	for length, kind := range map[int]ticket.TroubleKind{300: "", 32000: "", len(key): ticket.Rejected} {
+		s, url := serve(t, sim.Switches{NoteLength: length})
+		sys, id := connect(t, url), s.AddTicket(s.AddCompany("A", 1), "Printer")
+		_, err := sys.AddNote(t.Context(), id, ticket.Note{Key: key, Body: strings.Repeat("äb ", 1000) + "\n[" + key + "]"})
+		if (err == nil) != (kind == "") || err != nil && ticket.TroubleOf(err) != kind {
+			t.Errorf("%d: %v; want %q", length, err, kind)
+		}
+		refs, nerr := sys.Notes(t.Context(), id, key)
+		if nerr != nil || len(refs) == 1 != (kind == "") {
+			t.Errorf("%d: found %+v, %v", length, refs, nerr)
+		}
+		if said := check(t, sys); strings.Contains(said, fmt.Sprintf("notes of %d characters only", length)) != (length < 4800) {
+			t.Errorf("%d: said\n%s", length, said)
+		}
+	}
+}
+
 func TestTroubles(t *testing.T) {
 	tests := []struct {
 		name        string
 		sw          sim.Switches
 		more        []string
 		read, write ticket.TroubleKind
+		fresh       bool // the choices are not known yet
 	}{
-		{"too many calls", sim.Switches{Throttle: 1}, nil, ticket.Throttled, ticket.Throttled},
-		{"a gateway that fails", sim.Switches{ErrorPages: 1}, []string{"publish", "2", "note_type", "3"}, ticket.Down, ticket.Doubtful},
-		{"a gateway that fails before the choices are known", sim.Switches{ErrorPages: 1}, nil, ticket.Down, ticket.Down},
-		{"a lost answer", sim.Switches{LoseAnswers: 1}, nil, "", ticket.Doubtful},
-		{"a lost request", sim.Switches{LoseRequests: 1}, nil, "", ticket.Doubtful},
-		{"a failure that says nothing", sim.Switches{Moody: true}, nil, "", ticket.Doubtful},
-		{"a missing right, told with status 500", sim.Switches{NoNotes: true}, nil, "", ticket.Forbidden},
-		{"a refusal, told with status 200", sim.Switches{Refused200: true}, nil, "", ticket.Rejected},
-		{"two choices that are both internal", sim.Switches{TwoInside: true}, nil, "", ticket.Misconfigured},
-		{"a wrong secret", sim.Switches{}, []string{"secret", "other"}, ticket.Misconfigured, ticket.Misconfigured},
-		{"a wrong user", sim.Switches{}, []string{"user", "nobody"}, ticket.Misconfigured, ticket.Misconfigured},
+		{"too many calls", sim.Switches{Throttle: 1}, nil, ticket.Throttled, ticket.Throttled, false},
+		{"a gateway that fails", sim.Switches{ErrorPages: 1}, nil, ticket.Down, ticket.Doubtful, false},
+		{"a gateway that fails before the choices are known", sim.Switches{ErrorPages: 1}, nil, ticket.Down, ticket.Down, true},
+		{"a lost answer", sim.Switches{LoseAnswers: 1}, nil, "", ticket.Doubtful, false},
+		{"a lost request", sim.Switches{LoseRequests: 1}, nil, "", ticket.Doubtful, false},
+		{"a failure that says nothing", sim.Switches{Moody: true}, nil, "", ticket.Doubtful, false},
+		{"a missing right, told with status 500", sim.Switches{NoNotes: true}, nil, "", ticket.Forbidden, false},
+		{"a refusal, told with status 200", sim.Switches{Refused200: true}, nil, "", ticket.Rejected, false},
+		{"two choices that are both internal", sim.Switches{TwoInside: true}, nil, "", ticket.Misconfigured, true},
+		{"a wrong secret", sim.Switches{}, []string{"secret", "other"}, ticket.Misconfigured, ticket.Misconfigured, false},
+		{"a wrong user", sim.Switches{}, []string{"user", "nobody"}, ticket.Misconfigured, ticket.Misconfigured, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, url := serve(t, tt.sw)
+			s, url := serve(t, sim.Switches{})
 			company := s.AddCompany("A", 1)
 			id := s.AddTicket(company, "Printer")
 			sys := connect(t, url, tt.more...)
+			if !tt.fresh {
+				check(t, sys)
+			}
+			s.Set(tt.sw)
 			_, err := sys.Tickets(t.Context(), ticket.Query{Company: company})
 			if tt.read == "" && err != nil || tt.read != "" && (err == nil || ticket.TroubleOf(err) != tt.read) {
 				t.Errorf("read: %v; want %q", err, tt.read)

@@ -118,7 +118,7 @@ func (s *system) checkLists(ctx context.Context, p picks) (found []access.Findin
 		add("info", "Notes are published to "+to+", as "+as+".", choices)
 	}
 	if p.length > 0 && p.length < s.Limits().Body {
-		add("warning", fmt.Sprintf("Autotask takes notes of %d characters only; longer ones will be refused.", p.length), "")
+		add("warning", fmt.Sprintf("Autotask takes notes of %d characters only here; longer ones are cut.", p.length), "")
 	}
 	var closed []string
 	for _, n := range s.closed {

@@ -39,7 +39,8 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 	return nil, err // without having read all, nobody knows that ours is not there
 }
 
-// AddNote writes one note with one request.
+// AddNote writes one note with one request, cut to the length that this
+// Autotask takes.
 func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ticket.NoteRef, error) {
 	id, ok := parseID(ticketID)
 	if !ok || id == 0 {
@@ -52,11 +53,22 @@ func (s *system) AddNote(ctx context.Context, ticketID string, n ticket.Note) (t
 	if err != nil {
 		return ticket.NoteRef{}, err
 	}
+	p, err := s.lists(ctx)
+	if err != nil {
+		return ticket.NoteRef{}, err
+	}
+	text := ticket.Marked(reach.Body(n.Body), n.Key)
+	if p.length > 0 { // of characters, of which there are never more than bytes
+		text = ticket.Fit(text, p.length)
+	}
+	if !ticket.Carries(text, n.Key) {
+		return ticket.NoteRef{}, &ticket.Trouble{Kind: ticket.Rejected, Text: fmt.Sprintf("Autotask takes notes of %d characters only, which is too short for any.", p.length)}
+	}
 	title := reach.Clean(n.Subject, 200)
 	if title == "" {
 		title = "Access" // categories of tickets can demand one
 	}
-	body := map[string]any{"title": title, "description": ticket.Marked(reach.Body(n.Body), n.Key), "noteType": kind, "publish": publish}
+	body := map[string]any{"title": title, "description": text, "noteType": kind, "publish": publish}
 	made, err := s.write(ctx, ticketID, http.MethodPost, "V1.0/Tickets/"+ticketID+"/Notes", body)
 	return ticket.NoteRef{ID: made}, err
 }
