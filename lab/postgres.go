@@ -13,7 +13,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
+
+// objectInUse is PostgreSQL's code for a database that others are connected to.
+const objectInUse = "55006"
 
 // Postgres returns the URL of an empty database of its own on a PostgreSQL server, for this test only; it is dropped
 // when the test ends. The server is started at first use, or is the one that JITNEY_TEST_POSTGRES names (its user must
@@ -56,17 +60,25 @@ func PostgresServer(t testing.TB) string {
 	return env["JITNEY_TEST_POSTGRES"]
 }
 
-// admin runs one statement on the maintenance database.
+// admin runs one statement on the maintenance database, again while somebody is in the way: a server waits for five
+// seconds until a backend that it ends has gone, which on a busy machine is not always enough.
 func admin(t testing.TB, server, sql string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)
 	if err != nil {
 		t.Fatalf("lab: connect to PostgreSQL: %v", err)
 	}
 	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, sql); err != nil {
-		t.Fatalf("lab: %s: %v", sql, err)
+	for {
+		_, err := conn.Exec(ctx, sql)
+		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == objectInUse {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("lab: %s: %v", sql, err)
+		}
+		return
 	}
 }

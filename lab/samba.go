@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Domain says how to reach one Samba AD domain controller as its administrator.
@@ -81,19 +82,26 @@ func SambaPair(t testing.TB) (first, second Domain) {
 	return domainOf(env, ""), domainOf(env, "SECOND_")
 }
 
-// Replicate makes the controller to pull the changes of from now. Both come from SambaPair.
+// Replicate makes the controller to pull the changes of from now. Both come from SambaPair. It tries for two minutes:
+// a controller that has just started may not take the order yet, and one on a busy machine may not answer in time.
 func Replicate(t testing.TB, from, to Domain) {
 	t.Helper()
 	dir, err := folder()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(dir, "ad", "replicate"), from.Name, to.Name)
-	cmd.Env = append(os.Environ(), "LAB_DIR="+from.dir)
-	var out tail
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("lab: replicate %s to %s: %v: %s", from.Host, to.Host, err, out.String())
+	for deadline := time.Now().Add(2 * time.Minute); ; <-time.After(100 * time.Millisecond) {
+		cmd := exec.Command(filepath.Join(dir, "ad", "replicate"), from.Name, to.Name)
+		cmd.Env = append(os.Environ(), "LAB_DIR="+from.dir)
+		var out tail
+		cmd.Stdout, cmd.Stderr = &out, &out
+		err := cmd.Run()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("lab: replicate %s to %s: %v: %s", from.Host, to.Host, err, out.String())
+		}
 	}
 }
 

@@ -99,19 +99,21 @@ lab_hosts() {
   unshare -m bash -c 'mount --make-rprivate / 2>/dev/null; mount --bind "$0" /etc/hosts && exec "$@"' "$LAB_DIR/hosts" "$@"
 }
 
-# lab_start DIR IP: start Samba in the background and wait until LDAPS and Kerberos listen.
+# lab_start DIR IP: start Samba in the background and wait until LDAPS and Kerberos listen, and what a second controller calls.
 lab_start() {
-  local D=$1 ip=$2 model=single
-  [ -n "${REPLICATE:-}" ] && model=standard
+  local D=$1 ip=$2 model=single ports='636 88' port listening
+  [ -n "${REPLICATE:-}" ] && model=standard && ports+=' 135 49152'
   export KRB5_CONFIG=$D/etc/krb5.conf
   export -f lab_hosts; export LAB_DIR REPLICATE=${REPLICATE:-}
   setsid bash -c 'lab_hosts "$@"' start "$(command -v setsid)" -w samba -s "$D/etc/smb.conf" -i -M "$model" --debug-stdout \
     --maximum-runtime="${LAB_MAXRUN:-7200}" </dev/null >"$D/log/out" 2>&1 9>&- &
   local pid=$!
   for _ in $(seq 2400); do # two minutes, where many start at once
-    if ss -Hltn "src $ip" | grep -q ':636 ' && ss -Hltn "src $ip" | grep -q ':88 ' && [ -s "$D/run/samba.pid" ]; then
-      return 0
-    fi
+    listening=$(ss -Hltn "src $ip")
+    for port in $ports samba.pid; do
+      [[ $listening == *":$port "* || $port == samba.pid && -s $D/run/samba.pid ]] || break
+      [ "$port" = samba.pid ] && return 0
+    done
     kill -0 $pid 2>/dev/null || break
     sleep 0.05
   done
