@@ -95,6 +95,9 @@ func (a *Access) Submit(ctx context.Context, who access.Person, s Submission) (a
 	submitted := by(c.who, access.EventSubmitted, g.Customer, g.ID, g.Target,
 		fmt.Sprintf("Asked for %s on %s for %s, %s.", c.Entitlement.Title, c.target.Name, access.Length(g.Duration), ticketWords(g.Ticket)))
 	submitted.Data = map[string]string{"policy": fmt.Sprintf("%s v%d", g.Policy, g.PolicyVersion), "minutes": fmt.Sprint(int64(g.Duration / time.Minute))}
+	if g.Reason != "" { // what people write about people goes where it can be erased
+		submitted.Data["reason"] = g.Reason
+	}
 	events := []access.Event{submitted}
 	if !c.Policy.NeedsApproval {
 		g.ApprovedAt, g.ApprovedBy, g.StartBy = now, "policy", now.Add(c.Policy.StartWithin)

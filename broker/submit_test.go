@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -149,6 +151,12 @@ func TestASubmissionLeavesItsRecordAndPolicyVersion(t *testing.T) {
 	}
 	if w.events(g.ID, access.EventSubmitted) != 1 || w.events(g.ID, access.EventApproved) != 1 {
 		t.Error("records are missing")
+	}
+	records, err := w.store.Log.Records(w.ctx, access.RecordQuery{Grant: g.ID, Kind: access.EventSubmitted})
+	check(t, err)
+	want := map[string]string{"policy": fmt.Sprintf("%s v%d", w.policy.Name, w.policy.Version), "minutes": "15", "reason": "Patching the servers."}
+	if len(records) != 1 || !maps.Equal(records[0].Data, want) {
+		t.Errorf("records = %+v; want one with %v", records, want)
 	}
 	again := w.submit(w.maya, w.ask())
 	other := w.submit(w.noor, w.ask())

@@ -227,3 +227,10 @@ func TestAStuckGrantSaysWhatToDo(t *testing.T) {
 		t.Error("the words of the log are shown to a technician")
 	}
 }
+
+func TestTheAuditPageTellsTheReason(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.write(access.Event{Kind: access.EventSubmitted, Actor: maya, Customer: "aviary", Text: "Asked for Domain Admin.", Data: map[string]string{"reason": "Disk & mail are <full>."}})
+	w.ask(t, ada, "/audit", nil).must(t, http.StatusOK, "Reason: Disk &amp; mail are &lt;full&gt;.")
+}

@@ -14,8 +14,8 @@ import (
 type audits struct{ *Server }
 
 type auditRow struct {
-	When                                    moment
-	Actor, Text, Kind, Grant, Customer, Seq string
+	When                                            moment
+	Actor, Text, Reason, Kind, Grant, Customer, Seq string
 }
 
 type reportView struct {
@@ -71,7 +71,7 @@ func (s audits) auditPage(v *visit, report *reportView) error {
 	b := auditBody{Actor: q.Actor, From: v.form("from"), To: v.form("to"), Filtered: v.r.URL.RawQuery != "", Report: report,
 		Empty: emptiness{Icon: "scroll-text", Title: "No records", Text: "Nothing fits these filters."}}
 	for _, r := range list.Rows {
-		row := auditRow{When: v.at(r.At, v.Second(r.At)), Actor: r.ActorName, Text: r.Text, Kind: r.Kind, Grant: r.Grant, Customer: r.CustomerName, Seq: "waits"}
+		row := auditRow{When: v.at(r.At, v.Second(r.At)), Actor: r.ActorName, Text: r.Text, Reason: r.Data["reason"], Kind: r.Kind, Grant: r.Grant, Customer: r.CustomerName, Seq: "waits"}
 		if r.Seq >= 0 {
 			row.Seq = strconv.FormatInt(r.Seq, 10)
 		}
