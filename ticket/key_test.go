@@ -62,7 +62,7 @@ func TestFit(t *testing.T) {
 		{"short enough", "one\ntwo\n[k]", 11, "one\ntwo\n[k]"},
 		{"no limit", "one\ntwo\n[k]", 0, "one\ntwo\n[k]"},
 		{"the last line stays", "one two three\n[k]", 15, "one two\n…\n[k]"},
-		{"no letter is cut in two", "ää ää ää\n[k]", 10, "ä\n…\n[k]"},
+		{"no letter is cut in two", "ää ää ää\n[k]", 11, "ä\n…\n[k]"},
 		{"the last line alone is too long", "one\n[long key]", 5, "one\n["},
 		{"one line", "one two", 3, "one"},
 	}

@@ -12,10 +12,9 @@ import (
 
 // A note is one as it comes.
 type note struct {
-	ID                 int64
-	Title, Description string
-	TicketID           int64
-	CreateDateTime     stamp
+	ID, TicketID   int64
+	Description    string
+	CreateDateTime stamp
 }
 
 func (n note) number() int64 { return n.ID }
@@ -27,9 +26,9 @@ func (s *system) Notes(ctx context.Context, ticketID, key string) (refs []ticket
 	if !ok || id == 0 || !ticket.ValidKey(key) {
 		return nil, nil
 	}
-	all, err := readAll[note](ctx, s, "TicketNotes", []filter{is("eq", "ticketID", id)}, []string{"id", "ticketID", "title", "description", "createDateTime"})
+	all, err := readAll[note](ctx, s, "TicketNotes", []filter{is("eq", "ticketID", id)}, []string{"id", "ticketID", "description", "createDateTime"})
 	for _, n := range all {
-		if n.TicketID == id && (ticket.Carries(n.Description, key) || ticket.Carries(n.Title, key)) {
+		if n.TicketID == id && ticket.Carries(n.Description, key) {
 			refs = append(refs, ticket.NoteRef{ID: number(n.ID), At: n.CreateDateTime.Time})
 		}
 	}
