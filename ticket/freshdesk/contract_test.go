@@ -68,7 +68,7 @@ func TestContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tickettest.Run(t, func(t *testing.T) tickettest.Desk {
 				s, url := serve(t, sw)
-				return tickettest.Desk{System: connect(t, url), Company: s.AddCompany("Aviary O'Brien"), Other: s.AddCompany("Bakery"),
+				return tickettest.Desk{System: connect(t, url), Company: s.AddCompany("Aviary O'Brien"), Other: s.AddCompany("Bakery"), OneByOne: true,
 					Open:  func(t *testing.T, company, title string) string { return s.AddTicket(company, title) },
 					Close: func(t *testing.T, id string) { s.SetStatus(id, sim.StatusClosed) },
 					Paste: func(t *testing.T, id, key string) { s.Paste(id, key) }}

@@ -30,6 +30,10 @@ type Desk struct {
 
 	// UniqueKeys says that the system itself refuses to write a key twice.
 	UniqueKeys bool
+
+	// OneByOne says that Find makes a call for each ticket, so that somebody
+	// has to ration them.
+	OneByOne bool
 }
 
 // Run runs the suite. open prepares a fresh desk, or fresh companies on a
@@ -50,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) Desk) {
 		{"two keys of which one begins like the other are two notes", prefixes},
 		{"a key that somebody else wrote is no note of ours", pasted},
 		{"a note to no ticket is gone", noTicket},
+		{"the limits are such that one can live with them", limits},
 		{"a note as long as the limit is taken", longest},
 		{"a lost request leaves nothing", lost},
 		{"a lost answer leaves the note, to be found by its key", answerLost},
@@ -213,6 +218,21 @@ func noTicket(t *testing.T, d Desk) {
 	_, err := d.System.AddNote(t.Context(), "99999999", note(t, "granted"))
 	if err == nil || ticket.TroubleOf(err) != ticket.Gone {
 		t.Errorf("AddNote: %v; want %s", err, ticket.Gone)
+	}
+}
+
+// limits looks at the grace itself, which trials replace by shorter ones: a
+// front end can hold a request for a minute after its caller has left.
+func limits(t *testing.T, d Desk) {
+	l := d.System.Limits()
+	if l.Body < 2000 {
+		t.Errorf("notes of %d bytes are too short for ours", l.Body)
+	}
+	if l.Grace < 2*time.Minute && !d.UniqueKeys {
+		t.Errorf("a request whose answer was lost can have an effect for longer than %v", l.Grace)
+	}
+	if (l.Finds > 0) != d.OneByOne {
+		t.Errorf("%d tickets a minute can be looked for; one call for each: %v", l.Finds, d.OneByOne)
 	}
 }
 
