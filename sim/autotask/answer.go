@@ -22,7 +22,7 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 	where := strings.Join(path, "/")
 	switch {
 	case get && where == "ThresholdInformation":
-		hosted.Send(w, http.StatusOK, hosted.Object{"externalRequestThreshold": 10000, "requestThresholdTimeframe": 60, "currentTimeframeRequestCount": s.Calls()})
+		hosted.Send(w, http.StatusOK, hosted.Object{"externalRequestThreshold": 10000, "requestThresholdTimeframe": 60, "currentTimeframeRequestCount": s.used() + s.Calls()})
 	case get && len(path) == 3 && path[1] == "entityInformation" && path[2] == "fields":
 		s.fields(w, path[0])
 	case post && len(path) == 2 && path[1] == "query":
@@ -39,6 +39,12 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 		s.Complain("no caller needs %s %s", r.Method, r.URL.Path)
 		fail(w, http.StatusNotFound, "No HTTP resource was found")
 	}
+}
+
+func (s wire) used() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.switches.Used
 }
 
 func choice(value int, label string, system, standard bool) hosted.Object {

@@ -53,6 +53,7 @@ type Switches struct {
 	NoTime        bool          // entries of time may not be read
 	KeepStatus    bool          // a changed status is answered as if it were kept, and is not
 	NoteLength    int           // characters of the longest note, instead of 32000
+	Used          int           // calls of this hour by other integrations
 	Moody         bool          // notes fail with status 500 and words that say nothing
 }
 

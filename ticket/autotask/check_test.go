@@ -55,6 +55,12 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+	for used, want := range map[int]bool{4000: false, 5000: true} {
+		s.Set(sim.Switches{Used: used})
+		if said := check(t, connect(t, url)); strings.Contains(said, "warning: All integrations together made") != want || want && !strings.Contains(said, "of the 10000 calls") {
+			t.Errorf("said\n%s", said)
+		}
+	}
 	s.Set(sim.Switches{NoTime: true})
 	if said := check(t, connect(t, url)); !strings.Contains(said, "warning: No time can be booked") {
 		t.Errorf("said\n%s", said)

@@ -1,8 +1,10 @@
 package autotask
 
 import (
+	"errors"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jitney/secret"
@@ -75,4 +77,35 @@ func TestBudget(t *testing.T) {
 	if calls+stock > 2000+1 {
 		t.Errorf("%d calls in an hour", calls+stock)
 	}
+}
+
+// TestTheShareOfAnHourIsKept asks each second for an hour; Autotask allows
+// 10,000 calls to all integrations together. It looks inside, so that no
+// finder of zones has to be reached in it.
+func TestTheShareOfAnHourIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened, err := Kind(reach.Rules{}).Open(t.Context(), ticket.Settings{
+			Values:  map[string]string{"url": "https://[::1]:9", "user": sim.User}, // never reached: refused by the rules
+			Secrets: map[string]secret.Text{"secret": secret.New("secret"), "code": secret.New(sim.Code)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sys := opened.(*system)
+		sys.zone = zone{client: sys.front, base: "https://[::1]:9"}
+		throttled := 0
+		for range 3600 {
+			_, err := sys.Notes(t.Context(), "7", "jitney:g:granted:1")
+			trouble, ok := errors.AsType[*ticket.Trouble](err)
+			if !ok || trouble.Kind == ticket.Throttled && trouble.After <= 0 {
+				t.Fatalf("%v", err)
+			}
+			if trouble.Kind == ticket.Throttled {
+				throttled++
+			}
+			time.Sleep(time.Second)
+		}
+		if made := 3600 - throttled; made < 1900 || made > 2050 {
+			t.Errorf("%d calls in an hour; want about 2000", made)
+		}
+	})
 }
