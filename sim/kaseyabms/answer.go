@@ -119,12 +119,15 @@ func (s wire) authenticate(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := time.Now().Unix() / 30
+	if f.Get("MFACode") == oneTime(at-1) {
+		at-- // it was made before this half minute began
+	}
 	switch {
 	case s.switches.AuthDown:
 		hosted.Send(w, http.StatusBadGateway, failure(502, "Bad gateway"))
 	case f.Get("GrantType") != "password" || f.Get("Tenant") != Tenant || f.Get("UserName") != User || f.Get("Password") != s.password.Reveal():
 		hosted.Send(w, http.StatusOK, failure(0, "The user name or password is incorrect: "+f.Get("Password"))) // careless, as servers are
-	case s.switches.Codes && (f.Get("MFACode") != oneTime(at) || at == s.lastCode):
+	case s.switches.Codes && (f.Get("MFACode") != oneTime(at) || at <= s.lastCode):
 		hosted.Send(w, http.StatusOK, failure(0, "The MFA code is incorrect"))
 	default:
 		if s.switches.Codes {
