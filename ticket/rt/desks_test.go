@@ -99,6 +99,16 @@ func TestTheRealOneIsAsTheSimulatedOne(t *testing.T) {
 			t.Errorf("deleted: %+v", got)
 		}
 	})
+	t.Run("a stalled ticket is open", func(t *testing.T) {
+		id := open(t, real, ours, "Waits for a part", "")
+		change(t, real, id, map[string]any{"Status": "stalled"})
+		if got, ok := find(t, sys, id); !ok || !got.Open || got.Status != "stalled" {
+			t.Errorf("%+v", got)
+		}
+		if page, err := sys.Tickets(t.Context(), ticket.Query{Company: ours}); err != nil || !slices.Contains(ids(page), id) {
+			t.Errorf("%+v, %v", page, err)
+		}
+	})
 	t.Run("what is hidden looks as if it were not there", func(t *testing.T) {
 		narrow := connect(t, real.URL, real.Narrow)
 		if page, err := narrow.Tickets(t.Context(), ticket.Query{Company: ours}); err != nil || len(page.Tickets) > 0 {

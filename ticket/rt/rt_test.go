@@ -136,6 +136,22 @@ func TestMergedTickets(t *testing.T) {
 	}
 }
 
+func TestEveryStatusOfItsLifecycleThatIsActiveIsOpen(t *testing.T) {
+	s, url := serve(t, sim.Switches{})
+	ours := s.AddQueue("Aviary")
+	sys := connect(t, url, s.Token("jitney", true))
+	for status, open := range map[string]bool{"new": true, "open": true, "stalled": true, "resolved": false, "rejected": false} {
+		id := s.AddTicket(ours, "Is "+status, "")
+		s.SetStatus(id, status)
+		if got, ok := find(t, sys, id); !ok || got.Open != open || got.Status != status {
+			t.Errorf("%s: %+v", status, got)
+		}
+		if page, err := sys.Tickets(t.Context(), ticket.Query{Company: ours}); err != nil || slices.Contains(ids(page), id) != open {
+			t.Errorf("%s: %+v, %v", status, page, err)
+		}
+	}
+}
+
 func TestTicketsThatAreNotThere(t *testing.T) {
 	s, url := serve(t, sim.Switches{})
 	ours, theirs := s.AddQueue("Aviary"), s.AddQueue("Globex")
