@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -222,7 +223,9 @@ func TestAWSPageFollowsItsReader(t *testing.T) {
 		t.Errorf("faults: %v", p.Faults)
 	}
 	b.open(t, "/access")
-	if err := chromedp.Do(b.ctx, chromedp.NavigateBack()); err == nil || !strings.Contains(err.Error(), "ERR_CACHE_MISS") {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.NavigateBack()); err == nil || !strings.Contains(err.Error(), "ERR_CACHE_MISS") {
 		t.Errorf("going back to the keys: %v, want that the browser has kept nothing", err)
 	}
 }

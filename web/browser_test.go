@@ -49,7 +49,7 @@ func browse(t *testing.T, w *world) *browser {
 	t.Helper()
 	path := lab.Chromium(t)
 	server := httptest.NewServer(w.handler)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() }) // whatever a browser still holds open
 	shared, err := chromium(path)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +65,8 @@ func browse(t *testing.T, w *world) *browser {
 		addEventListener("error", (e) => faults.push("error: " + e.message));
 		addEventListener("unhandledrejection", (e) => faults.push("rejection: " + e.reason));
 		const log = console.error; console.error = (...a) => { faults.push("console: " + a[0]); log(...a); };`}))
+	// Nothing moves, so that no test sees a colour or an outline on its way to another.
+	b.do(t, call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}}))
 	return b
 }
 
@@ -86,7 +88,8 @@ func chromium(path string) (context.Context, error) {
 			return
 		}
 		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience),
-			chromedp.UserDataDir(dir), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+			chromedp.UserDataDir(dir), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+			chromedp.Flag("allow-pre-commit-input", true)) // else a click before the first frame of a page is lost
 		allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, cancel := chromedp.NewContext(allocator)
 		started.stop = []func(){cancel, cancelAllocator, func() { _ = os.RemoveAll(dir) }}
@@ -135,7 +138,7 @@ func (b *browser) until(t *testing.T, condition string) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		ctx, cancel := context.WithDeadline(b.ctx, deadline)
+		ctx, cancel := context.WithTimeout(b.ctx, patience/6) // a page that goes away may never answer
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
 		cancel()
 		if err == nil && ok {
@@ -213,10 +216,12 @@ type probe struct {
 // probe asks axe if it shall, for all its rules or only for some.
 func (b *browser) probe(t *testing.T, withAxe bool, rules ...string) (p probe) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
 	if withAxe {
-		has, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("!!window.axe"))
+		has, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!window.axe"))
 		if err == nil && !has {
-			_, err = chromedp.Run(b.ctx, chromedp.Evaluate[int](axeSource+";0"))
+			_, err = chromedp.Run(ctx, chromedp.Evaluate[int](axeSource+";0"))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -226,7 +231,7 @@ func (b *browser) probe(t *testing.T, withAxe bool, rules ...string) (p probe) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(%s)(%v, %s)`, strings.TrimRight(probeSource, ";\n "), withAxe, list), chromedp.EvalAwaitPromise))
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(`(%s)(%v, %s)`, strings.TrimRight(probeSource, ";\n "), withAxe, list), chromedp.EvalAwaitPromise))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +250,7 @@ func TestPagesInABrowser(t *testing.T) {
 				b.open(t, path)
 				for _, width := range []int64{1280, 390, 320} {
 					b.size(t, width)
+					b.until(t, fmt.Sprintf(`document.documentElement.clientWidth === %d`, width))
 					name := fmt.Sprintf("%s-%d%s", theme, width, strings.NewReplacer("/", "_", "?", "_", "&", "_", "=", "-").Replace(path)+who)
 					p := b.probe(t, width != 320, rules...)
 					b.shot(t, name)
@@ -287,10 +293,12 @@ func TestKeyboardReachesEverythingVisibly(t *testing.T) {
 func (b *browser) reaches(t *testing.T, path string, want []string) {
 	t.Helper()
 	b.open(t, path)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
 	var order []string
 	for range 60 {
 		b.do(t, chromedp.KeyEvent(kb.Tab))
-		stop, err := chromedp.Run(b.ctx, chromedp.Evaluate[focusStop](`(() => { const e = document.activeElement; if (!e || e === document.body) return {Name: "", Ring: "", Last: true};
+		stop, err := chromedp.Run(ctx, chromedp.Evaluate[focusStop](`(() => { const e = document.activeElement; if (!e || e === document.body) return {Name: "", Ring: "", Last: true};
 			const ring = (x) => { const s = getComputedStyle(x); return s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2; };
 			let seen = ring(e) || (e.nextElementSibling && ring(e.nextElementSibling)) || (e.closest("label") && ring(e.closest("label")));
 			return {Name: (e.name || e.textContent || e.getAttribute("aria-label") || "").trim(), Ring: seen ? "yes" : "", Last: false}; })()`))

@@ -71,7 +71,7 @@ func TestACommandLineInTheBrowser(t *testing.T) {
 	b.until(t, `document.activeElement === document.body && location.pathname.startsWith("/local-access/")`)
 	b.click(t, `form[action$="/authorize"] button`)
 	b.until(t, `location.pathname.endsWith("/done") && document.querySelector("h1").innerText === "Authorized"`)
-	answer := <-got
+	answer := <-got // the page above is where the listener sends the browser
 	if answer.Get("state") != p.State {
 		t.Errorf("answered %v", answer)
 	}
