@@ -216,7 +216,7 @@ func (w *workstation) sdks() {
 	}
 	w.secrets["the secret key"], w.secrets["the session token"] = keys.SecretAccessKey, keys.SessionToken
 	w.secrets["the console's address"] = signInToken(w.t, w.must("aws", "console", "--print", "--host", w.host, "--tenant", "kestrel-prod"))
-	process := processcreds.NewProvider("env -i " + strings.Join(w.env, " ") + " jitney aws --host " + w.host + " --tenant kestrel-prod")
+	process := processcreds.NewProvider("env -i "+strings.Join(w.env, " ")+" jitney aws --host "+w.host+" --tenant kestrel-prod", func(o *processcreds.Options) { o.Timeout = patience })
 	client := sts.New(sts.Options{Region: "eu-west-2", BaseEndpoint: &w.endpoint, Credentials: process})
 	if who, err := client.GetCallerIdentity(w.t.Context(), nil); err != nil || !strings.Contains(*who.Arn, "example.user@msp.example-") {
 		w.t.Errorf("the Go SDK: %v", err)

@@ -143,8 +143,7 @@ func (v *visitor) filled(target string) (form url.Values, page string) {
 	form = url.Values{"minutes": {"15"}, "reason": {"The spooler service has to be restarted."}, "kind": {"ad"}}
 	page = v.get("/request")
 	form.Set("customer", option(v.t, page, "customer", "Pedro"))
-	page = v.show("/request/preview", form)
-	form.Set("ticket", option(v.t, page, "ticket", "The printer"))
+	page = v.chooses(form, "The printer")
 	form.Set("target", option(v.t, page, "target", target))
 	return form, page
 }
@@ -196,7 +195,7 @@ func canaryCloud(t *testing.T) (broker.TargetInput, *entra.Tenant, *entra.Cloud)
 func walkM365(t *testing.T, tech, ada *visitor, tenant *entra.Tenant, secrets map[string]string) {
 	form := url.Values{"minutes": {"15"}, "reason": {"Mail flow has to be repaired."}, "kind": {"entra"}}
 	form.Set("customer", option(t, tech.get("/request"), "customer", "Pedro"))
-	form.Set("ticket", option(t, tech.show("/request/preview", form), "ticket", "The printer"))
+	tech.chooses(form, "The printer")
 	grant := tech.send(form)
 	ready := func(v *visitor) func() bool {
 		return func() bool { return strings.Contains(v.get("/grants/"+grant), "Reveal once") }

@@ -180,9 +180,11 @@ func (m *mishap) request() (grant string) {
 		}
 		form := url.Values{"minutes": {"30"}, "reason": {"The spooler service has to be restarted."}, "kind": {m.kind}}
 		_, page, _ := m.try("GET", "/request", nil)
-		form.Set("customer", option(m.t, page, "customer", "Pedro"))
+		customer, _ := choice(page, "customer", "Pedro")
+		form.Set("customer", customer)
 		_, page, _ = m.try("POST", "/request/preview", form)
-		form.Set("ticket", option(m.t, page, "ticket", "The printer"))
+		ticket, _ := choice(page, "ticket", "The printer")
+		form.Set("ticket", ticket)       // if the form did not wait for it, the request is refused, and sent again
 		m.v.do("POST", "/request", form) // once: its answer may be lost
 		m.revive()
 		return false

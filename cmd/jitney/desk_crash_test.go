@@ -144,11 +144,13 @@ type deadly struct {
 	sim    http.Handler
 	writes string
 	late   sync.WaitGroup
+	gate   sync.RWMutex // locked while a late request takes effect
 
 	mu     sync.Mutex
 	fate   string // of the next request that writes; empty once it was met
 	met    bool
 	victim *process
+	began  time.Time // the first request of the process that runs: before it tried anything
 }
 
 // struck reports whether the process that runs was killed by its fate.
@@ -165,7 +167,7 @@ func (d *deadly) start(t *testing.T, data, point string) *process {
 	defer d.mu.Unlock()
 	env := []string{"JITNEY_TEST_MAIN=", "JITNEY_TEST_DESK=" + data, "JITNEY_CRASH=" + point}
 	d.victim = start(t, env, "-test.run=^TestCrashDeskWriter$")
-	d.fate, d.met = "", false
+	d.fate, d.met, d.began = "", false, time.Time{}
 	if strings.HasPrefix(point, "request:") {
 		d.fate = point
 	}
@@ -175,12 +177,18 @@ func (d *deadly) start(t *testing.T, data, point string) *process {
 func (d *deadly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	fate, victim := "", d.victim
+	if d.began.IsZero() {
+		d.began = time.Now()
+	}
+	began := d.began
 	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, d.writes) {
 		fate, d.fate = d.fate, ""
 		d.met = d.met || fate != ""
 	}
 	d.mu.Unlock()
 	if fate == "" {
+		d.gate.RLock()
+		defer d.gate.RUnlock()
 		d.sim.ServeHTTP(w, r)
 		return
 	}
@@ -190,13 +198,14 @@ func (d *deadly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if fate == diesDone {
 		d.sim.ServeHTTP(httptest.NewRecorder(), again)
 	}
-	came := time.Now()
 	_ = victim.cmd.Process.Kill()
 	<-victim.done
 	if fate == diesLate {
 		d.late.Go(func() {
 			<-time.After(deskGrace / 10)
-			if time.Since(came) < deskGrace/2 { // else the machine is so busy that it would come after the grace, which no request does
+			d.gate.Lock() // nobody looks between asking for the time and the effect
+			defer d.gate.Unlock()
+			if time.Since(began) < deskGrace/2 { // else the machine is so busy that it would come after the grace, which no request does
 				d.sim.ServeHTTP(httptest.NewRecorder(), again)
 			}
 		})

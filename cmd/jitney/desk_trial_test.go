@@ -199,13 +199,19 @@ func TestCredentialsThatChangeWhileNotesAreWritten(t *testing.T) {
 			o := newOffice(t)
 			grant := o.give(fake.Admin)
 			o.noted(grant, "granted")
-			other := secret.New("Key0002")
+			other, gone := secret.New("Key0002"), make(chan struct{})
+			rotate := func() { o.desk.Rotate(other); close(gone) }
 			if when == "before the note is looked for" {
-				o.desk.Rotate(other)
+				rotate()
 			} else {
-				o.between(func() { o.desk.Rotate(other) })
+				o.between(rotate)
 			}
 			o.end(grant)
+			select {
+			case <-gone:
+			case <-time.After(patience):
+				t.Fatal("nobody wrote the note")
+			}
 			time.Sleep(deskGrace) // some tries with the old key
 			if n := o.times(grant, "ended"); n != 0 {
 				t.Errorf("the note is there %d times, written with a key that is refused", n)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -65,10 +66,14 @@ func TestM365InABrowser(t *testing.T) {
 	c.press("form button")
 	c.until(`document.body.innerText.includes("does not exist")`)
 
-	c.open(base + "/desk")
-	c.run(`[...document.querySelectorAll("a[href^='/desk/']")].find(a => a.textContent.includes("New hire") || a.closest("tr,li")?.textContent.includes("New hire")).click()`)
-	c.until(`location.pathname.startsWith("/desk/") && document.body.innerText.includes("has been revoked")`)
-	notes := c.text()
+	notes := ""
+	poll(t, "the note of the end", func() bool { // written beside the end, and the page of a ticket stays as it was opened
+		c.open(base + "/desk")
+		c.run(`[...document.querySelectorAll("a[href^='/desk/']")].find(a => a.textContent.includes("New hire") || a.closest("tr,li")?.textContent.includes("New hire")).click()`)
+		c.until(`location.pathname.startsWith("/desk/") && document.readyState === "complete"`)
+		notes = c.text()
+		return strings.Contains(notes, "has been revoked")
+	})
 	granted := "The account " + username + " is now enabled and has been added to the Global Admin role."
 	if strings.Count(notes, granted) != 1 || !strings.Contains(notes, "Mail flow has to be repaired.") {
 		t.Errorf("the ticket does not say once %q and why:\n%s", granted, notes)
@@ -136,7 +141,9 @@ func (c *camera) press(selector string) {
 
 func (c *camera) eval(expression string) string {
 	c.t.Helper()
-	text, err := chromedp.Run(c.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
 	if err != nil {
 		c.t.Fatal(err)
 	}

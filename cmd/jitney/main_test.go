@@ -228,15 +228,36 @@ func (v *visitor) signIn(login, password string) {
 // option finds the value of the option with label in the select called name.
 func option(t *testing.T, page, name, label string) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(page, `name="`+name+`"`)
+	value, rest := choice(page, name, label)
+	if value == "" {
+		t.Fatalf("select %s has no option %q:\n%s", name, label, rest)
+	}
+	return value
+}
+
+// choice is option, or empty if there is none, and the select itself.
+func choice(page, name, label string) (value, list string) {
+	_, rest, _ := strings.Cut(page, `name="`+name+`"`)
 	rest, _, _ = strings.Cut(rest, "</select>")
 	for _, m := range regexp.MustCompile(`<option value="([^"]*)"[^>]*>([^<]*)`).FindAllStringSubmatch(rest, -1) {
 		if strings.Contains(html.UnescapeString(m[2]), label) {
-			return html.UnescapeString(m[1])
+			return html.UnescapeString(m[1]), rest
 		}
 	}
-	t.Fatalf("select %s (there: %v) has no option %q:\n%s", name, ok, label, rest)
-	return ""
+	return "", rest
+}
+
+// chooses chooses a ticket on the form, and reports the form's page. A form does
+// not wait long for tickets: it says so, and who fills it in asks again.
+func (v *visitor) chooses(form url.Values, ticket string) (page string) {
+	v.t.Helper()
+	poll(v.t, "the ticket "+ticket+" on the form", func() bool {
+		page = v.show("/request/preview", form)
+		value, _ := choice(page, "ticket", ticket)
+		form.Set("ticket", value)
+		return value != ""
+	})
+	return page
 }
 
 // request asks for access to a directory and reports the grant's ID.
@@ -245,8 +266,7 @@ func (v *visitor) request(customer, ticket string, minutes int, reason string) s
 	form := url.Values{"kind": {"ad"}, "minutes": {fmt.Sprint(minutes)}, "reason": {reason}}
 	page := v.get("/request")
 	form.Set("customer", option(v.t, page, "customer", customer))
-	_, page, _ = v.do("POST", "/request/preview", form)
-	form.Set("ticket", option(v.t, page, "ticket", ticket))
+	v.chooses(form, ticket)
 	location := v.post("/request", form)
 	m := regexp.MustCompile(`^/grants/([a-z0-9]+)`).FindStringSubmatch(location)
 	if m == nil {

@@ -84,18 +84,24 @@ type camera struct {
 }
 
 func openCamera(t *testing.T, dir string) *camera {
+	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(lab.Chromium(t)), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.WSURLReadTimeout(patience))
 	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancelAllocator)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context it begins in
+		t.Fatal(err)
+	}
 	return &camera{t: t, ctx: ctx, dir: dir}
 }
 
 func (c *camera) do(actions ...chromedp.Action[chromedp.Void]) {
 	c.t.Helper()
-	if err := chromedp.Do(c.ctx, actions...); err != nil {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -122,12 +128,16 @@ func (c *camera) open(address string) {
 func (c *camera) until(condition string) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		ok, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
+		ctx, cancel := context.WithTimeout(c.ctx, patience/4) // a page that goes away may never answer
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
+		cancel()
 		if err == nil && ok {
 			return
 		}
 		if time.Now().After(end) {
-			said, _ := chromedp.Run(c.ctx, chromedp.Evaluate[string]("location.href + ' ' + document.body.innerText"))
+			ctx, cancel := context.WithTimeout(c.ctx, patience/4)
+			defer cancel()
+			said, _ := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href + ' ' + document.body.innerText"))
 			c.t.Fatalf("never: %s (%v); the page says %.3000s", condition, err, said)
 		}
 	}
@@ -135,7 +145,9 @@ func (c *camera) until(condition string) {
 
 func (c *camera) run(script string) {
 	c.t.Helper()
-	if _, err := chromedp.Run(c.ctx, chromedp.Evaluate[bool]("(() => { "+script+"; return true; })()")); err != nil {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("(() => { "+script+"; return true; })()")); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -94,7 +94,11 @@ func TestMetricsAndHealth(t *testing.T) {
 		t.Error("the website shows the metrics")
 	}
 	back := visit(t, "http://"+p.await(`"metrics":"([^"]+)"`))
-	metrics := back.get("/metrics")
+	metrics := ""
+	poll(t, "the first checkpoint", func() bool {
+		metrics = back.get("/metrics")
+		return strings.Contains(metrics, "jitney_audit_checkpoint_age_seconds")
+	})
 	for _, series := range []string{`jitney_grants{state="active"} 0`, `jitney_removal_overdue_seconds 0`, `jitney_removal_lag_seconds_bucket`,
 		`jitney_jobs{queue="accounts",state="due"} 0`, `jitney_overdue_grants 0`, `jitney_audit_checkpoint_age_seconds`, `jitney_audit_unsealed_age_seconds`} {
 		if !strings.Contains(metrics, series) {
