@@ -24,7 +24,7 @@ func TestDoctorOfM365(t *testing.T) {
 	data := t.TempDir()
 	furnish(t, &place{data: data}, []broker.TargetInput{in}, nil)
 
-	out := cli(t, "doctor", "--data", data, "--target", in.Name)
+	out := cli(t, "doctor", "--data", data, "--target", in.Name, "--timeout", patience.String())
 	if strings.Contains(out, "ERROR") || strings.Count(out, "Pedro's Aviary, "+in.Name) < 3 {
 		t.Errorf("doctor of a healthy Entra tenant:\n%s", out)
 	}
@@ -46,7 +46,7 @@ func TestDoctorOfM365(t *testing.T) {
 	probed(t, data, record, in, cloud, tenant)
 
 	tenant.Withdraw(cloud.App(in.Values["app"]))
-	if out := cli(t, "doctor", "--data", data, "--target", in.Name); !strings.Contains(out, "ERROR") || !strings.Contains(out, "→") {
+	if out := cli(t, "doctor", "--data", data, "--target", in.Name, "--timeout", patience.String()); !strings.Contains(out, "ERROR") || !strings.Contains(out, "→") {
 		t.Errorf("doctor of an Entra tenant that has withdrawn consent:\n%s", out)
 	}
 }

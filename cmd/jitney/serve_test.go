@@ -21,7 +21,8 @@ import (
 const serves = `"msg":"jitney serves","address":"([^"]+)"`
 
 // prompt is less than the 30 s of a lease, after which even what nobody woke up
-// for would be done.
+// for would be done. A busy machine gets as long again as it took for a start
+// and a grant.
 const prompt = 20 * time.Second
 
 func serve(t *testing.T, env []string, args ...string) (p *process, base string) {
@@ -128,19 +129,21 @@ func TestOverdueEndsFirstAfterAKill(t *testing.T) {
 	t.Parallel()
 	where := &place{data: t.TempDir()}
 	password := simulated(t, where)
+	first := time.Now()
 	p, base := serve(t, nil, "--data", where.data, "--metrics-listen=")
 	v := visit(t, base)
 	v.signIn("tech@msp.example", password.Reveal())
 	grant := v.request("Pedro", "The printer", 1, "The spooler service has to be restarted.")
 	poll(t, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
+	most := prompt + time.Since(first)
 	p.kill()
 	over := detail(t, where, grant).EndsAt.Add(2 * time.Second)
 	poll(t, "the end of the minute", func() bool { return time.Now().After(over) })
 	began := time.Now()
 	serve(t, nil, "--data", where.data, "--metrics-listen=")
 	poll(t, "the end", func() bool { return !detail(t, where, grant).Ended.IsZero() })
-	if took := detail(t, where, grant).Ended.Sub(began); took > prompt {
-		t.Errorf("after the start it took %s to end what was overdue; want %s at most, the start included", took, prompt)
+	if took := detail(t, where, grant).Ended.Sub(began); took > most {
+		t.Errorf("after the start it took %s to end what was overdue; want %s at most, the start included", took, most)
 	}
 }
 
@@ -151,17 +154,19 @@ func TestAnotherReplicaTakesOver(t *testing.T) {
 	where := &place{data: t.TempDir(), database: database}
 	password := simulated(t, where)
 	env := []string{"JITNEY_DATABASE=" + database}
+	began := time.Now()
 	first, base := serve(t, env, "--data", where.data, "--metrics-listen=")
 	serve(t, env, "--data", where.data, "--metrics-listen=")
 	v := visit(t, base)
 	v.signIn("tech@msp.example", password.Reveal())
 	grant := v.request("Pedro", "The printer", 1, "The spooler service has to be restarted.")
 	poll(t, "active access", func() bool { return strings.Contains(v.get("/grants/"+grant), "Time left") })
+	most := prompt + time.Since(began)
 	first.kill()
 	poll(t, "the end by the other server", func() bool { return !detail(t, where, grant).Ended.IsZero() })
 	g := detail(t, where, grant)
-	if late := g.Ended.Sub(g.EndsAt); late > prompt {
-		t.Errorf("the end came %s late; want %s at most", late, prompt)
+	if late := g.Ended.Sub(g.EndsAt); late > most {
+		t.Errorf("the end came %s late; want %s at most", late, most)
 	}
 }
 
