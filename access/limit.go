@@ -13,6 +13,13 @@ const (
 	RoleMax       = "role-max" // what the role itself allows: AWS Role Max Session Duration
 )
 
+// The names under which people know them.
+const (
+	TitleLength      = "AWS Access Token Validity"
+	TitleAdminLength = "AdminJitSessionDuration" // at AtScope(true)
+	TitleRoleMax     = "AWS Role Max Session Duration"
+)
+
 // Bounds of both, as AWS sets them: STS AssumeRole and IAM UpdateRole.
 const (
 	ShortestSession = 15 * time.Minute
@@ -28,6 +35,29 @@ type Limit struct {
 	Length  time.Duration
 	SetBy   string // person ID
 	SetAt   time.Time
+}
+
+// Title is the name of l and where it stands, for people.
+func (l Limit) Title() string {
+	name := TitleLength
+	if l.Setting == RoleMax {
+		name = TitleRoleMax
+	}
+	kind, _, _ := strings.Cut(l.Place, ":")
+	switch {
+	case kind == "target":
+		return name + " of this target"
+	case kind == "customer":
+		return name + " of the tenant"
+	case l.Place == AtScope(true) && l.Setting == SessionLength:
+		return TitleAdminLength
+	case l.Place == AtScope(true):
+		return name + " of the admin level"
+	case kind == "scope":
+		return name + " of the tenant level"
+	default:
+		return name + ", everywhere"
+	}
 }
 
 // The places at which a Limit can be set, the strongest last.

@@ -99,17 +99,21 @@ func (s *Sessions) Issue(ctx context.Context, who access.Person, ask SessionAsk)
 	if err != nil {
 		return SessionAnswer{}, err
 	}
-	length := access.SessionPlace{Target: w.target.ID, Customer: w.customer.ID, Admin: w.right.Admin}.Length(limits)
+	at := access.SessionPlace{Target: w.target.ID, Customer: w.customer.ID, Admin: w.right.Admin}
+	w.length, w.why = at.Length(limits), access.TitleLength+" is not set"
+	if wins, ok := access.Winning(limits, access.SessionLength, at); ok {
+		w.why = wins.Title()
+	}
 	answer := SessionAnswer{Customer: w.customer, Target: w.target, Admin: w.right.Admin}
 	made := false
-	if answer.Grant, made, err = s.grant(ctx, w, ask, length); err != nil {
+	if answer.Grant, made, err = s.grant(ctx, w, ask); err != nil {
 		return SessionAnswer{}, err
 	}
 	if answer.Grant.ApprovedAt.IsZero() || !made && unchecked(answer.Grant) {
 		answer.Pending = true
 		return answer, nil
 	}
-	if err := s.issue(ctx, w, ask, length, &answer); err != nil {
+	if err := s.issue(ctx, w, ask, &answer); err != nil {
 		if made { // nobody holds anything of it, so nothing should wait for it
 			_, stopped := s.access.End(context.WithoutCancel(ctx), w.who, answer.Grant.ID)
 			if stopped != nil && access.KindOf(stopped) != access.NotFound {
@@ -134,6 +138,8 @@ type wanted struct {
 	target   access.Target
 	kind     target.Kind
 	right    target.Entitlement
+	length   time.Duration // of sessions, by the settings
+	why      string        // which of them says so
 }
 
 // place finds what is asked for, and refuses what may not be had.
@@ -285,7 +291,7 @@ func switched(ctx context.Context, rules Rules, right target.Entitlement) error 
 
 // grant finds the live grant that a session is to be issued from, or asks for
 // a new one.
-func (s *Sessions) grant(ctx context.Context, w wanted, ask SessionAsk, length time.Duration) (g access.Grant, made bool, err error) {
+func (s *Sessions) grant(ctx context.Context, w wanted, ask SessionAsk) (g access.Grant, made bool, err error) {
 	now := time.Now().UTC()
 	if ask.Grant != "" {
 		g, err := s.access.visible(ctx, w.who, ask.Grant)
@@ -308,7 +314,7 @@ func (s *Sessions) grant(ctx context.Context, w wanted, ask SessionAsk, length t
 	}
 	minutes := ask.Minutes
 	if minutes == 0 {
-		minutes = int64((length + time.Minute - 1) / time.Minute)
+		minutes = int64((w.length + time.Minute - 1) / time.Minute)
 		policy, err := policyFor(ctx, s.access.Rules, w.target, w.right)
 		if err != nil {
 			return g, false, err
@@ -335,7 +341,7 @@ func until(g access.Grant, now time.Time) time.Time {
 
 // issue has the target issue what is asked for from the grant of answer, and
 // stores that it did.
-func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, length time.Duration, answer *SessionAnswer) error {
+func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, answer *SessionAnswer) error {
 	c, err := s.access.Grants.Case(ctx, answer.Grant.Account)
 	if err != nil {
 		return err
@@ -352,8 +358,9 @@ func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, length t
 	defer cancel()
 	now := time.Now().UTC()
 	end := until(answer.Grant, now)
+	length, asked := w.length, time.Duration(ask.Minutes)*time.Minute
 	if ask.Minutes > 0 { // also of a grant that is longer
-		length = min(length, time.Duration(ask.Minutes)*time.Minute)
+		length = min(length, asked)
 	}
 	if left := end.Sub(now); ask.Minutes == 0 && left > 0 { // that a session ends with its grant is news only to who asked for longer
 		length = min(length, left)
@@ -369,6 +376,9 @@ func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, length t
 		}
 	}
 	answer.Keys, answer.Notices = keys, keys.Notices
+	if asked-length >= time.Minute && keys.EndsAt.Sub(now) > length-time.Minute { // else another limit cut it further, and the target said which
+		answer.Notices = append(slices.Clone(keys.Notices), "Cut to "+access.Length(length)+": "+w.why+" (Settings, AWS sessions).")
+	}
 	answer.Session = access.Session{ID: newID(), Grant: answer.Grant.ID, Account: answer.Grant.Account, Customer: w.customer.ID, Target: w.target.ID,
 		Entitlement: w.right.Name, Person: w.who.ID, For: ask.For, Via: ask.From.Via, Token: ask.From.Token,
 		Application: clip(ask.From.Application, 60), Machine: clip(ask.From.Machine, 100), Address: clip(ask.From.Address, 64),

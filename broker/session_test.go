@@ -22,7 +22,8 @@ type vault struct {
 	asked  []target.SessionAsk
 	fail   error
 	during func()        // while a session is being issued
-	max    time.Duration // what its roles allow
+	max    time.Duration // what its roles say that they allow
+	most   time.Duration // what they really allow; zero: anything
 }
 
 func (v *vault) Observe(_ context.Context, a access.Account) (access.Observation, error) {
@@ -59,11 +60,15 @@ func (v *vault) Session(_ context.Context, a access.Account, ask target.SessionA
 	if fail != nil {
 		return target.Keys{}, fail
 	}
+	var notices []string
 	ends := time.Now().Add(ask.Length)
+	if v.most > 0 && v.most < ask.Length {
+		ends, notices = time.Now().Add(v.most), []string{"Cut to " + v.most.String() + "."}
+	}
 	if ask.Until.Before(ends) {
 		ends = ask.Until
 	}
-	return target.Keys{ID: "ASIAEXAMPLE", Secret: secret.New("s"), Token: secret.New("t"), Name: "session-" + a.ID, EndsAt: ends, ExpiresAt: ends}, nil
+	return target.Keys{ID: "ASIAEXAMPLE", Secret: secret.New("s"), Token: secret.New("t"), Name: "session-" + a.ID, EndsAt: ends, ExpiresAt: ends, Notices: notices}, nil
 }
 
 func (v *vault) Console(context.Context, target.Keys, target.Place) (secret.Text, error) {

@@ -15,9 +15,9 @@ import (
 
 // Names of the settings, as people know them, and as files of elsewhere do.
 const (
-	nameValidity = "AWS Access Token Validity"
-	nameAdmin    = "AdminJitSessionDuration"
-	nameRoleMax  = "AWS Role Max Session Duration"
+	nameValidity = access.TitleLength
+	nameAdmin    = access.TitleAdminLength
+	nameRoleMax  = access.TitleRoleMax
 )
 
 // A limitRow is one setting that is set.
@@ -145,21 +145,10 @@ func placeName(all broker.SessionSettings, place string) string {
 
 // why says which setting wins.
 func why(r broker.SessionSetting) string {
-	kind, _, _ := strings.Cut(r.Wins.Place, ":")
-	switch {
-	case r.Wins.Setting == "":
+	if r.Wins.Setting == "" {
 		return "Nothing is set: one hour"
-	case kind == "target":
-		return nameValidity + " of this target"
-	case kind == "customer":
-		return nameValidity + " of the tenant"
-	case r.Wins.Place == access.AtScope(true):
-		return nameAdmin
-	case kind == "scope":
-		return nameValidity + " of the tenant level"
-	default:
-		return nameValidity + ", everywhere"
 	}
+	return r.Wins.Title()
 }
 
 func settingRowOf(all broker.SessionSettings, r broker.SessionSetting, roles []broker.RoleLimit) settingRow {
