@@ -250,6 +250,7 @@ func TestTheTicketIsCheckedAgainBeforeAccessIsGiven(t *testing.T) {
 		{"it was moved", "belongs to another company", func(t *ticket.Ticket) { t.Company = "other" }},
 		{"it was given to somebody else", "not assigned to the requester", func(t *ticket.Ticket) { t.Assignee = "noor" }},
 		{"the answer is about another one", "not there any more", func(t *ticket.Ticket) { t.ID = "1002" }},
+		{"the customer got another ticket system", "another ticket system now", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,7 +263,11 @@ func TestTheTicketIsCheckedAgainBeforeAccessIsGiven(t *testing.T) {
 				w.paper.set("1001", func(t *ticket.Ticket) { t.Assignee = "maya" })
 				g, err := w.submit(w.people[0], "t1", fake.Admin, "1001", 30)
 				check(t, err)
-				w.paper.set("1001", tt.act)
+				if tt.act == nil {
+					w.connection.Store("other")
+				} else {
+					w.paper.set("1001", tt.act)
+				}
 				w.admin.Roles = append(w.admin.Roles, access.Approver)
 				w.admin, err = w.store.People.SavePerson(t.Context(), w.admin)
 				check(t, err)

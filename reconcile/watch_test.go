@@ -151,8 +151,10 @@ func (p *paper) missed() bool {
 	return p.notThere > 0
 }
 
+// assigned has tickets be the requester's from now on.
+func (w *world) assigned() { w.ruled(access.TicketRules{Unverified: true, Assigned: true}) }
+
 func TestATypedNumberIsVerifiedLater(t *testing.T) {
-	rules := access.TicketRules{Unverified: true}
 	tests := []struct {
 		name   string
 		number string
@@ -167,11 +169,19 @@ func TestATypedNumberIsVerifiedLater(t *testing.T) {
 		{"it is closed", "1001", func(w *world) {
 			w.paper.set("1001", func(t *ticket.Ticket) { t.Open, t.Number = false, "1001" })
 		}, "is closed", []string{"granted", "ended"}},
+		{"it is assigned to the requester", "n-1001", func(w *world) {
+			w.assigned()
+			w.paper.set("1001", func(t *ticket.Ticket) { t.Assignee = "maya" })
+		}, "", []string{"granted", "ticket", "ended"}},
+		{"it is assigned to somebody else", "n-1001", func(w *world) {
+			w.assigned()
+			w.paper.set("1001", func(t *ticket.Ticket) { t.Assignee = "noor" })
+		}, "is not assigned to the requester", []string{"granted", "ended"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
-				w.ruled(rules)
+				w.ruled(access.TicketRules{Unverified: true})
 				if tt.number == "1001" {
 					w.paper.set("1001", func(t *ticket.Ticket) { t.Number = "1001" })
 				}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,9 @@ type world struct {
 	sealer *secret.Sealer
 	realms map[string]*fake.Realm // by target ID
 	paper  *paper
-	mailer *pigeon // nil if no mail can be sent
+	// connection is the ID of that of every customer, if it is not "paper".
+	connection atomic.Value
+	mailer     *pigeon // nil if no mail can be sent
 
 	customer access.Customer
 	targets  []access.Target
@@ -123,7 +126,8 @@ func (w *world) close() {
 
 // desks is the ticket system of every customer.
 func (w *world) desks(_ context.Context, customer string) (ticket.System, string, string, error) {
-	return w.paper, "paper", customer, nil
+	connection, _ := w.connection.Load().(string)
+	return w.paper, cmp.Or(connection, "paper"), customer, nil
 }
 
 // fault notes that something happened that never should.

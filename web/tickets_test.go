@@ -132,6 +132,16 @@ func TestTheFormSearchesTickets(t *testing.T) {
 	w.ask(t, maya, "/request/preview", v).must(t, http.StatusOK, "No ticket matches")
 }
 
+func TestTheFormSaysWhyThereIsNoTicket(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.tickets = nil
+	v := url.Values{"customer": {"aviary"}}
+	w.ask(t, maya, "/request/preview", v).must(t, http.StatusOK, ">This customer has no open ticket<")
+	w.slow.Store(true)
+	w.ask(t, maya, "/request/preview", v).must(t, http.StatusOK, ">No tickets to choose from<", "Press Refresh to try again.")
+}
+
 func TestWhatPoliciesSayOfTickets(t *testing.T) {
 	w := newWorld(t)
 	w.fill()
