@@ -35,11 +35,21 @@ func (s wire) route(w http.ResponseWriter, r *http.Request, path []string) {
 		s.list(w, r.URL.Query(), rows, fields)
 	case r.Method == http.MethodGet && len(path) == 2:
 		s.show(w, r.URL.Query(), rows, path[1])
-	case r.Method == http.MethodPatch && len(path) == 2 && path[0] == "incident":
+	case r.Method == http.MethodPatch && len(path) == 2 && path[0] == sw.table():
 		s.change(w, r, path[1])
 	default:
 		refuse(w, http.StatusMethodNotAllowed, "Method not supported", "")
 	}
+}
+
+const caseTable = "sn_customerservice_case"
+
+// table is the one where tickets are.
+func (sw Switches) table() string {
+	if sw.Cases {
+		return caseTable
+	}
+	return "incident"
 }
 
 // table reports the rows of a table, the oldest first, and its fields.
@@ -53,10 +63,13 @@ func (s wire) table(name string) (rows []row, fields []string) {
 	}
 	sw := s.switches
 	switch name {
-	case "incident":
+	case sw.table():
 		fields = []string{"sys_id", "number", "short_description", "state", "active", "assigned_to", "opened_at", "sys_created_on", "sys_updated_on", "work_notes", "comments"}
 		if !sw.NoCompany {
 			fields = append(fields, "company")
+		}
+		if sw.Cases {
+			fields = append(fields, "account")
 		}
 		for _, t := range s.tickets {
 			if !t.gone {
@@ -66,16 +79,27 @@ func (s wire) table(name string) (rows []row, fields []string) {
 	case "sys_journal_field":
 		fields = []string{"sys_id", "element_id", "element", "name", "value", "sys_created_on", "sys_created_by"}
 		for _, n := range s.notes {
-			rows = append(rows, plain(sw.JournalHidden, "sys_id", n.id, "element_id", n.ticket, "element", n.element, "name", "incident", "value", n.text, "sys_created_on", stamp(n.created), "sys_created_by", n.by))
+			rows = append(rows, plain(sw.JournalHidden, "sys_id", n.id, "element_id", n.ticket, "element", n.element, "name", sw.table(), "value", n.text, "sys_created_on", stamp(n.created), "sys_created_by", n.by))
 		}
 	case "core_company":
 		fields = []string{"sys_id", "name", "customer", "vendor", "manufacturer"}
 		for _, c := range s.companies {
 			rows = append(rows, plain(false, "sys_id", c.id, "name", c.name, "customer", strconv.FormatBool(c.customer), "vendor", strconv.FormatBool(c.vendor), "manufacturer", "false"))
 		}
+	case "customer_account": // the companies that are customers
+		if !sw.Cases {
+			return nil, nil
+		}
+		fields = []string{"sys_id", "name", "number", "customer", "partner"}
+		for _, c := range s.companies {
+			if c.customer {
+				rows = append(rows, plain(false, "sys_id", c.id, "name", c.name, "customer", "true", "partner", "false"))
+			}
+		}
 	case "sys_choice":
 		fields = []string{"name", "element", "value", "label", "inactive", "language"}
-		for _, c := range [][3]string{{"task", "1", "Open"}, {"task", "4", "Closed Incomplete"}, {"incident", "1", "New"}, {"incident", "3", "On Hold"}, {"incident", "6", "Resolved"}, {"incident", "7", "Closed"}, {"incident", "8", "Canceled"}} {
+		for _, c := range [][3]string{{"task", "1", "Open"}, {"task", "4", "Closed Incomplete"}, {"incident", "1", "New"}, {"incident", "3", "On Hold"}, {"incident", "6", "Resolved"}, {"incident", "7", "Closed"}, {"incident", "8", "Canceled"},
+			{caseTable, CaseNew, "New"}, {caseTable, CaseOpen, "Open"}, {caseTable, CaseAwaiting, "Awaiting Info"}, {caseTable, CaseResolved, "Resolved"}, {caseTable, CaseClosed, "Closed"}, {caseTable, CaseCancelled, "Cancelled"}} {
 			rows = append(rows, plain(sw.NoChoices, "name", c[0], "element", "state", "value", c[1], "label", c[2], "inactive", "false", "language", "en"))
 		}
 	case "sys_user":
@@ -98,6 +122,9 @@ func (s wire) row(t *ticket) row {
 	if !s.switches.NoCompany {
 		v["company"] = t.company
 	}
+	if s.switches.Cases { // they are tasks, so they have a company too, which nobody fills in
+		v["company"], v["account"] = "", t.company
+	}
 	if !s.switches.NotesHidden {
 		v["work_notes"], v["comments"] = "", ""
 	}
@@ -107,6 +134,9 @@ func (s wire) row(t *ticket) row {
 	}
 	shown["assigned_to"] = t.assignee
 	shown["state"] = map[string]string{StateNew: "New", StateOnHold: "On Hold", StateResolved: "Resolved", StateClosed: "Closed"}[t.state]
+	if s.switches.Cases {
+		shown["state"] = map[string]string{CaseNew: "New", CaseOpen: "Open", CaseAwaiting: "Awaiting Info", CaseResolved: "Resolved", CaseClosed: "Closed", CaseCancelled: "Cancelled"}[t.state]
+	}
 	for _, n := range s.notes {
 		if _, seen := shown[n.element]; seen && n.ticket == t.id {
 			shown[n.element] = stamp(n.created) + " - Jitney (" + n.element + ")\n" + n.text + "\n\n" + shown[n.element]
@@ -196,7 +226,7 @@ func (s wire) change(w http.ResponseWriter, r *http.Request, id string) {
 				s.store(id, element, text, User)
 			}
 		}
-		rows, _ := s.table("incident")
+		rows, _ := s.table(sw.table())
 		s.mu.Unlock()
 		if sw.NoWrites && t != nil && !t.hidden {
 			refuse(w, http.StatusForbidden, "Operation Failed", "ACL Exception Update Failed due to security constraints")

@@ -34,6 +34,17 @@ const (
 	StateClosed   = "7"
 )
 
+// Some states of a case of Customer Service Management, where other numbers
+// mean other things.
+const (
+	CaseNew       = "1"
+	CaseClosed    = "3"
+	CaseResolved  = "6" // it is still active
+	CaseCancelled = "7"
+	CaseOpen      = "10"
+	CaseAwaiting  = "18"
+)
+
 // Switches are the oddities that can be turned on.
 type Switches struct {
 	hosted.Network
@@ -52,6 +63,7 @@ type Switches struct {
 	NoUsers           bool // the account sees no users
 	NoteLength        int  // longer notes are cut
 	ClientCredentials bool // the instance allows the grant of that name
+	Cases             bool // tickets are cases of Customer Service Management, which belong to accounts
 	NoBasic           bool // the instance takes tokens only
 }
 
@@ -128,7 +140,7 @@ func (s *Server) add(c *company) string {
 	return c.id
 }
 
-// AddTicket opens an incident of a company and reports its id.
+// AddTicket opens an incident, or a case, of a company and reports its id.
 func (s *Server) AddTicket(companyID, title string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +155,12 @@ func (s *Server) SetState(id, state string) { s.change(id, func(t *ticket) { t.s
 
 // Close closes a ticket.
 func (s *Server) Close(id string) {
-	s.change(id, func(t *ticket) { t.state, t.inactive = StateClosed, true })
+	s.change(id, func(t *ticket) {
+		t.state, t.inactive = StateClosed, true
+		if s.switches.Cases {
+			t.state = CaseClosed
+		}
+	})
 }
 
 // Deactivate ends a ticket and leaves its state as it is.
@@ -288,18 +305,19 @@ func refuse(w http.ResponseWriter, status int, message, detail string) {
 var (
 	asked  = []string{"sysparm_query", "sysparm_fields", "sysparm_limit", "sysparm_offset", "sysparm_display_value", "sysparm_exclude_reference_link"}
 	either = " string object" // with or without display values
-	task   = []string{"sys_id" + either, "number" + either, "short_description" + either, "state" + either, "active" + either, "company" + either, "assigned_to" + either,
+	task   = []string{"sys_id" + either, "number" + either, "short_description" + either, "state" + either, "active" + either, "company" + either, "account" + either, "assigned_to" + either,
 		"opened_at" + either, "sys_created_on" + either, "sys_updated_on" + either, "work_notes" + either, "comments" + either}
 )
 
 // facts are what is publicly known of the calls that jitney makes.
 var facts = []hosted.Fact{
 	{Method: "POST", Path: `/oauth_token\.do`, Form: true, Got: []string{"access_token string", "token_type string", "expires_in number", "scope string"}},
-	{Method: "GET", Path: `/api/now/table/incident`, Query: asked, Under: "result", Got: task},
-	{Method: "GET", Path: `/api/now/table/incident/[0-9a-f]{32}`, Query: asked, Under: "result", Got: task},
-	{Method: "PATCH", Path: `/api/now/table/incident/[0-9a-f]{32}`, Query: asked, Sent: []string{"work_notes string", "comments string", "state string"}, Under: "result", Got: task},
+	{Method: "GET", Path: `/api/now/table/(incident|sn_customerservice_case)`, Query: asked, Under: "result", Got: task},
+	{Method: "GET", Path: `/api/now/table/(incident|sn_customerservice_case)/[0-9a-f]{32}`, Query: asked, Under: "result", Got: task},
+	{Method: "PATCH", Path: `/api/now/table/(incident|sn_customerservice_case)/[0-9a-f]{32}`, Query: asked, Sent: []string{"work_notes string", "comments string", "state string"}, Under: "result", Got: task},
 	{Method: "GET", Path: `/api/now/table/sys_journal_field`, Query: asked, Under: "result", Got: []string{"sys_id string", "element_id string", "element string", "name string", "value string", "sys_created_on string", "sys_created_by string"}},
 	{Method: "GET", Path: `/api/now/table/core_company`, Query: asked, Under: "result", Got: []string{"sys_id string", "name string", "customer string", "vendor string", "manufacturer string"}},
+	{Method: "GET", Path: `/api/now/table/customer_account`, Query: asked, Under: "result", Got: []string{"sys_id string", "name string", "number string", "customer string", "partner string"}},
 	{Method: "GET", Path: `/api/now/table/sys_choice`, Query: asked, Under: "result", Got: []string{"name string", "element string", "value string", "label string", "inactive string", "language string"}},
 	{Method: "GET", Path: `/api/now/table/sys_user`, Query: asked, Under: "result", Got: []string{"sys_id string", "user_name string", "name string"}},
 }

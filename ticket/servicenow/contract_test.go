@@ -68,6 +68,7 @@ func TestContract(t *testing.T) {
 		"notes that are seen in the journal only":  {sim.Switches{NotesHidden: true}, nil},
 		"answers that nobody counts":               {sim.Switches{NoCounts: true}, nil},
 		"a user with an application":               {sim.Switches{NoBasic: true}, application},
+		"cases of Customer Service Management":     {sim.Switches{Cases: true}, []string{"table", "sn_customerservice_case"}},
 		"an application without a user":            {sim.Switches{NoBasic: true, ClientCredentials: true}, append(application, "user", "")},
 	}
 	for name, way := range ways {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,31 @@ func TestStates(t *testing.T) {
 	}
 	if found, err = connect(t, url, "closed", "3").Find(t.Context(), held, resolved); err != nil || found[held].Open || !found[resolved].Open {
 		t.Errorf("with other closed states: %+v, %v", found, err)
+	}
+}
+
+// TestCases has the states of the table of cases as ServiceNow ships it.
+func TestCases(t *testing.T) {
+	s, url := serve(t, sim.Switches{Cases: true})
+	a := s.AddCompany("A")
+	s.AddVendor("Printers Ltd")
+	sys := connect(t, url, "table", "sn_customerservice_case")
+	for state, open := range map[string]bool{sim.CaseNew: true, sim.CaseOpen: true, sim.CaseAwaiting: true, sim.CaseResolved: false, sim.CaseClosed: false, sim.CaseCancelled: false} {
+		id := s.AddTicket(a, "Printer")
+		s.SetState(id, state)
+		found, err := sys.Find(t.Context(), id)
+		page, lerr := sys.Tickets(t.Context(), ticket.Query{Company: a})
+		listed := slices.ContainsFunc(page.Tickets, func(t ticket.Ticket) bool { return t.ID == id })
+		if err != nil || lerr != nil || found[id].Open != open || found[id].Company != a || listed != open || page.Foreign > 0 {
+			t.Errorf("%s: %+v, %v; listed %v, %v", state, found[id], err, page, lerr)
+		}
+	}
+	importer, _ := ticket.As[ticket.Importer](sys)
+	if all, err := importer.Companies(t.Context()); err != nil || len(all) != 1 || all[0].ID != a {
+		t.Errorf("companies: %+v, %v", all, err)
+	}
+	if said := check(t, sys); strings.Contains(said, "error") || !strings.Contains(said, "in the states Resolved, Closed, Cancelled.") {
+		t.Errorf("said\n%s", said)
 	}
 }
 
