@@ -3,9 +3,9 @@ package broker_test
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jitney/access"
@@ -22,9 +22,15 @@ func (w *world) list(q broker.TicketQuery) broker.TicketList {
 	return l
 }
 
+// How long a form waits is told by a clock that stands still while anybody works.
 func TestTheFormListsTicketsWhateverTheirSystemDoes(t *testing.T) {
+	synctest.Test(t, listsTickets)
+}
+
+func listsTickets(t *testing.T) {
 	w := newWorld(t)
-	w.desk.lies = true // lists closed ones, and those of others
+	defer time.Sleep(time.Minute) // after which nobody remembers any more that it did not answer
+	w.desk.lies = true            // lists closed ones, and those of others
 	l := w.list(broker.TicketQuery{})
 	if len(l.Tickets) != 1 || l.Tickets[0].ID != "open-aviary" || l.Trouble != "" || l.ReadAt.IsZero() {
 		t.Errorf("%+v", l)
@@ -57,10 +63,8 @@ func TestTheFormListsTicketsWhateverTheirSystemDoes(t *testing.T) {
 		t.Errorf("while it is slow: %+v", l)
 	}
 	close(w.desk.hold)
-	deadline := time.Now().Add(time.Minute) // what comes late is there for the next one
-	for l = w.list(broker.TicketQuery{}); len(l.Tickets) != 3 && time.Now().Before(deadline); l = w.list(broker.TicketQuery{}) {
-	}
-	if len(l.Tickets) != 3 || l.Trouble != "" {
+	synctest.Wait()
+	if l = w.list(broker.TicketQuery{}); len(l.Tickets) != 3 || l.Trouble != "" { // what comes late is there for the next one
 		t.Errorf("after it had answered late: %+v", l)
 	}
 	if _, err := w.Access.TicketList(w.ctx, w.outsider, "aviary", broker.TicketQuery{}); access.KindOf(err) != access.NotFound {
@@ -71,6 +75,10 @@ func TestTheFormListsTicketsWhateverTheirSystemDoes(t *testing.T) {
 // TestAListOfTheSettingsBeforeIsNotKept changes the settings of a connection
 // while a list is being read with the old ones.
 func TestAListOfTheSettingsBeforeIsNotKept(t *testing.T) {
+	synctest.Test(t, settingsChange)
+}
+
+func settingsChange(t *testing.T) {
 	w := newWorld(t)
 	one := w.connect()
 	w.connected = one.ID
@@ -81,14 +89,7 @@ func TestAListOfTheSettingsBeforeIsNotKept(t *testing.T) {
 		_, err := w.Access.TicketList(w.ctx, w.maya, "aviary", broker.TicketQuery{})
 		read <- err
 	}()
-	asked := func() bool {
-		w.desk.mu.Lock()
-		defer w.desk.mu.Unlock()
-		return w.desk.asked == 1
-	}
-	for !asked() {
-		runtime.Gosched()
-	}
+	synctest.Wait() // for the answer
 	_, err := w.Broker.Tickets.Save(w.ctx, w.admin, broker.ConnectionInput{ID: one.ID, Version: one.Version, Values: map[string]string{"url": "https://other.example"},
 		Secrets: map[string]secret.Text{"token": secret.New("token-of-the-other")}})
 	check(t, err)
@@ -173,6 +174,10 @@ func TestTicketsOnSubmit(t *testing.T) {
 }
 
 func TestATypedNumberWillDoOnlyWhereThePolicySaysSo(t *testing.T) {
+	synctest.Test(t, typesNumbers)
+}
+
+func typesNumbers(t *testing.T) {
 	w := newWorld(t)
 	w.list(broker.TicketQuery{}) // so that it is known
 	w.desk.down = true
