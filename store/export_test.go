@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"jitney/store/db"
 )
@@ -22,6 +23,14 @@ func (s *Store) ExecWriter(ctx context.Context, statement string) error {
 		_, err := t.on.ExecContext(ctx, statement)
 		return err
 	})
+}
+
+// OneSession has s use one connection from now on. It returns when the others
+// are closed: some may be in use.
+func (s *Store) OneSession() {
+	for s.core.writes.SetMaxOpenConns(1); s.core.writes.Stats().OpenConnections > 1; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // WriteSettings writes settings in one transaction, which then ends with err.

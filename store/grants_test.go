@@ -37,7 +37,7 @@ func create(t *testing.T, s *store.Store, n access.NewGrant) access.Grant {
 // claim leases everything that is due.
 func claim(t *testing.T, s *store.Store) []schedule.Item[access.Case] {
 	t.Helper()
-	items, err := s.Accounts.Claim(t.Context(), schedule.Claim{Owner: "me", For: time.Minute, Limit: 100})
+	items, err := s.Accounts.Claim(t.Context(), schedule.Claim{Owner: "me", For: time.Hour, Limit: 100})
 	if err != nil {
 		t.Fatalf("claim: %v", err)
 	}

@@ -186,11 +186,12 @@ func makePrivate(path string) {
 
 // firstContact connects to a SQLite file. Two processes that make the same
 // file stand in each other's way for a moment, which busy_timeout does not
-// cover, because switching to a write-ahead log waits for nobody.
+// cover, because switching to a write-ahead log waits for nobody; so this waits
+// for as long.
 func firstContact(ctx context.Context, db *sql.DB) error {
 	for try := 0; ; try++ {
 		err := db.PingContext(ctx)
-		if err == nil || !isBusy(err) || try == 100 {
+		if err == nil || !isBusy(err) || try == 500 {
 			return err
 		}
 		select {

@@ -19,7 +19,7 @@ func tellsNext[T any](s *suite[T]) {
 		}
 		return d, ok
 	}
-	near := func(d, want time.Duration) bool { return d > want-30*time.Second && d <= want }
+	near := func(d, want time.Duration) bool { return d > want-slack && d <= want }
 
 	if d, ok := next(); ok {
 		s.Errorf("an empty table is due in %v", d)
@@ -62,7 +62,7 @@ func claimsOnce[T any](s *suite[T]) {
 		owner := fmt.Sprintf("owner%d", c)
 		all.Go(func() {
 			for empty := 0; empty < 3; {
-				items, err := s.Table.Claim(context.WithoutCancel(s.Context()), schedule.Claim{Owner: owner, For: time.Minute, Limit: 7})
+				items, err := s.Table.Claim(context.WithoutCancel(s.Context()), schedule.Claim{Owner: owner, For: lasting, Limit: 7})
 				if err != nil {
 					s.Errorf("claim: %v", err)
 					return

@@ -59,10 +59,17 @@ func Run[T any](t *testing.T, open func(t *testing.T) Subject[T]) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.run(&suite[T]{T: t, Subject: open(t), lease: time.Minute})
+			tt.run(&suite[T]{T: t, Subject: open(t), lease: lasting})
 		})
 	}
 }
+
+// A machine may be busy with other things for a while: a lease outlives that,
+// and what is measured meanwhile is still told from what is not meant.
+const (
+	lasting = 10 * time.Minute
+	slack   = 4 * time.Minute
+)
 
 type suite[T any] struct {
 	*testing.T
@@ -126,7 +133,7 @@ func (s *suite[T]) fail(it schedule.Item[T], n int) {
 func (s *suite[T]) dueIn(id string, want time.Duration) {
 	s.Helper()
 	r := s.Rows.Peek(s, id)
-	if r.Never || r.Next < want-30*time.Second || r.Next > want+30*time.Second {
+	if r.Never || r.Next < want-slack || r.Next > want+slack {
 		s.Fatalf("row %s is due in %v (never: %v), want %v", id, r.Next, r.Never, want)
 	}
 }
