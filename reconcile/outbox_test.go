@@ -110,7 +110,7 @@ func TestWritingANote(t *testing.T) {
 		{"the settings are wrong, which people mend", slip{findIs: trouble(ticket.Misconfigured)}, 0, 0, false, false, true},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		inBubble(t, tt.name, func(t *testing.T) {
 			s := tt.slip
 			r := s.reconciler()
 			payload, err := json.Marshal(access.Note{Key: "jitney:g:granted:1", Grant: "g", Ticket: access.TicketRef{System: "paper", ID: "1"}, Body: "Text\n[jitney:g:granted:1]"})
@@ -128,6 +128,12 @@ func TestWritingANote(t *testing.T) {
 			}
 		})
 	}
+}
+
+// inBubble runs a test in virtual time: what was tried some seconds ago stays
+// that, however long the machine takes.
+func inBubble(t *testing.T, name string, body func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, body) })
 }
 
 // TestWhatFailsForADayIsParked has a ticket system that can be asked, and says
