@@ -132,6 +132,10 @@ func (s *Server) AddCompany(name string) string { return s.add(&company{name: na
 // AddVendor makes a company that only sells things.
 func (s *Server) AddVendor(name string) string { return s.add(&company{name: name, vendor: true}) }
 
+// AddOwn makes a company that neither buys nor sells, such as the one whose
+// instance it is.
+func (s *Server) AddOwn(name string) string { return s.add(&company{name: name}) }
+
 func (s *Server) add(c *company) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -117,6 +117,7 @@ func TestCases(t *testing.T) {
 	s, url := serve(t, sim.Switches{Cases: true})
 	a := s.AddCompany("A")
 	s.AddVendor("Printers Ltd")
+	s.AddOwn("Aviary MSP")
 	sys := connect(t, url, "table", "sn_customerservice_case")
 	for state, open := range map[string]bool{sim.CaseNew: true, sim.CaseOpen: true, sim.CaseAwaiting: true, sim.CaseResolved: false, sim.CaseClosed: false, sim.CaseCancelled: false} {
 		id := s.AddTicket(a, "Printer")
