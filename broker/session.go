@@ -99,9 +99,8 @@ func (s *Sessions) Issue(ctx context.Context, who access.Person, ask SessionAsk)
 	if err != nil {
 		return SessionAnswer{}, err
 	}
-	at := access.SessionPlace{Target: w.target.ID, Customer: w.customer.ID, Admin: w.right.Admin}
-	w.length, w.why = at.Length(limits), access.TitleLength+" is not set"
-	if wins, ok := access.Winning(limits, access.SessionLength, at); ok {
+	w.length, w.why = w.at().Length(limits), access.TitleLength+" is not set"
+	if wins, ok := access.Winning(limits, access.SessionLength, w.at()); ok {
 		w.why = wins.Title()
 	}
 	answer := SessionAnswer{Customer: w.customer, Target: w.target, Admin: w.right.Admin}

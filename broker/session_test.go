@@ -320,6 +320,42 @@ func TestSettingsDecideHowLongASessionLasts(t *testing.T) {
 	}
 }
 
+// A role says what counts for it: also when a setting goes, and when a target comes.
+func TestRolesFollowTheirSettings(t *testing.T) {
+	w, v := withVault(t)
+	set := func(place string, d time.Duration) []broker.RoleLimit {
+		roles, err := w.Sessions.SetLimit(w.ctx, w.admin, access.Limit{Setting: access.RoleMax, Place: place, Length: d})
+		check(t, err)
+		return roles
+	}
+	set(access.Everywhere, 2*time.Hour)
+	set(access.AtCustomer("aviary"), 8*time.Hour)
+	if v.max != 8*time.Hour {
+		t.Fatalf("the roles allow %v", v.max)
+	}
+	for range 2 { // to remove what is not there changes nothing
+		roles := set(access.AtCustomer("aviary"), 0)
+		if v.max != 2*time.Hour || len(roles) > 0 && (roles[0].Read != 2*time.Hour || roles[0].Wanted != 2*time.Hour) {
+			t.Fatalf("after the tenant's went, the roles allow %v: %+v", v.max, roles)
+		}
+	}
+	v.max = time.Hour // the role of a target that is new
+	roles, err := w.Sessions.Follow(w.ctx, w.admin, "cloud-aviary")
+	if check(t, err); len(roles) != 2 || v.max != 2*time.Hour {
+		t.Fatalf("the roles of the target allow %v: %+v", v.max, roles)
+	}
+	if roles = set(access.Everywhere, 0); len(roles) != 2 || roles[0].Wanted != 0 || roles[0].Read != 2*time.Hour || v.max != 2*time.Hour {
+		t.Fatalf("roles that nothing is set for any more allow %v: %+v", v.max, roles)
+	}
+	v.max = time.Hour
+	if roles, err = w.Sessions.Follow(w.ctx, w.admin, "cloud-aviary"); err != nil || len(roles) != 0 || v.max != time.Hour {
+		t.Fatalf("where nothing is set, the roles allow %v: %+v, %v", v.max, roles, err)
+	}
+	if _, err = w.Sessions.Follow(w.ctx, w.maya, "cloud-aviary"); err == nil {
+		t.Errorf("somebody who is no administrator has roles changed: %v", err)
+	}
+}
+
 func TestASessionWaitsUntilTheTicketWasCheckedAgain(t *testing.T) {
 	w, _ := withVault(t)
 	policy := access.SessionPolicy()

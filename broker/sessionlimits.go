@@ -65,7 +65,7 @@ func (s *Sessions) Settings(ctx context.Context, who access.Person) (out Session
 	}
 	places, err := s.everyPlace(ctx)
 	for _, p := range places {
-		at := access.SessionPlace{Target: p.target.ID, Customer: p.customer.ID, Admin: p.right.Admin}
+		at := p.at()
 		row := SessionSetting{Customer: p.customer, Target: p.target, Right: p.right, Length: at.Length(out.Limits)}
 		row.Target.Settings, row.Target.Findings = nil, nil
 		row.Wins, _ = access.Winning(out.Limits, access.SessionLength, at)
@@ -124,7 +124,7 @@ func (s *Sessions) Switch(ctx context.Context, who access.Person, name string, o
 type RoleLimit struct {
 	Customer, Target, Right string // names
 	TargetID                string
-	Wanted                  time.Duration // how long sessions should be able to last
+	Wanted                  time.Duration // how long sessions should be able to last; zero: no setting is about it any more, so it stays as it is
 	Read                    time.Duration // zero if it could not be read
 	Trouble                 string        // why not, for people
 }
@@ -134,7 +134,7 @@ func (r RoleLimit) Short() bool { return r.Read > 0 && r.Read < r.Wanted }
 
 // SetLimit stores a setting (a zero Length removes it) and reports, for each
 // role that it is about, what was read back. A role's longest session is set on
-// the role itself. A length beyond what a role allows is stored, cut to that at
+// the role itself; when it is removed, to what counts then. A length beyond what a role allows is stored, cut to that at
 // each session, and reported as Short, so that raising can be offered.
 func (s *Sessions) SetLimit(ctx context.Context, who access.Person, l access.Limit) ([]RoleLimit, error) {
 	who, err := s.gate.fresh(ctx, who, access.Administrator)
@@ -155,24 +155,30 @@ func (s *Sessions) SetLimit(ctx context.Context, who access.Person, l access.Lim
 	}
 	e := by(who, access.EventSessionLimit, "", "", l.Place, text)
 	e.Data = map[string]string{"setting": l.Setting, "place": l.Place, "seconds": fmt.Sprint(int64(l.Length / time.Second))}
+	places, err := s.won(ctx, l) // where the one that is removed counts
+	if err != nil {
+		return nil, err
+	}
 	if err := s.issued.SetLimit(ctx, l, e); err != nil {
 		return nil, err
 	}
-	if l.Length == 0 {
+	if l.Length == 0 && l.Setting != access.RoleMax {
 		return nil, nil
 	}
-	return s.roles(ctx, l)
-}
-
-func placeWord(place string) string {
-	if place == access.Everywhere {
-		return "everywhere"
+	if l.Length != 0 {
+		if places, err = s.won(ctx, l); err != nil {
+			return nil, err
+		}
 	}
-	return place
+	return s.apply(ctx, places, l.Setting)
 }
 
-// roles sets or reads the roles for which l is the setting that wins.
-func (s *Sessions) roles(ctx context.Context, l access.Limit) ([]RoleLimit, error) {
+// Follow sets what the longest session of roles is to be on those of one
+// target, which may be new, and reports what was read back, as SetLimit does.
+func (s *Sessions) Follow(ctx context.Context, who access.Person, targetID string) ([]RoleLimit, error) {
+	if _, err := s.gate.fresh(ctx, who, access.Administrator); err != nil {
+		return nil, err
+	}
 	limits, err := s.issued.Limits(ctx)
 	if err != nil {
 		return nil, err
@@ -182,11 +188,50 @@ func (s *Sessions) roles(ctx context.Context, l access.Limit) ([]RoleLimit, erro
 		return nil, err
 	}
 	places = slices.DeleteFunc(places, func(p wanted) bool {
-		at := access.SessionPlace{Target: p.target.ID, Customer: p.customer.ID, Admin: p.right.Admin}
-		wins, ok := access.Winning(limits, l.Setting, at)
-		return !ok || wins.Place != l.Place
+		_, set := access.Winning(limits, access.RoleMax, p.at())
+		return p.target.ID != targetID || !set
 	})
-	return s.each(ctx, places, func(wanted) access.Limit { return l }), nil
+	return s.apply(ctx, places, access.RoleMax)
+}
+
+// at is where settings count for p.
+func (w wanted) at() access.SessionPlace {
+	return access.SessionPlace{Target: w.target.ID, Customer: w.customer.ID, Admin: w.right.Admin}
+}
+
+func placeWord(place string) string {
+	if place == access.Everywhere {
+		return "everywhere"
+	}
+	return place
+}
+
+// won lists the places at which the setting that stands where l does wins.
+func (s *Sessions) won(ctx context.Context, l access.Limit) ([]wanted, error) {
+	limits, err := s.issued.Limits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	places, err := s.everyPlace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(places, func(p wanted) bool {
+		wins, ok := access.Winning(limits, l.Setting, p.at())
+		return !ok || wins.Place != l.Place
+	}), nil
+}
+
+// apply sets or reads the roles of places, by what wins there now.
+func (s *Sessions) apply(ctx context.Context, places []wanted, setting string) ([]RoleLimit, error) {
+	limits, err := s.issued.Limits(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.each(ctx, places, func(p wanted) access.Limit {
+		wins, _ := access.Winning(limits, setting, p.at())
+		return wins
+	}), nil
 }
 
 // each sets or reads the roles of places, a few at a time.
@@ -217,10 +262,11 @@ func (s *Sessions) role(ctx context.Context, p wanted, l access.Limit) RoleLimit
 	case err != nil:
 	case !ok:
 		return r
-	case l.Setting == access.RoleMax:
-		r.Read, err = limiter.SetLongest(ctx, p.right.Name, l.Length)
 	default:
 		r.Read, err = limiter.Longest(ctx, p.right.Name)
+		if err == nil && l.Setting == access.RoleMax && r.Read != l.Length {
+			r.Read, err = limiter.SetLongest(ctx, p.right.Name, l.Length)
+		}
 	}
 	if err != nil {
 		r.Trouble = plain(err)

@@ -86,8 +86,7 @@ func (s *Sessions) Roles(ctx context.Context, who access.Person) ([]RoleLimit, e
 		return nil, err
 	}
 	return s.each(ctx, places, func(p wanted) access.Limit {
-		at := access.SessionPlace{Target: p.target.ID, Customer: p.customer.ID, Admin: p.right.Admin}
-		return access.Limit{Setting: access.SessionLength, Length: at.Length(limits)}
+		return access.Limit{Setting: access.SessionLength, Length: p.at().Length(limits)}
 	}), nil
 }
 

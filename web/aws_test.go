@@ -292,6 +292,35 @@ func TestAWSSettings(t *testing.T) {
 	}
 }
 
+// What the roles are to allow is set on those of a target that comes later, and
+// that it is not set yet is said.
+func TestRolesOfATargetThatComesLater(t *testing.T) {
+	w := newAWSWorld(t, "")
+	save := func(place, hours, remove string) answer {
+		return w.ask(t, ada, "/settings/aws/limit", url.Values{"name": {nameRoleMax}, "place": {place}, "hours": {hours}, "remove": {remove}})
+	}
+	save("", "7200", "").must(t, 200, "7200 s (2 hours)")
+	form := url.Values{"kind": {fake.Sessions}, "name": {"AWS new"}, "policy": {"sessions"}, "admin_policy": {"default"}, "field-account": {"402177831299"}, "field-region": {"eu-west-2"}}
+	made := w.ask(t, ada, "/customers/kprod/targets", form).must(t, http.StatusSeeOther)
+	bank := w.bank(strings.TrimPrefix(made.Header.Get("Location"), "/targets/"))
+	if most, err := fake.OpenSessions(bank, nil).Longest(t.Context(), fake.Tenant); most != 2*time.Hour || !strings.Contains(made.Header.Get("Set-Cookie"), "flash=saved;") {
+		t.Errorf("the role of the new target allows %v: %v, %v", most, err, made.Header)
+	}
+
+	w.bank("aws-kdev").Fail(&access.Error{Kind: access.Denied, Text: "The role does not trust Jitney."})
+	save(access.AtCustomer("kdev"), "14400", "").must(t, 200, "The role does not trust Jitney.")
+	form.Set("version", "1")
+	if a := w.ask(t, ada, "/targets/aws-kdev", form).must(t, http.StatusSeeOther); !strings.Contains(a.Header.Get("Set-Cookie"), "flash=savednot;") {
+		t.Errorf("that the role was not set is not said: %v", a.Header)
+	}
+	w.bank("aws-kdev").Fail(nil)
+	w.ask(t, ada, "/settings/aws/roles", url.Values{}).must(t, 200, "7200 s (2 hours): not set yet, AWS Role Max Session Duration says 4 hours", "Set it on the role")
+	save(access.AtCustomer("kdev"), "14400", "").must(t, 200, "14400 s (4 hours)").mustNot(t, "not set yet")
+	save(access.AtCustomer("kdev"), "", "yes").must(t, 200, "Removed.", "7200 s (2 hours)").mustNot(t, "not set yet", "left as it is")
+	checkPage(t, "removed", save("", "", "yes").must(t, 200, "left as it is: nothing is set for it any more"))
+	save("", "", "yes").must(t, http.StatusSeeOther)
+}
+
 func TestANewTargetGetsAnExternalIDByChance(t *testing.T) {
 	w := newAWSWorld(t, "")
 	form := regexp.MustCompile(`name="field-external_id" value="([^"]*)"`)

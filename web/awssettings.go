@@ -37,6 +37,8 @@ type settingRow struct {
 type roleRow struct {
 	Tenant, Target, TargetID, Level, Reads, Trouble string
 	Short                                           bool
+	Left                                            bool   // nothing is set for it any more, so it stays as it is
+	Unset                                           string // what is to be set on it, and is not
 	Wanted                                          string
 	Raise                                           int64  // seconds to which it could be raised
 	RaiseWords                                      string // what pressing the button does
@@ -178,10 +180,17 @@ func roleRowOf(role broker.RoleLimit, r broker.SessionSetting, all []broker.Role
 	if role.Read > 0 {
 		out.Reads = secondsOf(role.Read)
 	}
+	out.Left = role.Read > 0 && role.Wanted == 0
+	if r.RoleMax.Setting != "" && role.Read > 0 && role.Read != r.RoleMax.Length {
+		out.Unset = inWords(r.RoleMax.Length)
+	}
 	to := max(role.Wanted, access.ShortestRoleMax)
-	if r.RoleMax.Setting != "" {
+	switch {
+	case out.Unset != "" && r.RoleMax.Length >= role.Wanted:
+		to, out.Place, out.RaiseWords = r.RoleMax.Length, r.RoleMax.Place, "Set it on the role"
+	case r.RoleMax.Setting != "":
 		out.Place, out.RaiseWords = r.RoleMax.Place, "Raise "+nameRoleMax+" to "+inWords(to)
-	} else {
+	default:
 		for _, other := range all {
 			if other.TargetID == role.TargetID {
 				to = max(to, other.Read)
@@ -295,11 +304,14 @@ func (s awsPages) saveLimit(v *visit) error {
 	if err != nil {
 		return s.settingsPage(v, awsSettingsBody{}, nil, err)
 	}
-	if l.Length == 0 {
+	if len(roles) == 0 && l.Length == 0 {
 		return v.back("/settings/aws", "removed")
 	}
 	b := awsSettingsBody{Done: map[string]string{nameAdmin: "The Admin-JIT session duration is configured", nameRoleMax: "The Tenant JIT session duration is configured"}[limitName(l)]}
-	if b.Done == "" {
+	switch {
+	case l.Length == 0:
+		b.Done = "Removed. What the roles allow now is below"
+	case b.Done == "":
 		b.Done = "The AWS Access Token Validity is configured"
 	}
 	all, err := s.Broker.Sessions.Settings(v.ctx(), v.Person)

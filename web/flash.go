@@ -18,6 +18,7 @@ var flashes = map[string]flash{
 	"retried":     {"ok", "refresh-cw", "Trying again now."},
 	"awspending":  {"ok", "hourglass", "The request was sent. An approver decides; after that, press the same button again."},
 	"saved":       {"ok", "circle-check", "Saved."},
+	"savednot":    {"warn", "triangle-alert", "Saved. AWS Role Max Session Duration is not set on its roles yet: see Settings, AWS sessions, Read what the roles allow."},
 	"created":     {"ok", "circle-check", "Created."},
 	"removed":     {"ok", "circle-check", "Removed."},
 	"read":        {"ok", "refresh-cw", "Read from the ticket system."},

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"jitney/access"
 	"jitney/broker"
@@ -222,12 +223,29 @@ func (s places) saveTargetOf(v *visit, in broker.TargetInput, p broker.TargetPag
 	sentFields(v, kind.Fields, in.Values, in.Secrets)
 	t, err := s.Broker.Places.SaveTarget(v.ctx(), v.Person, in)
 	if err == nil {
-		return v.back("/targets/"+t.ID, "saved")
+		return s.savedTarget(v, kind, t)
 	}
 	if access.KindOf(err) == access.NotFound {
 		return err
 	}
 	return s.targetPage(v, http.StatusUnprocessableEntity, in, p, err)
+}
+
+// savedTarget goes to the page of a target that was saved, once its roles have
+// been told how long their sessions may be. That they cannot be told yet is
+// usual where somebody is about to set up the account.
+func (s places) savedTarget(v *visit, kind target.Kind, t access.Target) error {
+	message := "saved"
+	if kind.Sessions {
+		roles, err := s.Broker.Sessions.Follow(v.ctx(), v.Person, t.ID)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(roles, func(r broker.RoleLimit) bool { return r.Read != r.Wanted }) {
+			message = "savednot"
+		}
+	}
+	return v.back("/targets/"+t.ID, message)
 }
 
 func (s places) checkTarget(v *visit) error {
