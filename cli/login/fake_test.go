@@ -29,6 +29,9 @@ type pairing struct {
 	asked                      int    // for its token
 }
 
+// matchCode is that of every pairing.
+const matchCode = "WXYZ-2345"
+
 // A jitney is a fake that pairs as the real one does: a token only against the
 // verifier, with the one-time code if the command line listens, once.
 type jitney struct {
@@ -75,7 +78,7 @@ func reject(w http.ResponseWriter, status int, code string) {
 }
 
 func (j *jitney) pair(w http.ResponseWriter, r *http.Request) {
-	p := &pairing{id: strings.ToLower(rand.Text()), code: "WXYZ-2345"}
+	p := &pairing{id: strings.ToLower(rand.Text()), code: matchCode}
 	if err := json.NewDecoder(r.Body).Decode(p); err != nil || len(p.State) != 43 || len(p.Challenge) != 43 {
 		j.t.Errorf("a pairing that makes no sense: %+v, %v", p, err)
 	}

@@ -188,22 +188,27 @@ func TestAPortThatIsTaken(t *testing.T) {
 // pendingAfter begins or continues a sign-in that nobody finishes.
 func pendingAfter(t *testing.T, d *desk) {
 	t.Helper()
-	err := d.unfinished(t, func(ctx context.Context) error { _, err := Token(ctx, d.Request); return err })
+	err := d.unfinished(t, Token)
 	if !errors.Is(err, ErrPending) || exit.Code(err) != exit.Login || !strings.HasPrefix(err.Error(), "Sign-in pending") {
 		t.Fatalf("%v", err)
 	}
 }
 
-// unfinished ends a call that signs in once it has done all that it does before
-// somebody decides, however long a busy machine takes for that: it has shown
-// the code, opened the link if it does, and asked Jitney how the sign-in stands.
-func (d *desk) unfinished(t *testing.T, call func(context.Context) error) error {
+// unfinished ends a call once it has done all that it does before somebody
+// decides, however long a busy machine takes for that: it has shown the code,
+// opened the link if it does, and asked how a sign-in stands that goes on. It
+// asks no more, so that no question is under way when somebody decides.
+func (d *desk) unfinished(t *testing.T, call func(context.Context, Request) (keep.Token, error)) error {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	before, _ := d.last()
+	shows := func() int { return strings.Count(d.screen.String(), matchCode) }
+	shown := shows()
+	r := d.Request
+	r.poll = time.Hour
 	over := make(chan error, 1)
-	go func() { over <- call(ctx) }()
+	go func() { _, err := call(ctx, r); over <- err }()
 	for {
 		select {
 		case err := <-over:
@@ -211,11 +216,7 @@ func (d *desk) unfinished(t *testing.T, call func(context.Context) error) error 
 		case <-time.After(5 * time.Millisecond):
 		}
 		now, _ := d.last()
-		asked := now.asked
-		if now.id == before.id {
-			asked -= before.asked
-		}
-		if asked > 0 && (now.Port == 0 || d.NoBrowser || d.opened() > 0) {
+		if (now.id != before.id || now.asked > before.asked) && shows() > shown && (now.Port == 0 || d.NoBrowser || d.opened() > 0) {
 			cancel()
 		}
 	}
@@ -480,7 +481,8 @@ func TestARejectedTokenIsNotOfferedAgain(t *testing.T) {
 	if err := d.Store.Put(j.URL, old); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.unfinished(t, func(ctx context.Context) error { _, err := Renew(ctx, d.Request, old); return err }); !errors.Is(err, ErrPending) {
+	renew := func(ctx context.Context, r Request) (keep.Token, error) { return Renew(ctx, r, old) }
+	if err := d.unfinished(t, renew); !errors.Is(err, ErrPending) {
 		t.Fatal(err)
 	}
 	pendingAfter(t, d)
