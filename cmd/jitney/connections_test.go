@@ -2,14 +2,20 @@ package main
 
 import (
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"jitney/access"
 	"jitney/broker"
 	"jitney/secret"
 	simrt "jitney/sim/rt"
+	"jitney/target"
+	"jitney/target/fake"
+	"jitney/ticket"
 	"jitney/ticket/desk"
 )
 
@@ -61,6 +67,56 @@ func TestTheFormListsTicketsOfTheConnectedSystem(t *testing.T) {
 	}
 	if odd := rt.Odd(); len(odd) > 0 {
 		t.Errorf("odd requests: %q", odd)
+	}
+}
+
+// TestDoctorChecksTicketSystems has one that is well, and then one whose token
+// is not accepted any more, or that does not answer.
+func TestDoctorChecksTicketSystems(t *testing.T) {
+	ctx := t.Context()
+	rt := simrt.New(simrt.Switches{})
+	rt.AddQueue("Aviary")
+	server := httptest.NewTLSServer(rt)
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	here := &place{data: t.TempDir(), private: []string{"127.0.0.1"}}
+	p, err := here.open(ctx, slog.New(slog.DiscardHandler), []target.Kind{fake.Kind(nil)})
+	must(t, err)
+	who := access.Person{ID: "local:test", Login: "test", Roles: []access.Role{access.Administrator}, AllCustomers: true}
+	b, token := p.brokers(localPeople{p.store.People, who}), rt.Token("jitney", true)
+	_, err = b.Tickets.Save(ctx, who, broker.ConnectionInput{Kind: "rt", Name: "Our desk", Values: map[string]string{"url": server.URL, "ca": string(ca), "key_field": simrt.KeyField},
+		Secrets: map[string]secret.Text{"token": secret.New(token)}})
+	must(t, err)
+	customer, err := b.Places.SaveCustomer(ctx, who, access.Customer{Name: "Aviary"})
+	must(t, err)
+	_, err = b.Places.SaveTarget(ctx, who, broker.TargetInput{Customer: customer.ID, Kind: fake.Name, Name: "Practice", Values: map[string]string{"domain": "practice.example"}})
+	must(t, err)
+	p.close()
+	told := func(only string, timeout time.Duration) (text string, err error) {
+		found, err := examine(ctx, &shell{}, here, only, timeout)
+		for _, d := range found {
+			if d.About == "ticket system Our desk" {
+				text += d.Level + ": " + d.What + "\n"
+			}
+		}
+		return text, err
+	}
+	if text, err := told("", patience); err != nil || !strings.Contains(text, "ok: ") || strings.Contains(text, "error: ") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if text, err := told("practice", patience); err != nil || text != "" {
+		t.Errorf("with one target named: %v\n%s", err, text)
+	}
+	rt.Revoke(token)
+	if text, err := told("", patience); err != nil || !strings.Contains(text, "error: Request Tracker does not accept") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	rt.Set(simrt.Switches{Slow: time.Hour})
+	if text, err := told("", 50*time.Millisecond); err != nil || !strings.Contains(text, "error: The check was not finished in 50ms.") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if f := finding(&ticket.Trouble{Kind: ticket.Misconfigured, Text: "Unknown.", Err: errors.New("for the log")}); f.What != "Unknown." {
+		t.Errorf("%+v", f)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,11 +17,12 @@ import (
 
 	"jitney/access"
 	"jitney/target"
+	"jitney/ticket"
 )
 
 // A diagnosis is one finding about one part of an installation.
 type diagnosis struct {
-	About string `json:"about"` // "data", "keys", "database", "audit", or customer and target
+	About string `json:"about"` // "data", "keys", "database", "audit", customer and target, or a ticket system
 	access.Finding
 }
 
@@ -32,10 +34,10 @@ func doctorCommand(sh *shell) *cobra.Command {
 	var probe liveProbe
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check the installation and every target, and say what to fix",
+		Short: "Check the installation, every target and every ticket system, and say what to fix",
 		Long: `Check the data directory, the keys, the database, the audit log and every target:
-whether access could be given and, above all, ended. Nothing is changed on a
-target. The exit code is 1 if there is an error. With --quiet only errors and
+whether access could be given and, above all, ended; and every ticket system
+that is connected. Nothing is changed on any of them. The exit code is 1 if there is an error. With --quiet only errors and
 warnings are printed.
 
 With --live-probe something else happens: on an Entra tenant for tests, a
@@ -59,9 +61,9 @@ file that only you can read, without secrets.`,
 	}
 	p.register(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object a finding")
-	cmd.Flags().StringVar(&only, "target", "", "only the target with this name or ID")
+	cmd.Flags().StringVar(&only, "target", "", "only the target with this name or ID, and no ticket system")
 	probe.register(cmd)
-	cmd.Flags().DurationVar(&timeout, "timeout", 45*time.Second, "for each target")
+	cmd.Flags().DurationVar(&timeout, "timeout", 45*time.Second, "for each target and ticket system")
 	return cmd
 }
 
@@ -77,7 +79,12 @@ func examine(ctx context.Context, sh *shell, p *place, only string, timeout time
 	defer prog.close()
 	found = append(found, prog.examineStore(ctx)...)
 	targets, err := prog.examineTargets(ctx, only, timeout)
-	return append(found, targets...), err
+	found = append(found, targets...)
+	if err != nil || only != "" {
+		return found, err
+	}
+	desks, err := prog.examineDesks(ctx, timeout)
+	return append(found, desks...), err
 }
 
 // examineFiles looks at what lies in the data directory.
@@ -146,50 +153,79 @@ func (p *program) examineTargets(ctx context.Context, only string, timeout time.
 	for _, c := range customers {
 		names[c.ID] = c.Name
 	}
+	if only != "" {
+		all = slices.DeleteFunc(all, func(t access.Target) bool { return t.ID != only && !strings.EqualFold(t.Name, only) })
+		if len(all) == 0 {
+			return nil, &failure{code: exitNotFound, what: "find the target", err: fmt.Errorf("there is no target %s", only)}
+		}
+	}
+	return abreast(all, func(t access.Target) []diagnosis {
+		return checked(ctx, names[t.Customer]+", "+t.Name, timeout, func(ctx context.Context) ([]access.Finding, error) {
+			system, err := p.opener.system(ctx, t.ID)
+			if err != nil {
+				return nil, err
+			}
+			if checker, ok := target.As[target.Checker](system); ok {
+				return checker.Check(ctx)
+			}
+			return []access.Finding{{Level: "info", What: "This kind of target cannot be checked beforehand."}}, nil
+		})
+	}), nil
+}
+
+// examineDesks runs the check of every ticket system that is connected, also
+// of those that are not used any more: their notes are still written.
+func (p *program) examineDesks(ctx context.Context, timeout time.Duration) ([]diagnosis, error) {
+	all, err := p.store.Connections.Connections(ctx)
+	if err != nil {
+		return nil, failed("read the ticket systems", err)
+	}
+	return abreast(all, func(c access.Connection) []diagnosis {
+		return checked(ctx, "ticket system "+c.Name, timeout, func(ctx context.Context) ([]access.Finding, error) {
+			system, err := p.tickets.system(ctx, c.ID)
+			if err != nil {
+				return nil, err
+			}
+			if checker, ok := ticket.As[ticket.Checker](system); ok {
+				return checker.Check(ctx)
+			}
+			return []access.Finding{{Level: "info", What: "This kind of ticket system cannot be checked without a ticket."}}, nil
+		})
+	}), nil
+}
+
+// abreast examines all, some at a time, and reports what was found in their
+// order.
+func abreast[T any](all []T, examine func(T) []diagnosis) []diagnosis {
 	results := make([][]diagnosis, len(all))
 	slots := make(chan struct{}, 4)
 	var wait sync.WaitGroup
-	matched := only == ""
-	for i, t := range all {
-		if only != "" && t.ID != only && !strings.EqualFold(t.Name, only) {
-			continue
-		}
-		matched = true
+	for i, one := range all {
 		wait.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			for _, f := range p.examineTarget(ctx, t.ID, timeout) {
-				results[i] = append(results[i], diagnosis{names[t.Customer] + ", " + t.Name, f})
-			}
+			results[i] = examine(one)
 		})
 	}
 	wait.Wait()
-	if !matched {
-		return nil, &failure{code: exitNotFound, what: "find the target", err: fmt.Errorf("there is no target %s", only)}
-	}
-	var found []diagnosis
-	for _, r := range results {
-		found = append(found, r...)
-	}
-	return found, nil
+	return slices.Concat(results...)
 }
 
-func (p *program) examineTarget(ctx context.Context, id string, timeout time.Duration) []access.Finding {
+// checked is what a check found that has so much time.
+func checked(ctx context.Context, about string, timeout time.Duration, check func(context.Context) ([]access.Finding, error)) (found []diagnosis) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	system, err := p.opener.system(ctx, id)
-	if err != nil {
-		return []access.Finding{finding(err)}
+	findings, err := check(ctx)
+	for _, f := range findings {
+		found = append(found, diagnosis{about, f})
 	}
-	checker, ok := target.As[target.Checker](system)
-	if !ok {
-		return []access.Finding{{Level: "info", What: "This kind of target cannot be checked beforehand."}}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		found = append(found, diagnosis{about, access.Finding{Level: "error", What: "The check was not finished in " + timeout.String() + ".", Fix: "Try --timeout with more time."}})
+	case err != nil:
+		found = append(found, diagnosis{about, finding(err)})
 	}
-	findings, err := checker.Check(ctx)
-	if err != nil {
-		findings = append(findings, access.Finding{Level: "error", What: "The check was not finished in " + timeout.String() + ".", Fix: "Try --timeout with more time."})
-	}
-	return findings
+	return found
 }
 
 // finding turns an error into one.
@@ -199,6 +235,9 @@ func finding(err error) access.Finding {
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		return access.Finding{Level: "error", What: f.Error(), Fix: f.hint}
+	}
+	if t, ok := errors.AsType[*ticket.Trouble](err); ok {
+		return access.Finding{Level: "error", What: t.Text}
 	}
 	return access.Finding{Level: "error", What: err.Error()}
 }
