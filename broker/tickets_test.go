@@ -215,36 +215,41 @@ func typesNumbers(t *testing.T) {
 }
 
 func TestAnUnverifiedTicketIsAssignedAsTheListTellsIt(t *testing.T) {
-	for assignee, wrong := range map[string]string{"maya": "", "noor": "is assigned to noor", "": "is assigned to nobody"} {
-		w := newWorld(t)
-		one := w.desk.tickets["open-aviary"]
-		one.Assignee = assignee
-		w.desk.tickets["open-aviary"] = one
-		w.change(func(p *access.Policy) { p.Tickets.Unverified, p.Tickets.Assigned = true, true })
-		w.list(broker.TicketQuery{})
-		w.desk.down = true
-		g, err := w.Access.Submit(w.ctx, w.maya, w.ask())
-		if wrong == "" && (err != nil || !g.Ticket.Unverified) || wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) {
-			t.Errorf("of %q: %+v, %v", assignee, g.Ticket, err)
+	synctest.Test(t, func(t *testing.T) {
+		defer time.Sleep(time.Minute)
+		for assignee, wrong := range map[string]string{"maya": "", "noor": "is assigned to noor", "": "is assigned to nobody"} {
+			w := newWorld(t)
+			one := w.desk.tickets["open-aviary"]
+			one.Assignee = assignee
+			w.desk.tickets["open-aviary"] = one
+			w.change(func(p *access.Policy) { p.Tickets.Unverified, p.Tickets.Assigned = true, true })
+			w.list(broker.TicketQuery{})
+			w.desk.down = true
+			g, err := w.Access.Submit(w.ctx, w.maya, w.ask())
+			if wrong == "" && (err != nil || !g.Ticket.Unverified) || wrong != "" && (err == nil || !strings.Contains(err.Error(), wrong)) {
+				t.Errorf("of %q: %+v, %v", assignee, g.Ticket, err)
+			}
 		}
-	}
+	})
 }
 
 // TestForeignTicketsAreReportedWithTheirConnection has a connection whose
 // system lists the tickets of others, again and again.
 func TestForeignTicketsAreReportedWithTheirConnection(t *testing.T) {
-	w := newWorld(t)
-	w.connected = w.connect().ID
-	w.desk.lies = true
-	for range 2 {
-		w.list(broker.TicketQuery{Refresh: true})
-		w.list(broker.TicketQuery{Text: "nothing"})
-	}
-	page, err := w.Broker.Tickets.Get(w.ctx, w.admin, w.connected)
-	check(t, err)
-	if len(page.Connection.Findings) != 1 || page.Connection.Findings[0].Level != "warning" || !strings.Contains(page.Connection.Findings[0].What, "of other companies") || page.Connection.Findings[0].Fix == "" {
-		t.Errorf("%+v", page.Connection.Findings)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.connected = w.connect().ID
+		w.desk.lies = true
+		for range 2 {
+			w.list(broker.TicketQuery{Refresh: true})
+			w.list(broker.TicketQuery{Text: "nothing"})
+		}
+		page, err := w.Broker.Tickets.Get(w.ctx, w.admin, w.connected)
+		check(t, err)
+		if len(page.Connection.Findings) != 1 || page.Connection.Findings[0].Level != "warning" || !strings.Contains(page.Connection.Findings[0].What, "of other companies") || page.Connection.Findings[0].Fix == "" {
+			t.Errorf("%+v", page.Connection.Findings)
+		}
+	})
 }
 
 func TestLinksLeadToTheTicketSystemOnly(t *testing.T) {

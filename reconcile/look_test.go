@@ -25,12 +25,14 @@ func inWorld(t *testing.T, body func(t *testing.T, w *world, realm *fake.Realm))
 	})
 }
 
-// activate has the first person hold what for minutes.
+// activate has the first person hold what for minutes, and the ticket told so:
+// what a test does to the ticket next comes after that.
 func (w *world) activate(what string, minutes int64) access.Grant {
 	w.t.Helper()
 	g, err := w.submit(w.people[0], "t1", what, "1001", minutes)
 	check(w.t, err)
 	w.until(g.ID, access.Active, 10*time.Second)
+	w.body("jitney:" + g.ID + ":granted:1")
 	return w.grant(g.ID)
 }
 
