@@ -206,9 +206,16 @@ aws_access_key_id = WRONG
 				return k.AccessKeyID + " " + k.SecretAccessKey + " " + k.SessionToken, err
 			}
 			base := sdk.Config{Region: "us-east-1", BaseEndpoint: sdk.String(address), Retryer: func() sdk.Retryer { return sdk.NopRetryer{} }}
-			got, err := retrieve(ambience{os.Getenv, base}.credentials())
-			cfg, wantErr := config.LoadDefaultConfig(t.Context(), config.WithRegion(base.Region), config.WithBaseEndpoint(address), config.WithRetryer(base.Retryer))
-			want, wantErr := retrieve(cfg.Credentials, wantErr)
+			var got, want string
+			var err, wantErr error
+			for deadline := time.Now().Add(time.Minute); ; { // the SDK leaves an instance half a second to answer, which a busy machine may not make
+				got, err = retrieve(ambience{os.Getenv, base}.credentials())
+				cfg, failed := config.LoadDefaultConfig(t.Context(), config.WithRegion(base.Region), config.WithBaseEndpoint(address), config.WithRetryer(base.Retryer))
+				want, wantErr = retrieve(cfg.Credentials, failed)
+				if c.prefix == "" || err == nil && wantErr == nil || time.Now().After(deadline) {
+					break
+				}
+			}
 			if (err == nil) != (wantErr == nil) || err == nil && got != want {
 				t.Errorf("got %q, %v; the SDK: %q, %v", got, err, want, wantErr)
 			}
