@@ -68,7 +68,7 @@ func (v *vault) Session(_ context.Context, a access.Account, ask target.SessionA
 	if ask.Until.Before(ends) {
 		ends = ask.Until
 	}
-	return target.Keys{ID: "ASIAEXAMPLE", Secret: secret.New("s"), Token: secret.New("t"), Name: "session-" + a.ID, EndsAt: ends, ExpiresAt: ends, Notices: notices}, nil
+	return target.Keys{ID: "ASIAEXAMPLE", Secret: secret.New("s"), Token: secret.New("t"), Name: "session-" + a.ID, EndsAt: ends, ExpiresAt: ends.Add(time.Minute), Notices: notices}, nil
 }
 
 func (v *vault) Console(context.Context, target.Keys, target.Place) (secret.Text, error) {

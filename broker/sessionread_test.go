@@ -1,12 +1,14 @@
 package broker_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"jitney/access"
+	"jitney/broker"
 )
 
 // Who asks for less than the access that they have gets less.
@@ -24,6 +26,35 @@ func TestASessionLastsNoLongerThanWasAskedFor(t *testing.T) {
 	got = w.issue(w.maya, long)
 	if v.asked[2].Length != time.Hour || !slices.Equal(got.Notices, []string{"Cut to 1 h: AWS Access Token Validity is not set (Settings, AWS sessions)."}) {
 		t.Errorf("asked %+v, and %q was said", v.asked[2], got.Notices)
+	}
+}
+
+// Who got what, where, for how long and from which machine is in the audit log
+// and in the list of sessions.
+func TestWhatIsIssuedIsRecordedWhole(t *testing.T) {
+	w, _ := withVault(t)
+	ask := keys()
+	ask.From = broker.Caller{Via: access.ViaToken, Token: "tok1", Application: "jitney 1.2", Machine: "runner-7", Address: "192.0.2.7"}
+	got := w.issue(w.maya, ask)
+	want := access.Session{ID: got.Session.ID, Grant: got.Grant.ID, Account: got.Grant.Account, Customer: "aviary", Target: "cloud-aviary", Entitlement: "tenant", Person: w.maya.ID,
+		For: access.ForKeys, Via: access.ViaToken, Token: "tok1", Application: "jitney 1.2", Machine: "runner-7", Address: "192.0.2.7", Name: got.Keys.Name, KeyID: "ASIAEXAMPLE",
+		IssuedAt: got.Session.IssuedAt.Truncate(time.Microsecond), EndsAt: got.Keys.EndsAt.UTC().Truncate(time.Microsecond), ExpiresAt: got.Keys.ExpiresAt.UTC().Truncate(time.Microsecond)}
+	kept, err := w.Sessions.Of(w.ctx, w.maya, got.Grant.ID)
+	check(t, err)
+	if len(kept) != 1 || kept[0] != want || want.ID == "" || time.Since(want.IssuedAt).Abs() > time.Hour {
+		t.Errorf("kept is %+v, want %+v", kept, want)
+	}
+	records, err := w.store.Log.Timeline(w.ctx, got.Grant.ID)
+	check(t, err)
+	i := slices.IndexFunc(records, func(r access.Record) bool { return r.Kind == access.EventSession })
+	if i < 0 {
+		t.Fatal("nothing is in the audit log")
+	}
+	e := records[i]
+	data := map[string]string{"session": want.ID, "name": want.Name, "key": "ASIAEXAMPLE", "scope": "tenant", "for": "keys", "via": "token", "token": "tok1",
+		"application": "jitney 1.2", "machine": "runner-7", "address": "192.0.2.7", "ends": want.EndsAt.Format(time.RFC3339), "expires": want.ExpiresAt.Format(time.RFC3339)}
+	if e.Actor != w.maya.ID || e.Customer != "aviary" || e.Subject != "cloud-aviary" || !maps.Equal(e.Data, data) {
+		t.Errorf("the audit log says %+v, want %v", e, data)
 	}
 }
 
