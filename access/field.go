@@ -12,5 +12,5 @@ type Field struct {
 	Route             bool     // says where stored secrets are sent, or whom they are believed to be for: whoever changes it enters them again
 	Picked            bool     // the connected system tells what can be chosen, once it can be asked
 	Many              bool     // several values, parted by commas
-	Random            bool     // the form of a new one offers a value that nobody can guess
+	Random            bool     // the form of a new one offers a value that nobody can guess; no two customers have the same
 }

@@ -1,11 +1,14 @@
 package broker_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"jitney/access"
 	"jitney/broker"
 	"jitney/secret"
+	"jitney/target"
 )
 
 // A target whose settings lead elsewhere while access is live could not end it
@@ -31,6 +34,44 @@ func TestATargetCannotMoveAwayFromLiveAccess(t *testing.T) {
 	w.settle()
 	w.want(g.ID, access.Ended)
 	check(t, save("there", "fast"))
+}
+
+// By a value that is for one customer alone, one of them could get into what is
+// another's.
+func TestNoTwoCustomersShareWhatNobodyCanGuess(t *testing.T) {
+	kind := target.Kind{Name: "vault", Title: "Cloud", Sessions: true, Fields: []target.Field{{Name: "external_id", Title: "External ID", Random: true}, {Name: "note", Title: "Note"}},
+		Entitlements: target.Offer(target.Entitlement{Name: "tenant", Title: "Tenant"}),
+		Open:         func(context.Context, string, target.Settings) (target.System, error) { return &vault{}, nil }}
+	w := newWorldOf(t, kind)
+	other, err := w.Places.SaveCustomer(w.ctx, w.admin, access.Customer{Name: "Harbour"})
+	check(t, err)
+	add := func(customer, external string) (access.Target, error) {
+		return w.Places.SaveTarget(w.ctx, w.admin, broker.TargetInput{Customer: customer, Kind: "vault", Name: "Cloud", Values: map[string]string{"external_id": external, "note": "the same"}})
+	}
+	first, err := add("aviary", "one")
+	check(t, err)
+	_, err = add("aviary", "one")
+	check(t, err)
+	_, err = add(other.ID, "one")
+	if f := broker.FieldsOf(err); len(f) != 1 || f[0].Field != "external_id" || !strings.Contains(f[0].Text, "another customer") || strings.Contains(f[0].Text, "viary") {
+		t.Errorf("two customers share an external ID: %v", err)
+	}
+	theirs, err := add(other.ID, "two")
+	check(t, err)
+	in := broker.TargetInput{ID: theirs.ID, Version: theirs.Version, Name: "Cloud", Values: map[string]string{"external_id": "one", "note": "the same"}}
+	if _, err = w.Places.SaveTarget(w.ctx, w.admin, in); len(broker.FieldsOf(err)) != 1 {
+		t.Errorf("a change has them share it: %v", err)
+	}
+	old, err := w.store.Targets.Target(w.ctx, theirs.ID) // as it could be before
+	check(t, err)
+	old.Settings["external_id"] = "one"
+	old, err = w.store.Targets.SaveTarget(w.ctx, old, nil)
+	check(t, err)
+	in.Version, in.Disabled = old.Version, true
+	_, err = w.Places.SaveTarget(w.ctx, w.admin, in)
+	check(t, err)
+	_, err = w.Places.SaveTarget(w.ctx, w.admin, broker.TargetInput{ID: first.ID, Version: first.Version, Name: "Cloud", Values: map[string]string{"note": "changed"}})
+	check(t, err)
 }
 
 // Nobody can read a secret that is stored, and so nobody, whose browser was

@@ -220,6 +220,11 @@ func (p *Places) SaveTarget(ctx context.Context, who access.Person, in TargetInp
 	if len(wrong) == 0 && in.ID != "" {
 		wrong = rerouted(kind.Fields, t.Settings, settings.Values, old, settings.Secrets)
 	}
+	if len(wrong) == 0 {
+		if wrong, err = p.taken(ctx, kind, t, settings.Values); err != nil {
+			return access.Target{}, err
+		}
+	}
 	if len(wrong) > 0 {
 		return access.Target{}, &Invalid{Fields: wrong}
 	}
@@ -252,6 +257,29 @@ func (p *Places) policies(ctx context.Context, kind target.Kind, in TargetInput,
 		}
 	}
 	return wrong
+}
+
+// taken lists the settings that a target of one customer alone may have, and
+// that one of another customer has already: by it, whoever sets up targets of
+// the one could get into what is the other's. Whose it is is not told, and what
+// stays as it was is not asked about, so that such a target can be shut.
+func (p *Places) taken(ctx context.Context, kind target.Kind, t access.Target, now map[string]string) (wrong []access.FieldError, err error) {
+	for _, f := range kind.Fields {
+		value := now[f.Name]
+		if !f.Random || value == "" || value == t.Settings[f.Name] {
+			continue
+		}
+		all, err := p.ports.Targets.Targets(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(o access.Target) bool {
+			return o.Customer != t.Customer && o.Kind == t.Kind && o.Settings[f.Name] == value
+		}) {
+			wrong = append(wrong, access.FieldError{Field: f.Name, Text: f.Title + " is in use for another customer. Make one for this target alone."})
+		}
+	}
+	return wrong, nil
 }
 
 // moved lists the settings that would lead to another place: access that is

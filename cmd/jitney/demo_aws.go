@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"jitney/broker"
@@ -10,13 +12,13 @@ import (
 	"jitney/sim/aws"
 )
 
-// The simulated AWS account of the demonstration. The external id is the same
-// at each start, so that kept targets stay valid; nothing but the simulation
-// knows it.
+// The simulated AWS account of the demonstration. The external ids are the
+// same at each start, so that kept targets stay valid; nothing but the
+// simulation knows them.
 const (
 	demoAccount  = "402177831190"
 	demoRegion   = "eu-west-2"
-	demoExternal = "demonstration-of-jitney-2f1c9a77"
+	demoExternal = "demonstration-of-jitney-2f1c9a77-" // and the role
 	demoAdmin    = "kestrel-admin"
 )
 
@@ -33,18 +35,22 @@ func startDemoCloud(ctx context.Context, customers []demoCustomer) (*demoCloud, 
 	account := cloud.AddAccount(demoAccount, "kestrel")
 	user := account.AddUser("jitney", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"},
 {"Effect":"Allow","Action":["iam:GetRole","iam:UpdateRole","iam:ListRolePolicies","iam:GetRolePolicy","iam:PutRolePolicy","iam:DeleteRolePolicy"],"Resource":"arn:aws:iam::`+demoAccount+`:role/kestrel-*"}]}`)
-	trust := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + user.ARN() + `"},
-"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Condition":{"StringEquals":{"sts:ExternalId":"` + demoExternal + `"}}}}`
+	trust := func(external string) string {
+		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"` + user.ARN() + `"},
+"Action":["sts:AssumeRole","sts:TagSession","sts:SetSourceIdentity"],"Condition":{"StringEquals":{"sts:ExternalId":[` + external + `]}}}}`
+	}
+	var every []string
 	for _, c := range customers {
 		if c.aws == "" {
 			continue
 		}
-		bucket := c.aws + "-files"
+		bucket, external := c.aws+"-files", strconv.Quote(demoExternal+c.aws)
+		every = append(every, external)
 		account.AddBucket(bucket, map[string]string{"hello.txt": "This is " + c.name + ".\n", "logs/today.log": "nothing happened\n"})
-		account.AddRole(aws.RoleSpec{Name: c.aws, Trust: trust, MaxSession: 4 * time.Hour, Policies: map[string]string{"tenant": fmt.Sprintf(
+		account.AddRole(aws.RoleSpec{Name: c.aws, Trust: trust(external), MaxSession: 4 * time.Hour, Policies: map[string]string{"tenant": fmt.Sprintf(
 			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":["arn:aws:s3:::%s","arn:aws:s3:::%s/*"]},{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}`, bucket, bucket)}})
 	}
-	account.AddRole(aws.RoleSpec{Name: demoAdmin, Trust: trust, Policies: map[string]string{"admin": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`}})
+	account.AddRole(aws.RoleSpec{Name: demoAdmin, Trust: trust(strings.Join(every, ",")), Policies: map[string]string{"admin": `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`}})
 	server, err := cloud.Serve(ctx)
 	if err != nil {
 		return nil, failed("start the simulated AWS", err)
@@ -56,7 +62,7 @@ func startDemoCloud(ctx context.Context, customers []demoCustomer) (*demoCloud, 
 func (d *demoCloud) target(role string) broker.TargetInput {
 	return broker.TargetInput{Kind: "aws", Name: role,
 		Values: map[string]string{"account": demoAccount, "region": demoRegion, "tenant_role": role, "admin_role": demoAdmin,
-			"access": "Access key", "access_key_id": d.keys.AccessKeyID, "external_id": demoExternal, "endpoint": d.server.URL()},
+			"access": "Access key", "access_key_id": d.keys.AccessKeyID, "external_id": demoExternal + role, "endpoint": d.server.URL()},
 		Secrets: map[string]secret.Text{"secret_access_key": d.keys.Secret}}
 }
 
