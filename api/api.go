@@ -42,9 +42,11 @@ type Pairings interface {
 	Redeem(ctx context.Context, id string, verifier, code secret.Text, address string) (access.Pairing, access.Token, secret.Text, error)
 }
 
-// Sessions issues keys and consoles.
+// Sessions issues keys and consoles, and ends them early.
 type Sessions interface {
 	Issue(ctx context.Context, who access.Person, ask broker.SessionAsk) (broker.SessionAnswer, error)
+	// End ends all grants of one place, which are of one customer; never none without an error.
+	End(ctx context.Context, who access.Person, ask broker.SessionAsk) ([]access.Grant, error)
 	Places(ctx context.Context, who access.Person, from broker.Caller) ([]broker.SessionPlace, error)
 }
 

@@ -43,6 +43,7 @@ type issuer struct {
 	who    access.Person
 	ask    broker.SessionAsk
 	answer broker.SessionAnswer
+	ended  []access.Grant
 	err    error
 }
 
@@ -51,6 +52,13 @@ func (i *issuer) Issue(_ context.Context, who access.Person, ask broker.SessionA
 	defer i.mu.Unlock()
 	i.who, i.ask = who, ask
 	return i.answer, i.err
+}
+
+func (i *issuer) End(_ context.Context, who access.Person, ask broker.SessionAsk) ([]access.Grant, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.who, i.ask = who, ask
+	return i.ended, i.err
 }
 
 func (i *issuer) Places(_ context.Context, who access.Person, from broker.Caller) ([]broker.SessionPlace, error) {

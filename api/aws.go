@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -66,6 +67,27 @@ type tenantBody struct {
 	Scopes    []string `json:"scopes" nullable:"false" enum:"tenant,admin" doc:"What can be had now."`
 }
 
+type endAsk struct {
+	Tenant      string `json:"tenant" required:"false" maxLength:"200" doc:"Name of the tenant; may be left out if only one can be meant."`
+	TenantID    string `json:"tenant_id" required:"false" maxLength:"64" doc:"Its ID; counts more than the name."`
+	Admin       bool   `json:"admin" required:"false" doc:"End what there is of the admin role of the whole account, instead of the tenant's."`
+	Grant       string `json:"grant" required:"false" maxLength:"64" doc:"ID of the grant to end; empty means all that the person has there."`
+	Machine     string `json:"machine" required:"false" maxLength:"255" doc:"Name of the machine that calls."`
+	Application string `json:"application" required:"false" maxLength:"200" doc:"What calls, as it names itself."`
+}
+
+type endBody struct {
+	Scope  string      `json:"scope" enum:"tenant,admin"`
+	Grants []endedBody `json:"grants" nullable:"false" doc:"What was ended, at least one."`
+}
+
+type endedBody struct {
+	Grant    string `json:"grant"`
+	TenantID string `json:"tenant_id"`
+	State    string `json:"state" enum:"ending,withdrawn" doc:"ending: AWS is made to deny its sessions, and the page says when that was proved; withdrawn: nothing had been given."`
+	Page     string `json:"page" doc:"The grant on the website."`
+}
+
 type issued struct {
 	Status int
 	Body   any
@@ -75,6 +97,8 @@ func (s *server) aws() {
 	huma.Register(s.huma, huma.Operation{OperationID: "issue-aws-session", Method: http.MethodPost, Path: "/api/v1/aws/sessions", Summary: "Get keys or a console of AWS",
 		MaxBodyBytes: maxBody, Security: signedIn,
 		Responses: s.answers(map[string]*huma.Response{"200": answer[sessionBody](s, "The session; its secrets are told once."), "202": answer[pendingBody](s, "The grant waits for approval.")})}, s.issue)
+	huma.Register(s.huma, huma.Operation{OperationID: "end-aws-sessions", Method: http.MethodPost, Path: "/api/v1/aws/sessions/end", Summary: "End early what the person has of AWS in one place",
+		MaxBodyBytes: maxBody, Security: signedIn, Responses: s.answers(nil)}, s.end)
 	huma.Register(s.huma, huma.Operation{OperationID: "list-aws-tenants", Method: http.MethodGet, Path: "/api/v1/aws/tenants", Summary: "List where sessions of AWS can be had",
 		Security: signedIn, Responses: s.answers(nil)}, s.tenants)
 }
@@ -103,12 +127,7 @@ func (s *server) issue(ctx context.Context, in *struct{ Body sessionAsk }) (*iss
 	if b.Console {
 		ask.For = access.ForConsole
 	}
-	if b.Machine != "" {
-		ask.From.Machine = b.Machine
-	}
-	if b.Application != "" {
-		ask.From.Application = b.Application
-	}
+	ask.From.Machine, ask.From.Application = cmp.Or(b.Machine, ask.From.Machine), cmp.Or(b.Application, ask.From.Application)
 	got, err := s.Sessions.Issue(ctx, c.who, ask)
 	if err != nil {
 		p := s.problemOf(ctx, err)
@@ -142,6 +161,28 @@ func bodyOf(got broker.SessionAnswer, page string, now time.Time) sessionBody {
 		b.Notices = []string{}
 	}
 	return b
+}
+
+func (s *server) end(ctx context.Context, in *struct{ Body endAsk }) (*struct{ Body endBody }, error) {
+	b, c := in.Body, callOf(ctx)
+	ask := broker.SessionAsk{Customer: b.TenantID, Tenant: b.Tenant, Admin: b.Admin, Grant: b.Grant, From: c.caller()}
+	ask.From.Machine, ask.From.Application = cmp.Or(b.Machine, ask.From.Machine), cmp.Or(b.Application, ask.From.Application)
+	ended, err := s.Sessions.End(ctx, c.who, ask)
+	if err != nil {
+		p := s.problemOf(ctx, err)
+		s.Log.InfoContext(ctx, "sessions not ended", "person", c.who.ID, "scope", scope(b.Admin), "via", ask.From.Via, "code", p.Code)
+		return nil, p
+	}
+	out := endBody{Scope: scope(b.Admin), Grants: []endedBody{}}
+	for _, g := range ended {
+		one := endedBody{Grant: g.ID, TenantID: g.Customer, State: "ending", Page: s.Base + "/grants/" + g.ID}
+		if g.StopCause == access.ByWithdrawal {
+			one.State = "withdrawn"
+		}
+		out.Grants = append(out.Grants, one)
+		s.Log.InfoContext(ctx, "sessions ended early", "person", c.who.ID, "grant", g.ID, "scope", out.Scope, "via", ask.From.Via)
+	}
+	return &struct{ Body endBody }{out}, nil
 }
 
 func (s *server) tenants(ctx context.Context, _ *nothing) (*struct{ Body tenantsBody }, error) {

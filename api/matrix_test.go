@@ -12,6 +12,7 @@ var whoMayCall = map[string]string{
 	"GET /api/v1/me":                       "who has a token",
 	"POST /api/v1/logout":                  "who has a token",
 	"POST /api/v1/aws/sessions":            "who has a token",
+	"POST /api/v1/aws/sessions/end":        "who has a token",
 	"GET /api/v1/aws/tenants":              "who has a token",
 	"POST /api/v1/cli/pairings":            "anybody", // slowed down by address
 	"POST /api/v1/cli/pairings/{id}/token": "anybody", // who has the verifier, and what a person authorized

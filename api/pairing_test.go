@@ -176,7 +176,7 @@ func checkDescription(t *testing.T, doc map[string]any) {
 			}
 		}
 	}
-	if len(seen) != 6 {
+	if len(seen) != 7 {
 		t.Errorf("%d operations", len(seen))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,24 @@ func TestIssuing(t *testing.T) {
 	}
 }
 
+func TestEnding(t *testing.T) {
+	w := newWorld(t)
+	id, text := w.token(t, "maya", func(want *access.Token) { want.Customers = []string{"aviary"} })
+	w.issuer.ended = []access.Grant{{ID: "g1", Request: access.Request{Customer: "aviary"}, StopCause: access.ByHolder}, {ID: "g2", Request: access.Request{Customer: "aviary"}, StopCause: access.ByWithdrawal}}
+	a := w.call(t, text, "POST", "/api/v1/aws/sessions/end", map[string]any{"tenant": "Aviary Foods", "tenant_id": "aviary", "grant": "g1", "admin": true, "machine": "runner", "application": "pipeline"}).must(t, http.StatusOK, "")
+	if a.text != `{"scope":"admin","grants":[{"grant":"g1","tenant_id":"aviary","state":"ending","page":"https://jitney.example/grants/g1"},{"grant":"g2","tenant_id":"aviary","state":"withdrawn","page":"https://jitney.example/grants/g2"}]}`+"\n" {
+		t.Errorf("%s", a.text)
+	}
+	want := broker.SessionAsk{Customer: "aviary", Tenant: "Aviary Foods", Grant: "g1", Admin: true,
+		From: broker.Caller{Via: access.ViaToken, Token: id.ID, Machine: "runner", Application: "pipeline", Address: "192.0.2.1", NoAdmin: true, Customers: []string{"aviary"}}}
+	if !reflect.DeepEqual(w.issuer.ask, want) || w.issuer.who.ID != "maya" {
+		t.Errorf("asked as %s for %+v, want %+v", w.issuer.who.ID, w.issuer.ask, want)
+	}
+	if n := strings.Count(w.log.String(), "sessions ended early"); n != 2 {
+		t.Errorf("%d lines in the log", n)
+	}
+}
+
 func TestWhatIsAnsweredWhenItDoesNotWork(t *testing.T) {
 	w := newWorld(t)
 	_, text := w.token(t, "maya", nil)
@@ -163,6 +182,7 @@ func TestWhatIsAnsweredWhenItDoesNotWork(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w.issuer.err = tt.err
+			w.call(t, text, "POST", "/api/v1/aws/sessions/end", "{}").must(t, tt.status, tt.code)
 			a := w.call(t, text, "POST", "/api/v1/aws/sessions", "{}").must(t, tt.status, tt.code)
 			if strings.Contains(a.text, "canary") {
 				t.Errorf("what is for the log only: %s", a.text)

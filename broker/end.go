@@ -11,6 +11,11 @@ import (
 // so and needs nobody's leave; a request that still waits for approval is
 // withdrawn. Ending what is over already changes nothing and is no error.
 func (a *Access) End(ctx context.Context, who access.Person, grantID string) (access.Grant, error) {
+	return endFrom(ctx, a, who, grantID, Caller{})
+}
+
+// endFrom is [Access.End], and records from where it was called.
+func endFrom(ctx context.Context, a *Access, who access.Person, grantID string, from Caller) (access.Grant, error) {
 	who, err := a.gate.fresh(ctx, who)
 	if err != nil {
 		return access.Grant{}, err
@@ -26,7 +31,11 @@ func (a *Access) End(ctx context.Context, who access.Person, grantID string) (ac
 		if g.ApprovedAt.IsZero() {
 			cause, text = access.ByWithdrawal, "Withdrawn by the requester."
 		}
-		return stop(g, who, cause, "", text), nil
+		events := stop(g, who, cause, "", text)
+		for _, e := range events {
+			from.tell(e.Data)
+		}
+		return events, nil
 	})
 	return g, hide(err)
 }

@@ -47,6 +47,15 @@ func (c Caller) reaches(customer string) bool {
 	return c.Customers == nil || slices.Contains(c.Customers, customer)
 }
 
+// tell adds to the data of a record what is known of where it comes from.
+func (c Caller) tell(data map[string]string) {
+	for name, value := range map[string]string{"via": c.Via, "token": c.Token, "application": clip(c.Application, 60), "machine": clip(c.Machine, 100), "address": clip(c.Address, 64)} {
+		if value != "" {
+			data[name] = value
+		}
+	}
+}
+
 // A SessionAsk is what somebody wants keys or a console for.
 type SessionAsk struct {
 	Customer string // ID, or
@@ -395,12 +404,8 @@ func sessionEvent(w wanted, n access.Session) access.Event {
 	from := map[string]string{access.ViaPage: "the page", access.ViaCLI: "the command line", access.ViaToken: "an API token"}[n.Via]
 	e := by(w.who, access.EventSession, n.Customer, n.Grant, n.Target,
 		fmt.Sprintf("%s for %s on %s until %s UTC, from %s.", what, w.right.Title, w.target.Name, n.EndsAt.UTC().Format("15:04:05"), from))
-	e.Data = map[string]string{"session": n.ID, "name": n.Name, "key": n.KeyID, "scope": n.Entitlement, "for": n.For, "via": n.Via,
+	e.Data = map[string]string{"session": n.ID, "name": n.Name, "key": n.KeyID, "scope": n.Entitlement, "for": n.For,
 		"ends": n.EndsAt.UTC().Format(time.RFC3339), "expires": n.ExpiresAt.UTC().Format(time.RFC3339)}
-	for name, value := range map[string]string{"token": n.Token, "application": n.Application, "machine": n.Machine, "address": n.Address} {
-		if value != "" {
-			e.Data[name] = value
-		}
-	}
+	Caller{Via: n.Via, Token: n.Token, Application: n.Application, Machine: n.Machine, Address: n.Address}.tell(e.Data)
 	return e
 }

@@ -77,6 +77,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "POST /api/v1/aws/sessions":
 		f.session(w, r, who)
+	case "POST /api/v1/aws/sessions/end":
+		f.end(w, r)
 	case "GET /api/v1/me":
 		answer(w, 200, map[string]any{"person": map[string]any{"id": "p1", "login": who, "name": "Ada L.", "administrator": true},
 			"token": map[string]any{"kind": "api", "name": "ci", "admin": true, "tenants": nil, "expires_at": f.ends.UTC()}})
@@ -89,19 +91,37 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (f *fake) session(w http.ResponseWriter, r *http.Request, who string) {
-	var ask map[string]any
+// asked reads what is asked for, and remembers it; false if it is refused.
+func (f *fake) asked(w http.ResponseWriter, r *http.Request) (ask map[string]any, ok bool) {
 	if err := json.NewDecoder(r.Body).Decode(&ask); err != nil || r.Header.Get("Content-Type") != "application/json" {
 		refuse(w, 422, "invalid", "This is no request.", "")
-		return
+		return nil, false
 	}
 	f.asks = append(f.asks, ask)
 	if f.problem != nil {
 		if status, detail, hint := f.problem(ask); status != 0 {
 			code := map[int]string{401: "login_needed", 403: "refused", 404: "not_found", 410: "ended", 422: "invalid"}[status]
 			refuse(w, status, code, detail, hint)
-			return
+			return nil, false
 		}
+	}
+	return ask, true
+}
+
+// end says that grant g1, of which all keys are, is ended, and g2 withdrawn.
+func (f *fake) end(w http.ResponseWriter, r *http.Request) {
+	if ask, ok := f.asked(w, r); ok {
+		one := func(grant, state string) map[string]any {
+			return map[string]any{"grant": grant, "tenant_id": "t1", "state": state, "page": "https://jitney.example.net/grants/" + grant}
+		}
+		answer(w, 200, map[string]any{"scope": map[bool]string{false: "tenant", true: "admin"}[ask["admin"] == true], "grants": []any{one("g1", "ending"), one("g2", "withdrawn")}})
+	}
+}
+
+func (f *fake) session(w http.ResponseWriter, r *http.Request, who string) {
+	ask, ok := f.asked(w, r)
+	if !ok {
+		return
 	}
 	f.issued++
 	scope, tenant, id := "tenant", ask["tenant"], "id-of-"+fmt.Sprint(ask["tenant"])

@@ -52,6 +52,12 @@ AWS_CONFIG_FILE names. Everything else in the file stays as it is, and a profile
 of another kind is never overwritten. The profile is named like the host of
 Jitney unless you name it. No token is ever written.`},
 		{Path: "aws tenants", Short: "List the tenants you may use", Flags: common(), Long: "List the tenants you may use, with their accounts and scopes."},
+		{Path: "aws end", Short: "End what you have of AWS there before its time", Flags: append([]string{"tenant", "tenant-id", "admin", "grant"}, common()...),
+			Long: `End your access to one tenant, or with --admin to the whole account, before its
+time, and forget the keys that are kept of it. All that you have there ends: the
+keys and consoles of pages as well. A request that waits is withdrawn.
+
+  jitney aws end --tenant dev01`},
 		{Path: "login", Short: "Sign this command line in with the browser", Flags: append([]string{"admin", "tenant"}, common()...),
 			Long: `Sign this command line in with the browser. The page shows the same code as the
 terminal. With --device-code the browser may be on another computer.`},

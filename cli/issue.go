@@ -153,22 +153,17 @@ func (a issuer) forgetGrant(id string) {
 	})
 }
 
-// issue asks Jitney for a session. A sign-in that is over is renewed once.
+// issue asks Jitney for a session.
 func (a issuer) issue(ctx context.Context, console bool) (kept, error) {
 	client := call.New(a.s.origin, "jitney/"+a.Version)
 	ask := a.ask(console)
-	token, err := a.token(ctx)
-	if err != nil {
-		return kept{}, err
-	}
-	s, answer, err := client.Issue(ctx, token.Text, ask)
-	if answer.Status == 401 && a.s.token == "" {
-		if token, err = a.renew(ctx, a.loginRequest(), token); err != nil {
-			return kept{}, err
-		}
-		a.remember(token)
-		s, answer, err = client.Issue(ctx, token.Text, ask)
-	}
+	var s call.Session
+	var answer call.Answer
+	err := a.signedInFor(ctx, func(token string) (call.Answer, error) {
+		var err error
+		s, answer, err = client.Issue(ctx, token, ask)
+		return answer, err
+	})
 	if err != nil {
 		return kept{}, err
 	}
@@ -185,6 +180,25 @@ func (a issuer) issue(ctx context.Context, console bool) (kept, error) {
 		a.note("%s", call.Clean(n))
 	}
 	return kept{Origin: a.s.origin, Issued: now, Behind: -skew, Session: s}, nil
+}
+
+// signedInFor makes one request with a token. A sign-in that is over is renewed
+// once, and the request repeated.
+func (a issuer) signedInFor(ctx context.Context, request func(token string) (call.Answer, error)) error {
+	token, err := a.token(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := request(token.Text)
+	if answer.Status != 401 || a.s.token != "" {
+		return err
+	}
+	if token, err = a.renew(ctx, a.loginRequest(), token); err != nil {
+		return err
+	}
+	a.remember(token)
+	_, err = request(token.Text)
+	return err
 }
 
 // skewOf is by how much the clock here is ahead of Jitney's; 0 if that cannot

@@ -25,6 +25,7 @@ func actions() map[string]action {
 		"aws exec":          {execCommand, true},
 		"aws update-config": {updateConfig, true},
 		"aws tenants":       {listTenants, true},
+		"aws end":           {endAccess, true},
 		"login":             {signIn, true},
 		"logout":            {signOut, false},
 		"whoami":            {whoami, false},

@@ -53,6 +53,33 @@ func (c *Client) Issue(ctx context.Context, token string, ask Ask) (Session, Ans
 	return s, a, err
 }
 
+// An EndAsk says what to end early.
+type EndAsk struct {
+	Tenant      string `json:"tenant"`
+	TenantID    string `json:"tenant_id"`
+	Admin       bool   `json:"admin"`
+	Grant       string `json:"grant"`
+	Machine     string `json:"machine"`
+	Application string `json:"application"`
+}
+
+// An Ended is one grant that was ended.
+type Ended struct {
+	Grant    string `json:"grant"`
+	TenantID string `json:"tenant_id"`
+	State    string `json:"state"` // ending or withdrawn
+	Page     string `json:"page"`
+}
+
+// End asks to end early what the person has in one place: one request.
+func (c *Client) End(ctx context.Context, token string, ask EndAsk) ([]Ended, Answer, error) {
+	var out struct {
+		Grants []Ended `json:"grants"`
+	}
+	a, err := c.Do(ctx, http.MethodPost, "/api/v1/aws/sessions/end", token, ask, &out)
+	return out.Grants, a, err
+}
+
 // A Me is whose token it is.
 type Me struct {
 	Person struct {

@@ -318,6 +318,13 @@ func (w *workstation) tokens() {
 	if out, errs, err := w.aws("s3", "ls", "s3://kestrel-dev-files"); err != nil || !strings.Contains(out, "hello.txt") {
 		w.t.Errorf("with a token: %v %s", err, errs)
 	}
+	end := []string{"aws", "end", "--host", w.host, "--tenant", "kestrel-dev", "--token-file", name}
+	if out := w.must(end...); !strings.HasPrefix(out, "Ended. ") {
+		w.t.Errorf("ending says %q", out)
+	}
+	if _, errs, err := w.run("jitney", end...); err == nil || !strings.Contains(errs, "This access is over.") && !strings.Contains(errs, "no AWS access there") {
+		w.t.Errorf("ending again: %v %s", err, errs)
+	}
 	refused := func(what string, code int, words string) {
 		w.t.Helper()
 		w.must("cache", "clear")
