@@ -20,19 +20,25 @@ type Change struct {
 	Again time.Time
 }
 
-// A Note is a message to a ticket, rendered once and never changed.
+// A Note is a message to a ticket, rendered once and never changed, but for
+// those that it brings along.
 type Note struct {
 	Key     string    `json:"key"` // "jitney:<grant>:<kind>:<n>": the same key is never written twice
 	Grant   string    `json:"grant"`
 	Ticket  TicketRef `json:"ticket"`
 	Subject string    `json:"subject"`
 	Body    string    `json:"body"`
+	Alone   string    `json:"alone,omitempty"` // what to write instead if Body, which brings other notes along, is refused
 
 	Minutes int64     `json:"minutes,omitempty"` // to be booked on the ticket; then this is no note
 	From    time.Time `json:"from,omitzero"`
 	To      time.Time `json:"to,omitzero"`
 	Status  string    `json:"status,omitempty"` // to be given to the ticket; then this is no note
 }
+
+// GoesWith, before the key of a note, is the Result of one that the other note
+// brings along. It is as far as that one is.
+const GoesWith = "in the note "
 
 // Work is something to be done beside the grants: one row of the work table.
 type Work struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"jitney/access"
@@ -295,10 +296,21 @@ func (a reader) history(ctx context.Context, b book, records []access.Record, p 
 	}
 	for _, w := range works {
 		if noteKind(w.Key) != "" {
-			p.Notes = append(p.Notes, noteView(w))
+			p.Notes = append(p.Notes, far(noteView(w), works))
 		}
 	}
 	return nil
+}
+
+// far is v, as far as the note is that brings it along, if one does.
+func far(v NoteView, works []access.Work) NoteView {
+	with, ok := strings.CutPrefix(v.Reason, access.GoesWith)
+	for _, w := range works {
+		if other := noteView(w); ok && w.Key == with {
+			v.WorkID, v.State, v.At, v.Reason = other.WorkID, other.State, other.At, other.Reason
+		}
+	}
+	return v
 }
 
 func noteView(w access.Work) NoteView {

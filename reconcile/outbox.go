@@ -96,12 +96,18 @@ func (r *Reconciler) write(ctx context.Context, item schedule.Item[access.Work])
 	if result, ours, err := r.ours(ctx, item, sys, n); !ours {
 		return result, err
 	}
+	if result, on, err := r.together(ctx, item, sys, &n); !on {
+		return result, err
+	}
 	crashpoint.At("note.looked")
 	if err := r.Outbox.Tried(ctx, item.Lease); err != nil {
 		return schedule.Result{}, fmt.Errorf("record that a note is about to be written: %w", err)
 	}
 	crashpoint.At("note.tried")
 	ref, err := sys.AddNote(ctx, n.Ticket.ID, ticket.Note{Key: n.Key, Subject: n.Subject, Body: ticket.Fit(n.Body, limits.Body)})
+	if err != nil && n.Alone != "" && ticket.TroubleOf(err) == ticket.Rejected {
+		return r.alone(ctx, item, n)
+	}
 	if err != nil {
 		return r.noteTrouble(ctx, item, n, err, true)
 	}

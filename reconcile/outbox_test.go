@@ -72,7 +72,11 @@ func (s *slip) AddNote(_ context.Context, _ string, n ticket.Note) (ticket.NoteR
 }
 func (s *slip) Limits() ticket.Limits { return ticket.Limits{Body: s.limit, Grace: time.Minute} }
 
-func (s *slip) Tried(context.Context, schedule.Lease) error { s.tried++; return nil }
+func (s *slip) Tried(context.Context, schedule.Lease) error           { s.tried++; return nil }
+func (s *slip) WorkOf(context.Context, string) ([]access.Work, error) { return nil, nil }
+func (s *slip) Join(context.Context, schedule.Lease, access.Note, ...access.Work) error {
+	return errors.New("there is nothing else")
+}
 func (s *slip) Add(context.Context, access.Work, ...access.Event) error {
 	return nil
 }

@@ -24,9 +24,10 @@ type paper struct {
 	notes    map[string][]ticket.Note // by ticket, in the order in which they landed
 	calls    int
 	downTill time.Time
-	found    int    // tickets that were looked for
-	notThere int    // tickets that were looked for in vain
-	odd      string // id of a ticket at which every question fails
+	found    int                               // tickets that were looked for
+	notThere int                               // tickets that were looked for in vain
+	refuse   func(ticket.Note) *ticket.Trouble // if set, why it does not take a note; nil for those that it takes
+	odd      string                            // id of a ticket at which every question fails
 	late     sync.WaitGroup
 }
 
@@ -153,6 +154,11 @@ func (p *paper) AddNote(ctx context.Context, ticketID string, n ticket.Note) (ti
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.refuse != nil {
+		if trouble := p.refuse(n); trouble != nil {
+			return ticket.NoteRef{}, trouble
+		}
+	}
 	p.calls++
 	fault := paperFine
 	if p.fault != nil {

@@ -63,6 +63,12 @@ type Outbox interface {
 	Finish(ctx context.Context, lease schedule.Lease, result string, parked bool, events ...access.Event) error
 	// Add queues w, due at once, unless its Key was queued before.
 	Add(ctx context.Context, w access.Work, events ...access.Event) error
+	// WorkOf lists the side work of a grant, oldest first.
+	WorkOf(ctx context.Context, grant string) ([]access.Work, error)
+	// Join has the row that is held write n, and says of those of rows, which
+	// are parked, that they are done as soon as n is. If one is not as it was
+	// read it is access.Conflict, and nothing is stored.
+	Join(ctx context.Context, lease schedule.Lease, n access.Note, rows ...access.Work) error
 }
 
 // Log reads the audit records of a grant, and writes those that go with no

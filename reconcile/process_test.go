@@ -283,6 +283,10 @@ func (g gatedOutbox) Finish(ctx context.Context, l schedule.Lease, result string
 	return g.p.call(func() error { return g.Outbox.Finish(ctx, l, result, parked, events...) })
 }
 
+func (g gatedOutbox) Join(ctx context.Context, l schedule.Lease, n access.Note, rows ...access.Work) error {
+	return g.p.call(func() error { return g.Outbox.Join(ctx, l, n, rows...) })
+}
+
 type gatedGrants struct {
 	*store.Grants
 	p *process

@@ -121,6 +121,27 @@ func (o *Outbox) Finish(ctx context.Context, lease schedule.Lease, result string
 	})
 }
 
+// Join has the row of lease write n, and says of rows, which are parked notes,
+// that they go with it. If one is not as it was read any more it is
+// access.Conflict; a lease that was lost is schedule.ErrLost. Then nothing is
+// stored.
+func (o *Outbox) Join(ctx context.Context, lease schedule.Lease, n access.Note, rows ...access.Work) error {
+	tried := "have other notes go with work " + lease.ID
+	return o.core.write(ctx, tried, func(ctx context.Context, t *tx) error {
+		stored, err := t.RewriteWork(ctx, db.RewriteWorkParams{ID: lease.ID, LeaseOwner: lease.Owner, LeaseEpoch: lease.Epoch, Payload: []byte(encodeAny(n))})
+		if err := lost(stored, err); err != nil {
+			return err
+		}
+		for _, w := range rows {
+			stored, err := t.JoinWork(ctx, db.JoinWorkParams{ID: w.ID, Version: w.Version, DoneAt: time.Now().UnixMicro(), Result: access.GoesWith + n.Key})
+			if err := stale(tried, stored, err); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func lost(n int64, err error) error {
 	if err == nil && n == 0 {
 		return schedule.ErrLost

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,50 @@ func TestEnsuredWorkIsDueAgain(t *testing.T) {
 		ensure()
 		if got := claimWork(t, s); len(got) != 1 {
 			t.Errorf("claimed %v, want the sweep", got)
+		}
+	})
+}
+
+func TestParkedWorkGoesWithAnother(t *testing.T) {
+	engines(t, func(t *testing.T, s *store.Store) {
+		queue(t, s, "first", "a")
+		queue(t, s, "last", "a")
+		first := claimWork(t, s)["first"]
+		if err := s.Outbox.Finish(t.Context(), first.Lease, "no", true); err != nil {
+			t.Fatal(err)
+		}
+		last := claimWork(t, s)["last"]
+		works, err := s.Outbox.WorkOf(t.Context(), "g1")
+		if err != nil || len(works) != 2 {
+			t.Fatalf("%+v, %v", works, err)
+		}
+		if err := s.Outbox.Retry(t.Context(), first.ID); err != nil { // and is parked again, tried or not
+			t.Fatal(err)
+		}
+		again := claimWork(t, s)["first"]
+		if err := s.Outbox.Finish(t.Context(), again.Lease, "no", true); err != nil {
+			t.Fatal(err)
+		}
+		n := access.Note{Key: "last", Body: "Both"}
+		wantKind(t, s.Outbox.Join(t.Context(), last.Lease, n, works[0]), access.Conflict)
+		lost := last.Lease
+		lost.Epoch++
+		if works, err = s.Outbox.WorkOf(t.Context(), "g1"); err != nil || string(works[1].Payload) != "{}" {
+			t.Fatalf("what failed changed something: %+v, %v", works, err)
+		}
+		if err := s.Outbox.Join(t.Context(), lost, n, works[0]); !errors.Is(err, schedule.ErrLost) {
+			t.Errorf("joined without the lease: %v", err)
+		}
+		if err := s.Outbox.Join(t.Context(), last.Lease, n, works[0]); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, s.Outbox.Retry(t.Context(), first.ID), access.Conflict)
+		works, err = s.Outbox.WorkOf(t.Context(), "g1")
+		if err != nil || works[0].DoneAt.IsZero() || !works[0].ParkedAt.IsZero() || works[0].Result != access.GoesWith+"last" || !strings.Contains(string(works[1].Payload), "Both") {
+			t.Errorf("%+v, %v", works, err)
+		}
+		if got := claimWork(t, s); len(got) != 0 {
+			t.Errorf("claimed %v", got)
 		}
 	})
 }

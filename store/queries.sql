@@ -186,6 +186,16 @@ SET done_at = @done_at, parked_at = @parked_at, result = @result, version = vers
     next_at = 0, woken_at = 0, lease_owner = '', attempts = 0, last_error = ''
 WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
 
+-- RewriteWork changes what a row that is held is to do.
+-- name: RewriteWork :execrows
+UPDATE work SET payload = @payload, version = version + 1
+WHERE id = @id AND lease_owner = @lease_owner AND lease_epoch = @lease_epoch;
+
+-- JoinWork says that another row does what a parked one did not.
+-- name: JoinWork :execrows
+UPDATE work SET done_at = @done_at, parked_at = 0, result = @result, version = version + 1
+WHERE id = @id AND version = @version AND parked_at > 0 AND done_at = 0;
+
 -- RetryWork starts a parked row again.
 -- name: RetryWork :execrows
 UPDATE work SET parked_at = 0, result = '', next_at = @next_at, attempts = 0, version = version + 1

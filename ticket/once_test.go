@@ -188,6 +188,12 @@ func (s *slip) Finish(_ context.Context, _ schedule.Lease, result string, parked
 
 func (s *slip) Add(context.Context, access.Work, ...access.Event) error { return nil }
 
+func (s *slip) WorkOf(context.Context, string) ([]access.Work, error) { return nil, nil }
+
+func (s *slip) Join(context.Context, schedule.Lease, access.Note, ...access.Work) error {
+	return errors.New("there is nothing else")
+}
+
 func (s *slip) Grant(context.Context, string) (access.Grant, error) { return access.Grant{}, nil }
 
 func (s *slip) Update(context.Context, string, func(*access.Grant) ([]access.Event, error)) (access.Grant, error) {

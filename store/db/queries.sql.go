@@ -1958,6 +1958,32 @@ func (q *Queries) IssuedOf(ctx context.Context, account string) ([]IssuedOfRow, 
 	return items, nil
 }
 
+const joinWork = `-- name: JoinWork :execrows
+UPDATE work SET done_at = $1, parked_at = 0, result = $2, version = version + 1
+WHERE id = $3 AND version = $4 AND parked_at > 0 AND done_at = 0
+`
+
+type JoinWorkParams struct {
+	DoneAt  int64  `json:"done_at"`
+	Result  string `json:"result"`
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
+}
+
+// JoinWork says that another row does what a parked one did not.
+func (q *Queries) JoinWork(ctx context.Context, arg JoinWorkParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, joinWork,
+		arg.DoneAt,
+		arg.Result,
+		arg.ID,
+		arg.Version,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const keepSession = `-- name: KeepSession :exec
 UPDATE sessions SET data = $1, seen_at = $2, expires_at = $3 WHERE session_key = $4
 `
@@ -3059,6 +3085,32 @@ func (q *Queries) RewrapDataKey(ctx context.Context, arg RewrapDataKeyParams) (i
 		arg.Wrapped,
 		arg.ID,
 		arg.Was,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const rewriteWork = `-- name: RewriteWork :execrows
+UPDATE work SET payload = $1, version = version + 1
+WHERE id = $2 AND lease_owner = $3 AND lease_epoch = $4
+`
+
+type RewriteWorkParams struct {
+	Payload    []byte `json:"payload"`
+	ID         string `json:"id"`
+	LeaseOwner string `json:"lease_owner"`
+	LeaseEpoch int64  `json:"lease_epoch"`
+}
+
+// RewriteWork changes what a row that is held is to do.
+func (q *Queries) RewriteWork(ctx context.Context, arg RewriteWorkParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, rewriteWork,
+		arg.Payload,
+		arg.ID,
+		arg.LeaseOwner,
+		arg.LeaseEpoch,
 	)
 	if err != nil {
 		return 0, err
