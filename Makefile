@@ -31,7 +31,7 @@ demo: ## Try everything in a browser, with simulated systems; nothing to install
 	@exec ./jitney demo
 
 test: need verify race crash ## Run every test, against real peers (installs them as root where they are missing)
-	$(TEST) -p 4 -timeout 11m $(SLOW) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CORE))") # most of them wait for a peer or a browser
+	$(TEST) -p 4 -timeout 20m $(SLOW) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CORE))") # most of them wait for a peer or a browser
 
 need: # Install the peers of the tests: Samba AD DC, PostgreSQL, Chromium
 	@lab/need
@@ -43,14 +43,14 @@ verify: ## Check format, go vet, staticcheck
 	$(call TOOL,staticcheck) ./...
 
 race: ## Run the tests of the core under the race detector
-	$(TEST) $(RACE) -timeout 9m $(CORE)
-	$(TEST) $(RACE) -timeout 9m -run 'Simulation$$|Matrix|Pass' ./reconcile -args -seeds 3 # hours of virtual time are slow under the detector
+	$(TEST) $(RACE) -timeout 15m $(CORE)
+	$(TEST) $(RACE) -timeout 15m -run 'Simulation$$|Matrix|Pass' ./reconcile -args -seeds 3 # hours of virtual time are slow under the detector
 
 desks: ## Run the ticket connectors against the real Request Tracker and Redmine (installs them as root; 5 minutes)
 	lab/rt install && lab/redmine install && JITNEY_TEST_REQUIRE=1 $(GO) test -tags desks -p 1 -timeout 9m -run Real ./ticket/...
 
 crash: ## kill -9 the real server at every crash point, on both databases
-	$(TEST) -tags crashpoints -parallel 16 -timeout 9m -run 'Crash' ./cmd/jitney
+	$(TEST) -tags crashpoints -parallel 16 -timeout 15m -run 'Crash' ./cmd/jitney
 
 proof: ## Microsoft 365 and AWS at full size in virtual time, with faults, throttling and every answer lost; and a thousand hours of bad luck
 	$(GO) test -timeout 15m ./proof/entra ./proof/aws -args -full

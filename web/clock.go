@@ -100,8 +100,13 @@ func (c clock) ZoneName() string { return c.zone.String() }
 // NowMilli is the moment of the page in milliseconds since 1970.
 func (c clock) NowMilli() int64 { return c.now.UnixMilli() }
 
-// Milli writes an instant in milliseconds since 1970.
-func (c clock) Milli(t time.Time) int64 { return t.UnixMilli() }
+// Milli writes an instant in milliseconds since 1970; 0 if there is none.
+func (c clock) Milli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
 
 // Now is the moment of the page.
 func (c clock) Now() time.Time { return c.now }
