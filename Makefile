@@ -56,7 +56,7 @@ proof: ## Microsoft 365 and AWS at full size in virtual time, with faults, throt
 	$(GO) test -timeout 15m ./proof/entra ./proof/aws -args -full
 	$(GO) test -timeout 15m -run 'Simulation$$' ./reconcile -args -seeds 1000
 
-bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up, sessions, processes that print keys
+bench: ## Measure: inserts, lateness of ends, storms, kill -9, memory, start-up, sessions, lists of tickets, processes that print keys
 	$(GO) run ./cmd/jitney-bench
 	$(GO) test -run '^$$' -bench Keys -benchtime 60x ./cli
 

@@ -236,7 +236,7 @@ func (l *lister) fetch(ctx context.Context, sys ticket.System, connection, compa
 	list := access.TicketList{Connection: connection, Company: company, ReadAt: time.Now().UTC()}
 	seen, foreign, cursor := map[string]bool{}, 0, ""
 	for range listPages {
-		page, err := sys.Tickets(ctx, ticket.Query{Company: company, Cursor: cursor, Limit: 100})
+		page, err := sys.Tickets(ctx, ticket.Query{Company: company, Cursor: cursor, Limit: listMost})
 		if err != nil && len(list.Tickets) == 0 {
 			return list, err
 		}

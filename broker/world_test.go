@@ -51,12 +51,14 @@ type desk struct {
 	lies    bool          // lists what was not asked for
 	hold    chan struct{} // if not nil, no list is told before it is closed
 	asked   int           // times a list was asked for
+	limit   int           // tickets of one answer that were asked for last
 }
 
 func (d *desk) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, error) {
 	d.mu.Lock()
 	hold := d.hold
 	d.asked++
+	d.limit = q.Limit
 	d.mu.Unlock()
 	if hold != nil {
 		select {

@@ -36,7 +36,7 @@ type Query struct {
 	Company string // the system's id
 	Text    string // part of number or title; empty means all
 	Cursor  string // from Page.Next; empty for the first page
-	Limit   int
+	Limit   int    // tickets that are of use in one Page; a system may send fewer, and 0 is for it to say
 }
 
 // A Page is a part of a list, newest first.

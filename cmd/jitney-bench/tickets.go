@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -12,13 +13,25 @@ import (
 	"jitney/access"
 	"jitney/broker"
 	"jitney/secret"
+	simautotask "jitney/sim/autotask"
+	simconnectwise "jitney/sim/connectwise"
+	simfreshdesk "jitney/sim/freshdesk"
+	simhalo "jitney/sim/halo"
+	simkaseya "jitney/sim/kaseyabms"
 	simredmine "jitney/sim/redmine"
 	simrt "jitney/sim/rt"
+	simservicenow "jitney/sim/servicenow"
 	"jitney/store"
 	"jitney/ticket"
+	"jitney/ticket/autotask"
+	"jitney/ticket/connectwise"
+	"jitney/ticket/freshdesk"
+	"jitney/ticket/halo"
+	"jitney/ticket/kaseyabms"
 	"jitney/ticket/reach"
 	"jitney/ticket/redmine"
-	"jitney/ticket/rt"
+	ticketrt "jitney/ticket/rt"
+	"jitney/ticket/servicenow"
 )
 
 // openTickets is how many open tickets the customer of the measurement has.
@@ -40,8 +53,8 @@ func measureTickets(ctx context.Context, o *options) error {
 	fmt.Fprintf(o.out, "\n## Tickets: %d open tickets of one customer\n\n", openTickets)
 	fmt.Fprintln(o.out, "| system | list, asked | list, known | search | calls for a list | calls for a grant | calls to watch 100 tickets |")
 	fmt.Fprintln(o.out, "|---|---|---|---|---|---|---|")
-	for _, make := range []func(context.Context) (*ticketBench, error){benchRT, benchRedmine} {
-		b, err := make(ctx)
+	for _, p := range patterns() {
+		b, err := p.start(ctx)
 		if err != nil {
 			return err
 		}
@@ -123,42 +136,61 @@ func (b *ticketBench) grant(ctx context.Context) (int64, error) {
 	return b.calls.Load() - before, nil
 }
 
-// serveTickets counts the calls of a simulated system.
-func serveTickets(h http.Handler, b *ticketBench) string {
-	b.calls = &atomic.Int64{}
+// A pattern is one simulated ticket system, and how to connect to it.
+type pattern struct {
+	name    string
+	kind    ticket.Kind
+	handler http.Handler
+	values  map[string]string
+	secrets map[string]secret.Text
+	company string
+	add     func(title string) string
+}
+
+// patterns are all ticket systems that can be connected, with one customer
+// each.
+func patterns() []pattern {
+	here, key := reach.Rules{Private: []string{"127.0.0.0/8"}}, secret.New("Key0001")
+	rt, rm := simrt.New(simrt.Switches{}), simredmine.New(simredmine.Switches{})
+	cw, at, ha := simconnectwise.New(simconnectwise.Switches{}, key), simautotask.New(simautotask.Switches{}, key), simhalo.New(simhalo.Switches{}, key)
+	fr, sn, ka := simfreshdesk.New(simfreshdesk.Switches{}, key), simservicenow.New(simservicenow.Switches{}, key), simkaseya.New(simkaseya.Switches{}, key)
+	queue, project, a, b := rt.AddQueue("Customer"), rm.AddProject("Customer", ""), cw.AddCompany("Customer"), at.AddCompany("Customer", 1)
+	c, d, e, f := ha.AddClient("Customer"), fr.AddCompany("Customer"), sn.AddCompany("Customer"), ka.AddAccount("Customer")
+	type values = map[string]string
+	type secrets = map[string]secret.Text
+	return []pattern{
+		{"Request Tracker", ticketrt.Kind(here), rt, values{"key_field": simrt.KeyField}, secrets{"token": secret.New(rt.Token("jitney", true))},
+			queue, func(title string) string { return rt.AddTicket(queue, title, "") }},
+		{"Redmine", redmine.Kind(here), rm, nil, secrets{"key": secret.New(rm.Key("jitney", []string{simredmine.AddNotes, simredmine.PrivateNotes}, project))},
+			project, func(title string) string { return rm.AddIssue(project, title) }},
+		{"ConnectWise PSA", connectwise.Kind(here), cw, values{"company": simconnectwise.Company, "public_key": simconnectwise.PublicKey},
+			secrets{"private_key": key, "client_id": secret.New(simconnectwise.ClientID)}, a, func(title string) string { return cw.AddTicket(a, 1, title) }},
+		{"Autotask PSA", autotask.Kind(here), at, values{"user": simautotask.User}, secrets{"secret": key, "code": secret.New(simautotask.Code)},
+			b, func(title string) string { return at.AddTicket(b, title) }},
+		{"HaloPSA", halo.Kind(here), ha, values{"tenant": simhalo.Tenant, "client_id": simhalo.ClientID}, secrets{"client_secret": key},
+			c, func(title string) string { return ha.AddTicket(c, title) }},
+		{"Freshdesk", freshdesk.Kind(here), fr, nil, secrets{"key": key}, d, func(title string) string { return fr.AddTicket(d, title) }},
+		{"ServiceNow", servicenow.Kind(here), sn, values{"user": simservicenow.User}, secrets{"password": key}, e, func(title string) string { return sn.AddTicket(e, title) }},
+		{"Kaseya BMS", kaseyabms.Kind(here), ka, values{"company": simkaseya.Tenant, "user": simkaseya.User, "note_type": "3"}, secrets{"password": key},
+			f, func(title string) string { return ka.AddTicket(f, title) }},
+	}
+}
+
+// start serves the system with its tickets, and counts its calls.
+func (p pattern) start(ctx context.Context) (b *ticketBench, err error) {
+	b = &ticketBench{name: p.name, company: p.company, calls: &atomic.Int64{}}
+	for i := range openTickets {
+		b.some = append(b.some, p.add(fmt.Sprintf("Something about mailbox %d", i)))
+	}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.calls.Add(1)
-		h.ServeHTTP(w, r)
+		p.handler.ServeHTTP(w, r)
 	}))
+	in := ticket.Settings{Values: map[string]string{"url": srv.URL}, Secrets: p.secrets}
+	maps.Copy(in.Values, p.values)
 	b.close = srv.Close
-	return srv.URL
-}
-
-func settingsFor(url, name, value string) ticket.Settings {
-	return ticket.Settings{Values: map[string]string{"url": url}, Secrets: map[string]secret.Text{name: secret.New(value)}}
-}
-
-func benchRT(ctx context.Context) (b *ticketBench, err error) {
-	b = &ticketBench{name: "Request Tracker"}
-	s := simrt.New(simrt.Switches{})
-	b.company = s.AddQueue("Customer")
-	for i := range openTickets {
-		b.some = append(b.some, s.AddTicket(b.company, fmt.Sprintf("Something about mailbox %d", i), ""))
+	if b.sys, err = p.kind.Open(ctx, in); err != nil {
+		srv.Close()
 	}
-	in := settingsFor(serveTickets(s, b), "token", s.Token("jitney", true))
-	in.Values["key_field"] = simrt.KeyField
-	b.sys, err = rt.Kind(reach.Rules{Private: []string{"127.0.0.0/8"}}).Open(ctx, in)
-	return b, err
-}
-
-func benchRedmine(ctx context.Context) (b *ticketBench, err error) {
-	b = &ticketBench{name: "Redmine"}
-	s := simredmine.New(simredmine.Switches{})
-	b.company = s.AddProject("Customer", "")
-	for i := range openTickets {
-		b.some = append(b.some, s.AddIssue(b.company, fmt.Sprintf("Something about mailbox %d", i)))
-	}
-	in := settingsFor(serveTickets(s, b), "key", s.Key("jitney", []string{simredmine.AddNotes, simredmine.PrivateNotes}, b.company))
-	b.sys, err = redmine.Kind(reach.Rules{Private: []string{"127.0.0.0/8"}}).Open(ctx, in)
 	return b, err
 }

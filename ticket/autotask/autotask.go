@@ -43,9 +43,10 @@ var (
 )
 
 const (
-	most  = 500 // items of one answer, the most that Autotask sends
-	batch = 200 // ids of one query; Autotask takes 500
-	pages = 6   // answers of one list that are read
+	most  = 500  // items of one answer, the most that Autotask sends
+	batch = 200  // ids of one query; Autotask takes 500
+	pages = 6    // answers of one list that are read
+	shown = 1000 // tickets of a Page: each costs a reading of the list
 )
 
 // Limits reports what Autotask takes: notes of 5000 characters everywhere.
@@ -88,8 +89,8 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (ticket.Page, erro
 	}
 	slices.SortFunc(found, func(a, b record) int { return int(b.ID - a.ID) })
 	limit := q.Limit
-	if limit <= 0 || limit > most {
-		limit = most
+	if limit <= 0 || limit > shown {
+		limit = shown
 	}
 	var page ticket.Page
 	for i, t := range s.shown(ctx, found) {

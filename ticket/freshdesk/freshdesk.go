@@ -134,8 +134,10 @@ func (s *system) Tickets(ctx context.Context, q ticket.Query) (page ticket.Page,
 		if page.Next = ""; !more || at.page > pages {
 			return page, nil
 		}
-		page.Next = at.String()
-		if id := strings.TrimPrefix(text, "#"); n == 0 && q.Cursor == "" && !seen[id] && len(page.Tickets) < limit {
+		if page.Next = at.String(); len(page.Tickets) == limit {
+			return page, nil
+		}
+		if id := strings.TrimPrefix(text, "#"); n == 0 && q.Cursor == "" && !seen[id] {
 			seen[id] = true // it may be further back than is read
 			if err := s.addNumber(ctx, &page, q.Company, id); err != nil {
 				return ticket.Page{}, err

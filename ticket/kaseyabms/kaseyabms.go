@@ -37,9 +37,9 @@ var (
 )
 
 const (
-	most  = 100 // tickets of a Page
-	size  = 500 // items that are asked for at once; BMS may send fewer
-	pages = 20  // answers of one list that are read
+	most  = 1000 // tickets of a Page: each costs a reading of the list
+	size  = 500  // items that are asked for at once; BMS may send fewer
+	pages = 20   // answers of one list that are read
 )
 
 // Limits reports what BMS takes. No length of a note is documented; nobody
