@@ -14,7 +14,9 @@ import (
 	"jitney/lab"
 )
 
-// TestEachNoteIsThereOnceOnTheRealRedmine is the trial on the real one.
+// TestEachNoteIsThereOnceOnTheRealRedmine is the trial on the real one, with
+// fewer notes, for on a busy machine it needs some seconds for each, and 200
+// would outlast the time that the tests have.
 func TestEachNoteIsThereOnceOnTheRealRedmine(t *testing.T) {
 	t.Parallel()
 	real := lab.RunRedmine(t)
