@@ -76,7 +76,7 @@ func TestAnEndBringsAlongTheNotesThatAreParkedBeforeIt(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
 				w.paper.refused(ticket.Rejected, holds(":granted:"))
-				g := w.activate(fake.Admin, 15)
+				g := w.activateUntold(fake.Admin, 15)
 				time.Sleep(time.Minute)
 				tt.act(w, g)
 				w.until(g.ID, access.Ended, 30*time.Minute)
@@ -108,7 +108,7 @@ func TestAnEndBringsAlongTheNotesThatAreParkedBeforeIt(t *testing.T) {
 func TestTroubleIsNotToldAfterTheEnd(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world, realm *fake.Realm) {
 		w.paper.refused(ticket.Closed, holds("jitney:"))
-		g := w.activate(fake.Admin, 15)
+		g := w.activateUntold(fake.Admin, 15)
 		realm.DownBetween(g.EndsAt().Add(-time.Minute), g.EndsAt().Add(20*time.Minute))
 		time.Sleep(25 * time.Minute)
 		w.paper.refused("", holds("nothing"))
@@ -129,7 +129,7 @@ func TestANoteThatIsStartedAgainMeanwhileComesOnce(t *testing.T) {
 	for call := range 6 {
 		inWorld(t, func(t *testing.T, w *world, _ *fake.Realm) {
 			w.paper.refused(ticket.Rejected, holds(":granted:"))
-			g := w.activate(fake.Admin, 15)
+			g := w.activateUntold(fake.Admin, 15)
 			time.Sleep(time.Minute)
 			w.paper.refused("", holds("nothing"))
 			time.Sleep(g.EndsAt().Sub(time.Now()) - time.Second)
