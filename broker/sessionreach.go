@@ -18,6 +18,8 @@ type SessionReach struct {
 	Endpoint string // of a simulation that stands in for AWS there; empty: AWS's own
 	NonAdmin bool   // whether sessions that are no administrator's can be had there
 	Admin    bool   // likewise, those that are
+
+	SwitchedOff bool // a switch forbids some that the person could have there
 }
 
 // Reach reads that. chosen is the ID of the target that the person used last;
@@ -62,6 +64,7 @@ func (s *Sessions) Reach(ctx context.Context, who access.Person, chosen string) 
 		if off != nil && access.KindOf(off) != access.Denied {
 			return r, off
 		}
+		r.SwitchedOff = r.SwitchedOff || off != nil
 		if right.Admin {
 			r.Admin = off == nil
 		} else {

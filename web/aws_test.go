@@ -195,6 +195,19 @@ func TestAdminAccessIsHiddenAndRefused(t *testing.T) {
 	w.ask(t, otto, "/settings/aws/limit", url.Values{"name": {nameAdmin}, "seconds": {"3600"}}).must(t, http.StatusNotFound)
 }
 
+// What is not there because the target has no role for it is not switched off.
+func TestOnlyASwitchIsCalledASwitch(t *testing.T) {
+	w := newAWSWorld(t, "")
+	const off = "Some is switched off"
+	w.ask(t, ada, "/me", nil).must(t, 200, "JIT Admin AWS Console").mustNot(t, off)
+	for _, target := range w.targets {
+		delete(target.Settings, "admin_role")
+	}
+	w.ask(t, ada, "/me", nil).must(t, 200, "Open JIT AWS Console").mustNot(t, off, "JIT Admin AWS Console")
+	w.settings[access.SwitchNonAdmin] = "true"
+	w.ask(t, ada, "/me", nil).must(t, 200, off)
+}
+
 func TestWhatThePolicyDemands(t *testing.T) {
 	w := newAWSWorld(t, "")
 	w.ask(t, ada, "/aws/console", at("aws-kprod", "admin")).must(t, http.StatusUnprocessableEntity, `href="#ticket"`, `href="#reason"`)

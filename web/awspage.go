@@ -352,12 +352,12 @@ type awsMenu struct {
 	Target, Tenant  string
 	NonAdmin, Admin bool
 	Direct          bool // the page lets a form lead straight to a console
-	Linked          bool // an administrator may be told where the switches are
+	Linked          bool // some is switched off, and the visitor may be told where the switches are
 }
 
 // menu fills in m, as far as the visitor can have anything.
 func (v *visit) menu(m *awsMenu, direct bool) {
-	*m = awsMenu{Target: v.reach.Target, Tenant: v.reach.Tenant, NonAdmin: v.reach.NonAdmin, Admin: v.reach.Admin, Direct: direct, Linked: v.Person.Is(access.Administrator)}
+	*m = awsMenu{Target: v.reach.Target, Tenant: v.reach.Tenant, NonAdmin: v.reach.NonAdmin, Admin: v.reach.Admin, Direct: direct, Linked: v.reach.SwitchedOff && v.Person.Is(access.Administrator)}
 }
 
 // reachAWS reads once for each page where the visitor may have sessions.
