@@ -42,7 +42,7 @@ type Session struct {
 // The kinds of event about sessions and their settings.
 const (
 	EventSession        = "session.issued"
-	EventSessionRefused = "session.refused"
+	EventSessionRefused = "session.refused" // at most once an hour for the same reason
 	EventSessionLimit   = "session.limit"
 	EventSessionSwitch  = "session.switch"
 )

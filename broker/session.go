@@ -19,6 +19,8 @@ type Sessions struct {
 	access *Access
 	issued Issued
 	gate   gate
+
+	refusals refusals
 }
 
 // Issued keeps what was issued, and how long sessions may last.
@@ -102,7 +104,7 @@ const issueTimeout = 25 * time.Second
 func (s *Sessions) Issue(ctx context.Context, who access.Person, ask SessionAsk) (SessionAnswer, error) {
 	w, err := s.place(ctx, who, ask)
 	if err != nil {
-		return SessionAnswer{}, err
+		return SessionAnswer{}, s.refusals.record(ctx, s.access.Log, w, ask, err)
 	}
 	limits, err := s.issued.Limits(ctx)
 	if err != nil {
@@ -401,9 +403,8 @@ func (s *Sessions) issue(ctx context.Context, w wanted, ask SessionAsk, answer *
 
 func sessionEvent(w wanted, n access.Session) access.Event {
 	what := map[string]string{access.ForKeys: "Keys", access.ForConsole: "A console", access.ForURL: "A console address"}[n.For]
-	from := map[string]string{access.ViaPage: "the page", access.ViaCLI: "the command line", access.ViaToken: "an API token"}[n.Via]
 	e := by(w.who, access.EventSession, n.Customer, n.Grant, n.Target,
-		fmt.Sprintf("%s for %s on %s until %s UTC, from %s.", what, w.right.Title, w.target.Name, n.EndsAt.UTC().Format("15:04:05"), from))
+		fmt.Sprintf("%s for %s on %s until %s UTC, from %s.", what, w.right.Title, w.target.Name, n.EndsAt.UTC().Format("15:04:05"), viaWord(n.Via)))
 	e.Data = map[string]string{"session": n.ID, "name": n.Name, "key": n.KeyID, "scope": n.Entitlement, "for": n.For,
 		"ends": n.EndsAt.UTC().Format(time.RFC3339), "expires": n.ExpiresAt.UTC().Format(time.RFC3339)}
 	Caller{Via: n.Via, Token: n.Token, Application: n.Application, Machine: n.Machine, Address: n.Address}.tell(e.Data)

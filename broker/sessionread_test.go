@@ -58,6 +58,35 @@ func TestWhatIsIssuedIsRecordedWhole(t *testing.T) {
 	}
 }
 
+// A refusal is recorded with who and from where, and once only for a program
+// that asks again and again.
+func TestARefusalIsRecordedOnce(t *testing.T) {
+	w, _ := withVault(t)
+	ask := keys()
+	ask.Admin, ask.From.Address = true, "192.0.2.7"
+	refusals := func() (found []access.Record) {
+		records, err := w.store.Log.Records(w.ctx, access.RecordQuery{Kind: access.EventSessionRefused})
+		check(t, err)
+		return records
+	}
+	for range 5 {
+		w.refused(w.maya, ask, access.Denied, "administrators only")
+	}
+	all := refusals()
+	data := map[string]string{"scope": "admin", "for": "keys", "via": "cli", "machine": "laptop", "address": "192.0.2.7"}
+	if len(all) != 1 || all[0].Actor != w.maya.ID || all[0].Customer != "aviary" || all[0].Subject != "cloud-aviary" || !maps.Equal(all[0].Data, data) ||
+		all[0].Text != "Refused a session on Cloud of aviary, from the command line: Admin AWS access is for administrators only. Ask for the tenant scope, or ask an administrator." {
+		t.Fatalf("recorded is %+v", all)
+	}
+	ask.Admin = false
+	w.issue(w.maya, ask)
+	w.flip(access.SwitchNonAdmin, true)
+	w.refused(w.maya, ask, access.Denied, "is on")
+	if all = refusals(); len(all) != 2 {
+		t.Errorf("another reason is not recorded: %+v", all)
+	}
+}
+
 // Whoever asks for more than a setting allows is told which one that is.
 func TestACutByASettingIsSaid(t *testing.T) {
 	w, v := withVault(t)
