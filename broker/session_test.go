@@ -93,8 +93,14 @@ func withVault(t *testing.T) (*world, *vault) {
 	t.Helper()
 	v := &vault{denied: map[string]bool{}, max: time.Hour}
 	kind := target.Kind{Name: "vault", Title: "Cloud", Icon: "cloud", Sessions: true,
-		Entitlements: target.Offer(target.Entitlement{Name: "tenant", Title: "Tenant"}, target.Entitlement{Name: "admin", Title: "Admin", Admin: true, Leads: "admin of 402177831190"}),
-		Open:         func(context.Context, string, target.Settings) (target.System, error) { return v, nil }}
+		Entitlements: func(s target.Settings) []target.Entitlement {
+			all := []target.Entitlement{{Name: "tenant", Title: "Tenant"}, {Name: "admin", Title: "Admin", Admin: true, Leads: "admin of 402177831190"}}
+			if s.Values["admin_role"] == "none" {
+				return all[:1]
+			}
+			return all
+		},
+		Open: func(context.Context, string, target.Settings) (target.System, error) { return v, nil }}
 	w := newWorldOf(t, kind)
 	_, err := w.store.Targets.SaveTarget(w.ctx, access.Target{ID: "cloud-aviary", Customer: "aviary", Kind: "vault", Name: "Cloud of aviary",
 		Policy: access.SessionPolicy().Name, Settings: map[string]string{"account": "402177831190", "region": "eu-west-2"}, CreatedAt: time.Now()}, nil)

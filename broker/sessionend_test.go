@@ -100,8 +100,13 @@ func TestOnlyTheScopeThatIsNamedIsEnded(t *testing.T) {
 	if i < 0 || records[i].Data["via"] != access.ViaToken || records[i].Data["token"] != "t1" || records[i].Data["machine"] != "runner" || records[i].Data["cause"] != string(access.ByHolder) {
 		t.Errorf("the audit log does not say by what it was ended: %+v", records)
 	}
-	// Naming the grant does not stand for naming its scope.
+	// Naming the grant does not stand for naming its scope, also when the account has no admin role any more.
 	admin = w.issue(w.admin, ask).Grant
+	cloud, err := w.store.Targets.Target(w.ctx, admin.Target)
+	check(t, err)
+	cloud.Settings["admin_role"] = "none"
+	_, err = w.store.Targets.SaveTarget(w.ctx, cloud, nil)
+	check(t, err)
 	if _, err := w.Sessions.End(w.ctx, w.admin, broker.SessionAsk{Grant: admin.ID}); access.KindOf(err) != access.NotFound {
 		t.Errorf("as the tenant's: %v", err)
 	}
