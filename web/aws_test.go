@@ -256,7 +256,7 @@ func TestPagesSayWhatNothingEndsSooner(t *testing.T) {
 		w.targets[id].Settings["edit_role"] = "no"
 	}
 	w.ask(t, maya, "/grants/s-active", nil).must(t, 200, limit, "nothing ends it sooner").mustNot(t, "denied everything")
-	w.ask(t, maya, "/grants/s-ending", nil).must(t, 200, limit, "It counts as ended after that.", "The last of the keys and consoles that were fetched ends.").
+	w.ask(t, maya, "/grants/s-ending", nil).must(t, 200, `<td data-label="State"><div><span class="state st-active">`, limit, "It counts as ended after that.", "The last of the keys and consoles that were fetched ends.").
 		mustNot(t, "denied everything", "being taken away", "keeps removing")
 	w.ask(t, maya, form, nil).must(t, 200, "nothing ends it sooner").mustNot(t, "denied everything", "read back to be sure")
 	w.issued = nil

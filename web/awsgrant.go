@@ -40,7 +40,7 @@ func (s grantPages) awsOf(v *visit, p broker.GrantPage, b *grantBody) error {
 		row := issuedRow{What: broker.Capital(whatFor(n.For)), From: fromWhere(n), Key: n.KeyID, At: n.IssuedAt, Ends: n.EndsAt, State: b.State}
 		if !v.now.Before(n.EndsAt) {
 			row.State = badge{"ended", "circle-check", "Over"}
-		} else if b.Ticking {
+		} else if b.Ticking || p.Keeps {
 			row.State = stateBadges[access.Active]
 		}
 		g.Rows = append(g.Rows, row)

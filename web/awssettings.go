@@ -310,7 +310,7 @@ func (s awsPages) saveLimit(v *visit) error {
 	b := awsSettingsBody{Done: map[string]string{nameAdmin: "The Admin-JIT session duration is configured", nameRoleMax: "The Tenant JIT session duration is configured"}[limitName(l)]}
 	switch {
 	case l.Length == 0:
-		b.Done = "Removed. What the roles allow now is below"
+		b.Done = "Removed. What the roles allow now is below."
 	case b.Done == "":
 		b.Done = "The AWS Access Token Validity is configured"
 	}
