@@ -110,7 +110,7 @@ func (s *Sessions) Issue(ctx context.Context, who access.Person, ask SessionAsk)
 	if err != nil {
 		return SessionAnswer{}, err
 	}
-	w.length, w.why = w.at().Length(limits), access.TitleLength+" is not set"
+	w.length, w.why = w.at().Length(limits), choose(w.right.Admin, access.TitleAdminLength, access.TitleLength)+" is not set"
 	if wins, ok := access.Winning(limits, access.SessionLength, w.at()); ok {
 		w.why = wins.Title()
 	}

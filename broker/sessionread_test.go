@@ -111,6 +111,15 @@ func TestACutByASettingIsSaid(t *testing.T) {
 			t.Errorf("%v at %q: %q was said, of a grant of %v", row.length, row.place, said, got.Grant.Duration)
 		}
 	}
+	w.flip(access.SwitchAdmin, true)
+	for _, place := range []string{access.Everywhere, access.AtCustomer("aviary"), access.AtTarget("cloud-aviary")} {
+		set(place, 0)
+	}
+	admin := ask
+	admin.Admin, admin.Ticket, admin.Reason = true, "open-aviary", "Look at the billing alarms."
+	if got := w.issue(w.admin, admin); !strings.HasPrefix(strings.Join(got.Notices, " "), "Cut to 1 h: AdminJitSessionDuration is not set") {
+		t.Errorf("%q was said of the admin level", got.Notices)
+	}
 	set(access.AtTarget("cloud-aviary"), 30*time.Minute)
 	v.most = 20 * time.Minute
 	if got := w.issue(w.maya, ask); len(got.Notices) != 1 || got.Notices[0] != "Cut to 20m0s." {
