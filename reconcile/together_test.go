@@ -132,7 +132,7 @@ func TestANoteThatIsStartedAgainMeanwhileComesOnce(t *testing.T) {
 			g := w.activateUntold(fake.Admin, 15)
 			time.Sleep(time.Minute)
 			w.paper.refused("", holds("nothing"))
-			time.Sleep(g.EndsAt().Sub(time.Now()) - time.Second)
+			time.Sleep(time.Until(g.EndsAt()) - time.Second)
 			calls := 0
 			w.paper.mu.Lock()
 			w.paper.latency = func() time.Duration {
