@@ -33,6 +33,7 @@ const (
 	EventTrouble    = "grant.trouble"   // a step failed and will be tried again
 	EventHistory    = "grant.history"   // what the account did, as the target tells after the end
 	EventTicket     = "grant.ticket"    // something became of the ticket: closed, opened again, merged, gone, verified
+	EventNoteTwice  = "note.twice"      // a ticket note is there more than once; the subject is the connection
 	EventRevealed   = "credential.revealed"
 	EventReissued   = "credential.reissued"
 	EventRetrieved  = "credential.retrieved"

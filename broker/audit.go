@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"io"
+	"time"
 
 	"jitney/access"
 )
@@ -59,6 +60,15 @@ func (a *Audit) List(ctx context.Context, who access.Person, q access.RecordQuer
 		list.Rows = append(list.Rows, RecordRow{Record: r, ActorName: b.person(r.Actor), CustomerName: b.customer(r.Customer)})
 	}
 	return list, nil
+}
+
+// Twice lists the records of the last 30 days of notes that are on their
+// tickets more than once, of one connection, newest first, 20 at most.
+func (a *Audit) Twice(ctx context.Context, who access.Person, connection string) ([]access.Record, error) {
+	if err := allow(who, access.Administrator, access.Auditor); err != nil {
+		return nil, err
+	}
+	return a.records.Records(ctx, access.RecordQuery{Kind: access.EventNoteTwice, Subject: connection, From: time.Now().AddDate(0, 0, -30), Limit: 20})
 }
 
 // Verify reads the whole log and proves it, or names the first bad record.

@@ -19,6 +19,7 @@ const (
 	WorkHistory = "history"
 	WorkMail    = "mail"
 	WorkSweep   = "sweep"
+	WorkRecount = "recount"
 )
 
 // EventNoteParked is the kind of the record that a parked note leaves.
@@ -34,6 +35,8 @@ func (r *Reconciler) Work(ctx context.Context, item schedule.Item[access.Work]) 
 		return r.post(ctx, item)
 	case WorkHistory:
 		return historian{r}.history(ctx, item)
+	case WorkRecount:
+		return counter{r}.recount(ctx, item)
 	case WorkWatch:
 		return watcher{r}.row(ctx, item)
 	case WorkSweep:
@@ -148,14 +151,12 @@ func readAgain(attempts int) time.Duration {
 }
 
 func (r *Reconciler) written(ctx context.Context, item schedule.Item[access.Work], n access.Note, refs []ticket.NoteRef) (schedule.Result, error) {
-	var events []access.Event
-	if len(refs) > 1 {
-		events = append(events, access.Event{At: time.Now().UTC(), Kind: access.EventFinding, Actor: "jitney", Grant: n.Grant, Subject: n.Ticket.ID,
-			Text: fmt.Sprintf("The note %s is on the ticket %d times.", n.Key, len(refs))})
-	}
 	kctx, cancel := r.keep(ctx)
 	defer cancel()
-	if err := r.Outbox.Finish(kctx, item.Lease, clean(refs[0].ID, 200), false, events...); err != nil {
+	if err := (counter{r}).later(kctx, item, n); err != nil {
+		return schedule.Result{}, err
+	}
+	if err := r.Outbox.Finish(kctx, item.Lease, clean(refs[0].ID, 200), false, twice(n, refs)...); err != nil {
 		return schedule.Result{}, fmt.Errorf("record that note %s was written: %w", n.Key, err)
 	}
 	crashpoint.At("note.done")

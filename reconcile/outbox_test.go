@@ -27,6 +27,7 @@ type slip struct {
 	whose  string        // company of the ticket, if not c
 
 	added  []ticket.Note
+	queued []access.Work
 	tried  int
 	result string
 	parked bool
@@ -77,7 +78,8 @@ func (s *slip) WorkOf(context.Context, string) ([]access.Work, error) { return n
 func (s *slip) Join(context.Context, schedule.Lease, access.Note, ...access.Work) error {
 	return errors.New("there is nothing else")
 }
-func (s *slip) Add(context.Context, access.Work, ...access.Event) error {
+func (s *slip) Add(_ context.Context, w access.Work, _ ...access.Event) error {
+	s.queued = append(s.queued, w)
 	return nil
 }
 func (s *slip) Finish(_ context.Context, _ schedule.Lease, result string, parked bool, events ...access.Event) error {
@@ -126,6 +128,9 @@ func TestWritingANote(t *testing.T) {
 			_, err = r.Work(t.Context(), schedule.Item[access.Work]{Value: work})
 			if len(s.added) != tt.adds || s.tried != tt.adds || s.done != tt.done || s.parked != tt.parked || (err != nil) != tt.fails {
 				t.Errorf("added %d, tried %d, done %v, parked %v, error %v", len(s.added), s.tried, s.done, s.parked, err)
+			}
+			if counted := len(s.queued) == 1 && s.queued[0].Kind == reconcile.WorkRecount; counted != (tt.tried > 0 && tt.done) || len(s.queued) > 1 {
+				t.Errorf("what was in doubt, and only that, is counted again: %+v", s.queued)
 			}
 			if s.parked && len(s.events) != 1 {
 				t.Error("parking leaves no record")

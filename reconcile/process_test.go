@@ -283,6 +283,10 @@ func (g gatedOutbox) Finish(ctx context.Context, l schedule.Lease, result string
 	return g.p.call(func() error { return g.Outbox.Finish(ctx, l, result, parked, events...) })
 }
 
+func (g gatedOutbox) Add(ctx context.Context, w access.Work, events ...access.Event) error {
+	return g.p.call(func() error { return g.Outbox.Add(ctx, w, events...) })
+}
+
 func (g gatedOutbox) Join(ctx context.Context, l schedule.Lease, n access.Note, rows ...access.Work) error {
 	return g.p.call(func() error { return g.Outbox.Join(ctx, l, n, rows...) })
 }

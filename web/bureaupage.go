@@ -108,11 +108,15 @@ type bureauBody struct {
 	Picked   bool   // some fields can be chosen from what the system tells
 	PickedAt string // when it told; empty if it did not
 	Parked   []parkedView
+	Twice    []twiceView
 	Hook     hookView
 }
 
 // A parkedView is one note that the ticket system does not take.
 type parkedView struct{ Grant, Number, What, Why, When string }
+
+// A twiceView tells of a note that is on its ticket more than once.
+type twiceView struct{ Grant, Text, When string }
 
 // A hookView is how the ticket system can tell that a ticket changed.
 type hookView struct {

@@ -19,6 +19,13 @@ func (s bureauPages) state(v *visit, b *bureauBody, p broker.MappingPage) error 
 	for _, n := range parked {
 		b.Parked = append(b.Parked, parkedView{Grant: n.Grant, Number: n.Number, What: noteTitle(n.Kind), Why: n.Reason, When: v.Short(n.At)})
 	}
+	twice, err := s.Broker.Audit.Twice(v.ctx(), v.Person, b.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range twice {
+		b.Twice = append(b.Twice, twiceView{Grant: r.Grant, Text: r.Text, When: v.Short(r.At)})
+	}
 	b.Hook = hookView{Address: s.address(v.r) + "/hooks/" + url.PathEscape(b.ID), Has: p.HasHook()}
 	return nil
 }

@@ -68,7 +68,7 @@ func (m memLog) Records(_ context.Context, q access.RecordQuery) (out []access.R
 	}
 	for _, r := range all {
 		kind := q.Kind == "" || r.Kind == q.Kind || strings.HasSuffix(q.Kind, ".") && strings.HasPrefix(r.Kind, q.Kind)
-		if kind && (q.Customer == "" || r.Customer == q.Customer) && (q.Actor == "" || r.Actor == q.Actor) && len(out) < cmp.Or(q.Limit, 100) {
+		if kind && (q.Subject == "" || r.Subject == q.Subject) && (q.Customer == "" || r.Customer == q.Customer) && (q.Actor == "" || r.Actor == q.Actor) && len(out) < cmp.Or(q.Limit, 100) {
 			out = append(out, r)
 		}
 	}

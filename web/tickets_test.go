@@ -132,6 +132,17 @@ func TestTheFormSearchesTickets(t *testing.T) {
 	w.ask(t, maya, "/request/preview", v).must(t, http.StatusOK, "No ticket matches")
 }
 
+func TestThePageOfAConnectionTellsOfNotesThatAreThereTwice(t *testing.T) {
+	w, page := connected(t)
+	w.write(access.Event{At: time.Now(), Kind: access.EventNoteTwice, Actor: "jitney", Grant: "active", Subject: strings.TrimPrefix(page, "/ticket-systems/"), Text: "The note is on ticket <1> 2 times."})
+	w.write(access.Event{At: time.Now(), Kind: access.EventNoteTwice, Actor: "jitney", Grant: "active", Subject: "another", Text: "The note is on ticket 5 3 times."})
+	a := w.ask(t, ada, page, nil).must(t, http.StatusOK, "Written more than once", "The note is on ticket &lt;1&gt; 2 times.")
+	checkPage(t, page, a)
+	if strings.Contains(string(a.body), "3 times") {
+		t.Error("it tells of another connection's")
+	}
+}
+
 func TestTheFormSaysWhyThereIsNoTicket(t *testing.T) {
 	w := newWorld(t)
 	w.fill()
