@@ -187,9 +187,10 @@ func (s *simulation) judge() {
 	}
 	count := map[string]int{}
 	for _, n := range s.paper.all() {
-		count[n.Key]++
-		if count[n.Key] == 2 {
-			s.fault("the note %s is there more than once", n.Key)
+		for _, key := range keysOf(n) {
+			if count[key]++; count[key] == 2 {
+				s.fault("the note %s is there more than once", key)
+			}
 		}
 		for password := range s.seen {
 			if strings.Contains(n.Body, password) {
@@ -208,6 +209,10 @@ func (s *simulation) judge() {
 		}
 		if n := s.ended[g.ID]; n != 1 {
 			s.fault("grant %s ended %d times", g.ID, n)
+		}
+		keys := s.paper.keys(g.Ticket.ID)
+		if kinds := notesOf(g); len(kinds) > 1 && slices.Index(keys, "jitney:"+g.ID+":granted:1") > slices.Index(keys, "jitney:"+g.ID+":"+kinds[len(kinds)-1]+":1") {
+			s.fault("the ticket tells of the end of grant %s before its beginning: %q", g.ID, keys)
 		}
 		s.judgeRecords(g)
 		if g.StopCause == access.ByDrift {

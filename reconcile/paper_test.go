@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -194,7 +195,17 @@ func (p *paper) keys(ticketID string) (keys []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, n := range p.notes[ticketID] {
-		keys = append(keys, n.Key)
+		keys = append(keys, keysOf(n)...)
+	}
+	return keys
+}
+
+// keysOf lists the keys in the last line of a note: its own, and before that
+// those of the notes that it brought along.
+func keysOf(n ticket.Note) (keys []string) {
+	last := n.Body[strings.LastIndexByte(n.Body, '\n')+1:]
+	for word := range strings.FieldsSeq(last) {
+		keys = append(keys, strings.Trim(word, "[]"))
 	}
 	return keys
 }

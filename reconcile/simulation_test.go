@@ -14,6 +14,7 @@ import (
 	"jitney/access"
 	"jitney/schedule"
 	"jitney/target/fake"
+	"jitney/ticket"
 )
 
 var (
@@ -173,6 +174,12 @@ func simulate(t testing.TB, seed uint64, look func(*process) schedule.Handler[ac
 	var restarter sync.WaitGroup
 	restarter.Go(func() { s.restart(over) })
 	w.running.Go(func() { s.watch(over) })
+	w.running.Go(func() {
+		for over.Err() == nil { // somebody has patience with what is refused
+			time.Sleep(97 * time.Second)
+			s.retryParked()
+		}
+	})
 	var people sync.WaitGroup
 	for n := range 2 + s.plan.IntN(4) {
 		s.person(&people, n)
@@ -258,6 +265,14 @@ func (s *simulation) weather() {
 			return paperFine
 		}
 		return []paperFault{paperLost, paperDoneLost, paperLate}[s.draw("paper which")%3]
+	}
+	if s.draw("refuse")%3 == 0 {
+		s.paper.refuse = func(ticket.Note) *ticket.Trouble {
+			if time.Now().After(calm) || !s.roll("refused", 2) {
+				return nil
+			}
+			return &ticket.Trouble{Kind: []ticket.TroubleKind{ticket.Closed, ticket.Rejected}[s.draw("refused as")%2], Text: "No."}
+		}
 	}
 	if s.plan.IntN(4) == 0 {
 		s.paper.downTill = s.began.Add(time.Duration(s.plan.IntN(50)) * time.Minute)
