@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"jitney/access"
 	"jitney/store/db"
 )
 
@@ -68,3 +69,6 @@ func (s *Store) Statements() map[string]string {
 	}
 	return all
 }
+
+// RecordSearch is the SELECT of Log.Records, and its values.
+func RecordSearch(q access.RecordQuery) (string, []any) { return recordSearch(q) }

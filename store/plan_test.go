@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"jitney/access"
 	"jitney/schedule"
 	"jitney/store"
 )
@@ -119,4 +120,14 @@ func TestWhatIsSkippedIsFoundAgain(t *testing.T) {
 		}
 		want(20)
 	})
+}
+
+func TestNotesThatAreThereTwiceAreFoundByTheirIndex(t *testing.T) {
+	s := open(t, sqliteFile(t))
+	text, args := store.RecordSearch(access.RecordQuery{Kind: access.EventNoteTwice, Subject: "rt1", From: t0, Limit: 20})
+	var id, parent, unused int
+	var detail string
+	if err := side(t, s).QueryRowContext(t.Context(), "EXPLAIN QUERY PLAN "+text, args...).Scan(&id, &parent, &unused, &detail); err != nil || !strings.Contains(detail, "audit_records_twice") {
+		t.Errorf("%s, %v", detail, err)
+	}
 }
