@@ -24,6 +24,7 @@ import (
 	"jitney/secret"
 	simconnectwise "jitney/sim/connectwise"
 	simrt "jitney/sim/rt"
+	"jitney/target/fake"
 )
 
 // crashesDesk are the places at which a process that writes notes is killed,
@@ -53,11 +54,11 @@ func TestCrashWhileNotesAreWritten(t *testing.T) {
 	company, queue := cw.AddCompany("Aviary"), rt.AddQueue("Aviary")
 	desks := []crashDesk{
 		{name: "ConnectWise PSA", sim: cw, writes: "/notes", add: func(title string) string { return cw.AddTicket(company, 1, title) },
-			notes: func(part string) int { texts, _ := cw.Notes(part); return len(texts) },
+			notes: func(part string) int { texts, _ := cw.Notes(part); return len(texts) }, company: company,
 			in: broker.ConnectionInput{Kind: "connectwise", Values: map[string]string{"company": simconnectwise.Company, "public_key": simconnectwise.PublicKey},
 				Secrets: map[string]secret.Text{"private_key": key, "client_id": secret.New(simconnectwise.ClientID)}}},
 		{name: "Request Tracker", sim: rt, writes: "/comment", add: func(title string) string { return rt.AddTicket(queue, title, "") },
-			notes: func(part string) int { return len(rt.Comments(part)) },
+			notes: func(part string) int { return len(rt.Comments(part)) }, company: queue,
 			in: broker.ConnectionInput{Kind: "rt", Values: map[string]string{"key_field": simrt.KeyField},
 				Secrets: map[string]secret.Text{"token": secret.New(rt.Token("jitney", true))}}},
 	}
@@ -77,6 +78,8 @@ type crashDesk struct {
 	add    func(title string) string
 	notes  func(part string) int
 	in     broker.ConnectionInput
+
+	company string // to which the tickets belong
 }
 
 func (d crashDesk) run(t *testing.T) {
@@ -122,7 +125,20 @@ func (d crashDesk) queue(t *testing.T, data string) (keys []string) {
 	must(t, err)
 	defer p.close()
 	who := access.Person{ID: "local:test", Login: "test", Roles: []access.Role{access.Administrator}, AllCustomers: true}
-	saved, err := p.brokers(localPeople{p.store.People, who}).Tickets.Save(ctx, who, d.in)
+	b := p.brokers(localPeople{p.store.People, who})
+	customer, err := b.Places.SaveCustomer(ctx, who, access.Customer{Name: "Aviary"})
+	must(t, err)
+	where, err := p.store.Targets.SaveTarget(ctx, access.Target{ID: "practice", Customer: customer.ID, Kind: fake.Name, Name: "Practice", Policy: "default", CreatedAt: time.Now()}, nil)
+	must(t, err)
+	saved, err := b.Tickets.Save(ctx, who, d.in)
+	must(t, err)
+	must(t, b.Tickets.Choose(ctx, who, saved.ID))
+	_, err = b.Tickets.Refresh(ctx, who, saved.ID)
+	must(t, err)
+	must(t, b.Tickets.Map(ctx, who, saved.ID, customer.ID, d.company))
+	_, err = p.store.Grants.Create(ctx, access.NewGrant{Grant: access.Grant{ID: "crash", SubmittedAt: time.Now(), Policy: "default", PolicyVersion: 1,
+		Request: access.Request{Requester: who.ID, Customer: customer.ID, Target: where.ID, Entitlement: fake.Admin, Reason: "Patching.", Duration: time.Hour}},
+		Account: access.Account{ID: "crash", Customer: customer.ID, Target: where.ID, Key: who.ID}})
 	must(t, err)
 	for range 5 {
 		id := d.add("The printer")
@@ -230,7 +246,7 @@ func TestCrashDeskWriter(t *testing.T) {
 	poll(t, "the last note", func() bool {
 		all, err := p.store.Outbox.WorkOf(ctx, "crash")
 		must(t, err)
-		return !slices.ContainsFunc(all, func(w access.Work) bool { return w.DoneAt.IsZero() })
+		return !slices.ContainsFunc(all, func(w access.Work) bool { return w.Kind == reconcile.WorkNote && w.DoneAt.IsZero() })
 	})
 	stop()
 	loop.Wait()
