@@ -192,7 +192,7 @@ func (l *lister) ask(ctx context.Context, sys ticket.System, connection, company
 		edition = e.Edition()
 	}
 	key := fmt.Sprint(connection, "\x00", company, "\x00", edition)
-	if one, ok := l.asking[key]; ok && !(refresh && one.over()) && time.Since(one.began) < listLong+listSpare {
+	if one, ok := l.asking[key]; ok && one.joins(refresh) && time.Since(one.began) < listLong+listSpare {
 		return one
 	}
 	one := &asking{began: time.Now(), done: make(chan struct{})}
@@ -221,13 +221,14 @@ func (l *lister) ask(ctx context.Context, sys ticket.System, connection, company
 	return one
 }
 
-// over reports whether o has been answered, or has failed.
-func (o *asking) over() bool {
+// joins reports whether whoever asks now may take the outcome of o: while it is
+// awaited, and after a failure, unless a person wants it tried again.
+func (o *asking) joins(refresh bool) bool {
 	select {
 	case <-o.done:
-		return true
+		return o.err != nil && !refresh
 	default:
-		return false
+		return true
 	}
 }
 
